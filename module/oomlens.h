@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one private header: who owns what, and what the parts ask of each other.
+ *
+ * The dependency runs one way. score.h, sysvalues, memcg and sample lie below;
+ * badness, overcommit, commit and recorder stand on them; trigger, pressure
+ * and reserve use the recorder; files and main are on top.
+ */
+#ifndef OOMLENS_H
+#define OOMLENS_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/oom.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+
+#include "compat.h"
+#include "score.h"
+
+struct mem_cgroup;
+
+/* ---- main.c: module parameters, fixed once loaded ---- */
+
+extern unsigned int oomlens_events;	/* OOMs kept, 1 to 4096 */
+extern unsigned int oomlens_candidates;	/* tasks recorded with each, 0 to 64 */
+extern bool oomlens_trigger;		/* trigger and reserve may be written */
+extern bool oomlens_debugfs;		/* make the debugfs files */
+
+/* ---- sysvalues.c: values that the kernel shows but does not export ---- */
+
+/**
+ * struct oomlens_sysvalues - the machine's totals and its overcommit policy
+ * @totalram: pages, totalram_pages()
+ * @total_swap: pages of all active swap areas
+ * @swap_free: pages of them that are free
+ * @commit_limit: pages, vm_commit_limit()
+ * @hugetlb: pages of all sizes of persistent huge pages
+ * @mode: vm.overcommit_memory
+ * @ratio: vm.overcommit_ratio, percent; 0 when @kbytes is set
+ * @kbytes: vm.overcommit_kbytes
+ * @admin_reserve: pages, vm.admin_reserve_kbytes
+ * @user_reserve: pages, vm.user_reserve_kbytes
+ * @swappiness: vm.swappiness
+ * @panic_on_oom: vm.panic_on_oom
+ * @committed: pages, Committed_AS
+ * @available: pages, MemAvailable
+ * @locked: pages, Mlocked
+ */
+struct oomlens_sysvalues {
+	unsigned long totalram;
+	unsigned long total_swap;
+	unsigned long swap_free;
+	unsigned long commit_limit;
+	unsigned long hugetlb;
+	unsigned long mode;
+	unsigned long ratio;
+	unsigned long kbytes;
+	unsigned long admin_reserve;
+	unsigned long user_reserve;
+	unsigned long swappiness;
+	unsigned long panic_on_oom;
+	long committed;
+	long available;
+	unsigned long locked;
+};
+
+int oomlens_sysvalues_init(void);
+void oomlens_sysvalues_exit(void);
+int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
+void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
+
+/* ---- memcg.c: memory cgroups, both hierarchies ---- */
+
+bool oomlens_memcg_enabled(void);
+struct mem_cgroup *oomlens_memcg_of(struct task_struct *p);
+bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root);
+bool oomlens_memcg_tryget(struct mem_cgroup *memcg);
+void oomlens_memcg_put(struct mem_cgroup *memcg);
+int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
+struct mem_cgroup *oomlens_memcg_find(const char *path);
+unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+				       const struct oomlens_sysvalues *v);
+struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+					   struct mem_cgroup *domain);
+
+/* Distinct cgroups of one snapshot and their paths; index 0 is "-". */
+struct oomlens_paths;
+struct oomlens_paths *oomlens_paths_alloc(void);
+void oomlens_paths_free(struct oomlens_paths *paths);
+int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg);
+int oomlens_paths_resolve(struct oomlens_paths *paths);
+const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i);
+
+/* ---- sample.c: one task's figures, and the walk over all tasks ---- */
+
+/* Why the kernel would or would not take a task; the names are in sample.c. */
+enum oomlens_verdict {
+	OOMLENS_ELIGIBLE,
+	OOMLENS_ORIGIN,		/* flagged to go first */
+	OOMLENS_INIT,
+	OOMLENS_ADJ_MIN,	/* oom_score_adj is -1000 */
+	OOMLENS_REAPED,		/* MMF_OOM_SKIP: nothing left to give back */
+	OOMLENS_VFORK,
+	OOMLENS_EXITING,	/* no thread holds an mm any more */
+	OOMLENS_VICTIM,		/* being killed: the kernel waits for it */
+	OOMLENS_SCOPE,		/* outside the scope that was asked for */
+	OOMLENS_NR_VERDICTS
+};
+
+enum oomlens_fate {
+	OOMLENS_FATE_NONE,
+	OOMLENS_FATE_VICTIM,
+	OOMLENS_FATE_GROUP,	/* memory.oom.group takes it along */
+	OOMLENS_FATE_SHARER,	/* shares the victim's mm */
+	OOMLENS_NR_FATES
+};
+
+/**
+ * struct oomlens_sample - what the OOM killer sees of one thread group
+ * @mm: identity of the address space, never dereferenced; NULL if none
+ * @terms: pages, read once under task_lock()
+ * @locked: pages, mm->locked_vm
+ * @vm_total: pages, mm->total_vm
+ * @points: set by oomlens_sample_judge(), for one totalpages
+ * @order: place in the kernel's walk
+ * @pid: thread group id in the initial PID namespace
+ * @uid: in the initial user namespace
+ * @threads: in the group
+ * @memcg: the owner's index for the task's memory cgroup
+ * @adj: oom_score_adj
+ * @verdict: enum oomlens_verdict
+ * @fate: enum oomlens_fate
+ * @killable: oom_badness() would not be LONG_MIN
+ * @comm: of the group leader
+ */
+struct oomlens_sample {
+	const void *mm;
+	struct oomlens_terms terms;
+	unsigned long locked;
+	unsigned long vm_total;
+	long points;
+	unsigned int order;
+	pid_t pid;
+	uid_t uid;
+	unsigned int threads;
+	unsigned int memcg;
+	short adj;
+	u8 verdict;
+	u8 fate;
+	bool killable;
+	char comm[TASK_COMM_LEN];
+};
+
+const char *oomlens_verdict_name(enum oomlens_verdict verdict);
+const char *oomlens_fate_name(enum oomlens_fate fate);
+int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wait);
+void oomlens_sample_judge(struct oomlens_sample *s, unsigned long totalpages);
+
+static inline bool oomlens_sample_ranked(const struct oomlens_sample *s)
+{
+	return s->verdict == OOMLENS_ELIGIBLE || s->verdict == OOMLENS_ORIGIN;
+}
+
+/**
+ * struct oomlens_walk - visit every thread group in the kernel's order
+ * @visit: called with rcu_read_lock() held for each group leader, kernel
+ *	threads included; must not sleep; an error ends the walk
+ * @rewind: forget every visit after the first @n: the place where the walk
+ *	had paused is gone, and it goes on from an earlier one
+ * @arg: for both
+ */
+struct oomlens_walk {
+	int (*visit)(struct task_struct *p, void *arg);
+	void (*rewind)(unsigned int n, void *arg);
+	void *arg;
+};
+
+int oomlens_walk_tasks(const struct oomlens_walk *walk);
+
+/* ---- recorder.c and events.c: every call of the OOM killer ---- */
+
+int oomlens_recorder_init(void);
+void oomlens_recorder_exit(void);
+/* What the recorder found at load, for features: NULL or the missing option. */
+const char *oomlens_recorder_lacks_notifier(void);
+const char *oomlens_recorder_lacks_mark_victim(void);
+const char *oomlens_recorder_lacks_oom_probe(void);
+/*
+ * A run of trigger's claims the next event that @task causes (NULL: that
+ * sysrq causes), so that it carries trigger=oomlens. Disclaim returns the
+ * number of the event so claimed, 0 if there was none.
+ */
+void oomlens_recorder_claim(struct task_struct *task);
+u64 oomlens_recorder_disclaim(void);
+/* Waits until the claimed event is over: its number, 0 on time-out, -EINTR. */
+s64 oomlens_recorder_wait(unsigned int timeout_ms);
+
+/* ---- trigger.c, pressure.c, reserve.c ---- */
+
+int oomlens_trigger_init(void);
+void oomlens_trigger_exit(void);
+int oomlens_pressure_run(char *args);	/* the words after "pressure" */
+int oomlens_reserve_init(void);
+void oomlens_reserve_exit(void);
+/*
+ * Called by the recorder's notifier in a global OOM that is not sysrq's, where
+ * it may sleep but may not allocate: pages given back, 0 if none.
+ */
+unsigned long oomlens_pressure_relief(void);
+unsigned long oomlens_reserve_relief(void);
+
+/* ---- files.c: the table of files ---- */
+
+/**
+ * struct oomlens_file_ops - what one file does; files.c does the rest
+ * @private_size: bytes of zeroed state for each open file, m->private
+ * @release: gives back what the private state owns (not the state itself)
+ * @snapshot: called at the first byte of a read, where it may sleep
+ * @seq: iterates over the snapshot; NULL if @show prints all
+ * @show: prints the whole file
+ * @command: one write, whole, without its newline, as a string; may sleep
+ * @poll: as in file_operations
+ *
+ * files.c refuses foreign PID namespaces, writes that are too long, hold a
+ * NUL or do not start at offset 0, and holds the module while a file is open.
+ */
+struct oomlens_file_ops {
+	size_t private_size;
+	void (*release)(struct seq_file *m);
+	int (*snapshot)(struct seq_file *m);
+	const struct seq_operations *seq;
+	int (*show)(struct seq_file *m, void *v);
+	int (*command)(struct seq_file *m, char *line);
+	__poll_t (*poll)(struct seq_file *m, struct file *file, poll_table *wait);
+};
+
+extern const struct oomlens_file_ops oomlens_badness_file;
+extern const struct oomlens_file_ops oomlens_overcommit_file;
+extern const struct oomlens_file_ops oomlens_commit_file;
+extern const struct oomlens_file_ops oomlens_events_file;
+extern const struct oomlens_file_ops oomlens_stats_file;
+extern const struct oomlens_file_ops oomlens_trigger_file;
+extern const struct oomlens_file_ops oomlens_reserve_file;
+
+int oomlens_files_init(void);
+void oomlens_files_exit(void);
+void oomlens_puts_escaped(struct seq_file *m, const char *s);
+
+/* ---- statistics: each counter has one writer's file, named here ---- */
+
+enum oomlens_stat {
+	OOMLENS_STAT_EVENTS,		/* recorder.c */
+	OOMLENS_STAT_OVERWRITTEN,	/* recorder.c */
+	OOMLENS_STAT_AVERTED,		/* recorder.c */
+	OOMLENS_STAT_KILLS,		/* recorder.c */
+	OOMLENS_STAT_SNAPSHOTS,		/* badness.c, commit.c */
+	OOMLENS_STAT_WALK_NS_MAX,	/* recorder.c: in the OOM path */
+	OOMLENS_STAT_MEMORY_BYTES,	/* each allocation that lasts */
+	OOMLENS_NR_STATS
+};
+
+void oomlens_stat_add(enum oomlens_stat stat, long n);
+void oomlens_stat_max(enum oomlens_stat stat, long n);
+
+#endif /* OOMLENS_H */
