@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0
+# One guest: its QEMU command line, its bounds in time, and what came of it.
+# Sourced.
+
+# guest_accel: KVM only where the processor can and a guest really runs. Some
+# hosts open /dev/kvm and then let the guest spin for ever.
+guest_accel()
+{
+	ACCEL=tcg
+	[ "$K_ARCH" = "$BUILD_ARCH" ] || return 0
+	boot_id=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo none)
+	if ! stamped "$CACHE/accel.boot" "$boot_id"; then
+		locked accel probe_accel
+	fi
+	ACCEL=$(cat "$CACHE/accel")
+}
+
+probe_accel()
+{
+	! stamped "$CACHE/accel.boot" "$boot_id" || return 0
+	probed=tcg
+	why="the processor shows no vmx or svm"
+	if [ ! -w /dev/kvm ]; then
+		why="/dev/kvm cannot be used"
+	elif grep -qE '^flags.*\b(vmx|svm)\b' /proc/cpuinfo; then
+		why="a KVM guest did not get through its boot"
+		# Reaching the missing init means that the guest ran. It panics and
+		# so ends.
+		if timeout -k 1 15 "$A_QEMU" -M "$A_MACHINE,accel=kvm" -cpu host -m 256 \
+				-nodefaults -no-user-config -display none -no-reboot \
+				-serial stdio -kernel "$KERNEL/vmlinuz" \
+				-append "console=$A_CONSOLE panic=-1" </dev/null 2>/dev/null |
+				grep -q 'Kernel panic'; then
+			probed=kvm
+			why="a probe guest booted"
+		fi
+	fi
+	say "guests run by $([ $probed = kvm ] && echo KVM || echo emulation): $why"
+	printf '%s\n' "$probed" >"$CACHE/accel"
+	printf '%s\n' "$boot_id" >"$CACHE/accel.boot"
+}
+
+# new_run: a directory for one guest's logs, at RUN; the last ones are kept
+new_run()
+{
+	mkdir -p "$LOGS/$K_ID"
+	# shellcheck disable=SC2012 # our own names: date and number
+	ls -1d "$LOGS/$K_ID"/2* 2>/dev/null | head -n -20 | while read -r old; do
+		rm -rf "$old"
+	done
+	RUN=$(mktemp -d "$LOGS/$K_ID/$(date +%Y%m%d-%H%M%S).XXXX")
+	ln -sfn "${RUN##*/}" "$LOGS/$K_ID/last"
+}
+
+# qemu_args: QEMU's words, one a line, in RUN/qemu.args
+qemu_args()
+{
+	cpu=$A_CPU
+	[ "$ACCEL" = tcg ] || cpu=host
+	mem=$(mib "$K_MEM")
+	{
+		printf '%s\n' -name "oomlens-$K_ID" -M "$A_MACHINE" -cpu "$cpu" \
+			-m "$mem" -smp "$K_CPUS" -nodefaults -no-user-config \
+			-display none -no-reboot \
+			-kernel "$KERNEL/vmlinuz" -initrd "$RUN/initrd"
+		if [ -n "${K_ICOUNT:-}" ]; then
+			printf '%s\n' -accel tcg -icount "$K_ICOUNT"
+		else
+			printf '%s\n' -accel "$ACCEL"
+		fi
+		n=0
+		while [ "$K_NUMA" -gt 1 ] && [ $n -lt "$K_NUMA" ]; do
+			printf '%s\n' \
+				-object "memory-backend-ram,id=m$n,size=$((mem / K_NUMA))M" \
+				-numa "node,nodeid=$n,memdev=m$n,cpus=$(node_cpus $n)"
+			n=$((n + 1))
+		done
+		printf '%s\n' -device "virtio-serial-$A_VIRTIO" \
+			-chardev "file,id=v,path=$RUN/verdict" \
+			-device virtserialport,chardev=v,name=org.oomlens.verdict \
+			-chardev "file,id=o,path=$RUN/output" \
+			-device virtserialport,chardev=o,name=org.oomlens.output
+		if [ "$K_SWAP" != 0 ]; then
+			truncate -s "$(mib "$K_SWAP")M" "$RUN/swap.img"
+			printf '%s\n' -drive "if=none,id=s,format=raw,cache=unsafe,file=$RUN/swap.img" \
+				-device "virtio-blk-$A_VIRTIO,drive=s,serial=swap"
+		fi
+		if [ "$1" = shell ]; then
+			printf '%s\n' -chardev "stdio,id=c,mux=on,signal=off,logfile=$RUN/console.log" \
+				-serial chardev:c -mon chardev=c
+		else
+			printf '%s\n' -serial "file:$RUN/console.log"
+		fi
+		# shellcheck disable=SC2086 # words of the list
+		[ -z "$K_QEMU" ] || printf '%s\n' $K_QEMU
+		printf '%s\n' -append "console=$A_CONSOLE loglevel=7 panic=-1 oops=panic \
+oomlens.mode=$1 $K_APPEND"
+	} >"$RUN/qemu.args"
+}
+
+# Node N's share of the processors, as QEMU writes a range
+node_cpus()
+{
+	first=$(($1 * K_CPUS / K_NUMA))
+	last=$((($1 + 1) * K_CPUS / K_NUMA - 1))
+	echo "$first-$last"
+}
+
+# run_qemu: with the words of RUN/qemu.args
+run_qemu()
+{
+	set --
+	while IFS= read -r word; do
+		set -- "$@" "$word"
+	done <"$RUN/qemu.args"
+	exec "$A_QEMU" "$@"
+}
+
+# boot_guest MODE: boot, wait within bounds, say in RUN/outcome what happened.
+# "failed" stands there from the start and only a whole, clean run replaces it.
+#   TIMEOUT  seconds in all        SILENCE  seconds without a byte from the guest
+boot_guest()
+{
+	echo "failed: the guest did not finish" >"$RUN/outcome"
+	qemu_args "$1"
+	: >"$RUN/output"
+	: >"$RUN/verdict"
+	: >"$RUN/console.log"
+	if [ "$1" = shell ]; then
+		(run_qemu) || :
+		rm -f "$RUN/initrd" "$RUN/swap.img"
+		return 0
+	fi
+	run_qemu </dev/null >"$RUN/qemu.log" 2>&1 &
+	qemu=$!
+	outer=$CLEAN_PIDS
+	CLEAN_PIDS="$CLEAN_PIDS $qemu"
+	tailer=
+	if [ -n "${FOLLOW:-}" ]; then
+		tail -n +1 -s 0.1 -f "$RUN/output" --pid="$qemu" &
+		tailer=$!
+		CLEAN_PIDS="$CLEAN_PIDS $tailer"
+	fi
+	watch_guest
+	[ -z "$tailer" ] || wait "$tailer" || :
+	CLEAN_PIDS=$outer
+	rm -f "$RUN/initrd" "$RUN/swap.img"
+}
+
+watch_guest()
+{
+	began=$(now)
+	heard=$began
+	size=
+	hung=
+	while kill -0 "$qemu" 2>/dev/null; do
+		sleep 0.1
+		new=$(stat -c %s "$RUN/output" "$RUN/verdict" "$RUN/console.log" | tr '\n' ' ')
+		t=$(now)
+		if [ "$new" != "$size" ]; then
+			size=$new
+			heard=$t
+		fi
+		if [ $((t - began)) -ge "$TIMEOUT" ]; then
+			hung="over $TIMEOUT s in all"
+		elif [ $((t - heard)) -ge "$SILENCE" ]; then
+			hung="silent for $SILENCE s"
+		fi
+		[ -z "$hung" ] || break
+	done
+	if [ -n "$hung" ]; then
+		# In stages: QEMU may still write out its logs
+		kill -TERM "$qemu" 2>/dev/null || :
+		n=0
+		while kill -0 "$qemu" 2>/dev/null && [ $n -lt 30 ]; do
+			sleep 0.1
+			n=$((n + 1))
+		done
+		kill -KILL "$qemu" 2>/dev/null || :
+	fi
+	wait "$qemu" || :
+	SECONDS_RUN=$(($(now) - began))
+	judge_guest
+}
+
+# judge_guest: the guest's own last word, against everything else that it said
+judge_guest()
+{
+	STATUS=
+	end=$(sed -n 's/^end //p' "$RUN/verdict" | tail -n 1)
+	reports=$(sed -n 's/^report //p' "$RUN/verdict"; awk -f "$VM_DIR/klog.awk" "$RUN/console.log")
+	if [ -n "$hung" ]; then
+		outcome="failed: hung, $hung"
+	elif [ -z "$end" ]; then
+		outcome="failed: ended without a word$(tail -n 2 "$RUN/qemu.log" | sed 's/^/; /')"
+	else
+		case $end in
+		"exit "*)
+			STATUS=${end#exit }
+			outcome="status $STATUS"
+			[ "$STATUS" != 0 ] || outcome=ok
+			;;
+		*)
+			outcome="failed: ${end#failed }"
+			;;
+		esac
+	fi
+	if [ -n "$reports" ]; then
+		outcome="failed: the kernel complained ($outcome)"
+		printf '%s\n' "$reports" >"$RUN/reports"
+	fi
+	printf '%s\n' "$outcome" >"$RUN/outcome"
+}

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0
+# Debian packages of any suite and architecture, through a private apt state in
+# the cache, so that the machine's own sources stay as they are. Sourced.
+
+# The mirror that this machine itself uses. Nothing is assumed where it has none.
+mirror()
+{
+	if [ -n "${OOMLENS_MIRROR:-}" ]; then
+		printf '%s\n' "$OOMLENS_MIRROR"
+		return
+	fi
+	site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 2>/dev/null |
+		awk '$1 ~ /^https?:/ && $2 ~ /^(bullseye|bookworm|trixie|forky|sid|unstable|testing|stable|oldstable)$/ {
+			print $1; exit }')
+	[ -n "$site" ] || die "this machine's apt names no Debian mirror; set OOMLENS_MIRROR"
+	printf '%s\n' "$site"
+}
+
+keyring()
+{
+	for k in /usr/share/keyrings/debian-archive-keyring.gpg \
+		 /usr/share/keyrings/debian-archive-keyring.pgp; do
+		[ ! -e $k ] || {
+			echo $k
+			return
+		}
+	done
+	die "debian-archive-keyring is not installed"
+}
+
+# apt_state SUITE ARCH: make the state where there is none, name its config.
+# The index is fetched once; "vm update" renews it, and so does a package that
+# the mirror no longer has.
+apt_state()
+{
+	APT_DIR=$CACHE/apt/$1-$2
+	APT_CONF=$APT_DIR/apt.conf
+	[ -f "$APT_DIR/fresh" ] || locked "apt-$1-$2" apt_refresh "$1" "$2"
+}
+
+apt_refresh()
+{
+	[ ! -f "$APT_DIR/fresh" ] || return 0
+	mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/etc"
+	: >"$APT_DIR/status"
+	printf 'deb [signed-by=%s] %s %s main\n' "$(keyring)" "$(mirror)" "$1" \
+		>"$APT_DIR/sources.list"
+	cat >"$APT_CONF" <<-CONF
+	Dir::Etc::sourcelist "$APT_DIR/sources.list";
+	Dir::Etc::sourceparts "/dev/null";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
+	Dir::State "$APT_DIR";
+	Dir::State::lists "$APT_DIR/lists";
+	Dir::State::status "$APT_DIR/status";
+	Dir::Cache "$APT_DIR/cache";
+	APT::Architecture "$2";
+	APT::Architectures { "$2"; };
+	APT::Sandbox::User "root";
+	Acquire::Check-Valid-Until "false";
+	Acquire::Languages "none";
+	Acquire::Retries "3";
+	CONF
+	step "package index of $1 ($2)" \
+		env APT_CONFIG="$APT_CONF" apt-get -qq --error-on=any update
+	: >"$APT_DIR/fresh"
+}
+
+# The newest version's record of a package
+pkg_show()
+{
+	APT_CONFIG=$APT_CONF apt-cache --no-all-versions show "$1" 2>/dev/null
+}
+
+# pkg_depends PACKAGE REGEX: the names in its Depends that match
+pkg_depends()
+{
+	pkg_show "$1" | sed -n 's/^Depends: //p' | tr ',|' '\n\n' |
+		sed 's/^ *//; s/[ :(].*//' | grep -E "^$2\$" || :
+}
+
+# get_deb SUITE ARCH PACKAGE: download unless it is here; its path in DEB
+get_deb()
+{
+	apt_state "$1" "$2"
+	deb_name=$(pkg_show "$3" | sed -n 's/^Filename: //p' | head -n 1)
+	[ -n "$deb_name" ] || die "$1 ($2) has no package '$3'"
+	DEB=$CACHE/deb/${deb_name##*/}
+	[ -f "$DEB" ] || locked "deb-${deb_name##*/}" download_deb "$1" "$2" "$3"
+}
+
+download_deb()
+{
+	[ ! -f "$DEB" ] || return 0
+	mkdir -p "$CACHE/deb/partial-$3"
+	if ! step "download ${DEB##*/}" apt_download "$3"; then
+		rm -f "$APT_DIR/fresh"
+		die "$3 could not be had; if the index is old, try again: it is renewed then"
+	fi
+	mv "$CACHE/deb/partial-$3"/*.deb "$DEB"
+	rm -rf "$CACHE/deb/partial-$3"
+}
+
+apt_download()
+{
+	cd "$CACHE/deb/partial-$1"
+	APT_CONFIG=$APT_CONF apt-get -q download "$1"
+}
+
+# Modules that a guest needs before it can speak (virtio), and those that tests use.
+GUEST_MODULES='virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev
+	virtio_mmio virtio_console virtio_blk zram zsmalloc lzo lzo-rle lzo_compress
+	lz4 lz4_compress 842 842_compress 842_decompress zstd zstd_compress loop'
+
+# fetch_kernel: image, config and guest modules of K_* into cache/kernel/KEY
+fetch_kernel()
+{
+	KERNEL=$CACHE/kernel/$K_KEY
+	case $K_FLAVOUR in
+	own-*)
+		own_kernel
+		return
+		;;
+	esac
+	apt_state "$K_SUITE" "$K_ARCH"
+	image=$(pkg_depends "linux-image-$K_FLAVOUR" 'linux-image-[0-9].*' | head -n 1)
+	[ -n "$image" ] || die "$K_SUITE ($K_ARCH) has no linux-image-$K_FLAVOUR"
+	K_RELEASE=${image#linux-image-}
+	stamped "$KERNEL/stamp" "$K_RELEASE 3" ||
+		locked "kernel-$K_KEY" unpack_kernel "$image"
+}
+
+unpack_kernel()
+{
+	! stamped "$KERNEL/stamp" "$K_RELEASE 3" || return 0
+	# sid splits the package: the image proper, and the modules, apart
+	debs=$(pkg_depends "$1" 'linux-(binary|modules)-[0-9].*')
+	for p in $1 $debs; do
+		get_deb "$K_SUITE" "$K_ARCH" "$p"
+		set -- "$@" "$DEB"
+	done
+	shift
+	rm -rf "$KERNEL"
+	mkdir -p "$KERNEL"
+	step "unpack kernel $K_RELEASE ($K_ARCH)" unpack_kernel_debs "$@"
+	printf '%s 3\n' "$K_RELEASE" >"$KERNEL/stamp"
+}
+
+unpack_kernel_debs()
+{
+	raw=$KERNEL/raw
+	mkdir -p "$raw"
+	patterns=
+	for m in $GUEST_MODULES; do
+		patterns="$patterns */$m.ko */$m.ko.xz */$m.ko.zst"
+	done
+	for d; do
+		set -f
+		# shellcheck disable=SC2086 # a list of patterns
+		dpkg-deb --fsys-tarfile "$d" | tar -x -C "$raw" --wildcards -f - \
+			'*/vmlinu[xz]-*' '*/vmlinuz' '*/config*' '*/modules.builtin' \
+			'*/modules.order' '*/modules.builtin.modinfo' \
+			$patterns 2>/dev/null || :
+		set +f
+	done
+	vmlinuz=$(find "$raw" -name 'vmlinu[xz]*' | head -n 1)
+	[ -n "$vmlinuz" ] || {
+		echo "no image in $*"
+		return 1
+	}
+	mv "$vmlinuz" "$KERNEL/vmlinuz"
+	config=$(find "$raw" -type f \( -name "config-$K_RELEASE" -o -name config \) | head -n 1)
+	[ -z "$config" ] || mv "$config" "$KERNEL/config"
+	mkdir -p "$KERNEL/lib/modules"
+	mv "$(find "$raw" -type d -path "*/lib/modules/$K_RELEASE" | head -n 1)" \
+		"$KERNEL/lib/modules/"
+	find "$KERNEL/lib" -name '*.ko.xz' -exec xz -d {} +
+	find "$KERNEL/lib" -name '*.ko.zst' -exec zstd -q -d --rm {} +
+	rm -rf "$raw"
+	/sbin/depmod -b "$KERNEL" "$K_RELEASE"
+	printf '%s\n' "$K_RELEASE" >"$KERNEL/release"
+}

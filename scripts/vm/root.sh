@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+# Build roots: one small Debian system per suite, so that each kernel's module
+# is built by that suite's own compiler and kbuild tools. Sourced.
+
+ROOT_BASE=gcc,make,libc6-dev,rsync
+
+# build_root SUITE: its directory in ROOT
+build_root()
+{
+	ROOT=$CACHE/root/$1
+	stamped "$ROOT/stamp" "$ROOT_BASE" || locked "root-$1" make_root "$1"
+}
+
+make_root()
+{
+	! stamped "$ROOT/stamp" "$ROOT_BASE" || return 0
+	apt_state "$1" "$BUILD_ARCH"
+	as_root rm -rf "$ROOT"
+	mkdir -p "${ROOT%/*}"
+	# The machine's own apt proxy, if any, is the way out for the root too.
+	proxy=$(apt-config shell p Acquire::http::Proxy | sed "s/^p='\(.*\)'$/\1/")
+	set -- "$1" ${proxy:+"--aptopt=Acquire::http::Proxy \"$proxy\""}
+	suite=$1
+	shift
+	step "build root of $suite (compiler, about 30 s)" \
+		as_root mmdebstrap --quiet --variant=apt --include="$ROOT_BASE" \
+		--keyring="$(keyring)" \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='Acquire::Retries "3"' \
+		--aptopt='Acquire::Languages "none"' "$@" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$suite" "$ROOT" "deb $(mirror) $suite main"
+	printf '%s\n' "$ROOT_BASE" | as_root tee "$ROOT/stamp" >/dev/null
+}
+
+# in_root MOUNTS COMMAND...: run inside ROOT; MOUNTS is a list of HOST:GUEST
+# directories to bind. A mount namespace of its own, so that two builds can run
+# at once and nothing stays mounted whatever happens. objtool wants /proc.
+in_root()
+{
+	as_root unshare --mount $UNSHARE_FLAGS sh -eu -c '
+		root=$1 mounts=$2
+		shift 2
+		mount --bind "$root" "$root"
+		mount --make-rprivate "$root" 2>/dev/null || :
+		mount -t proc proc "$root/proc"
+		mount --bind /dev/null "$root/dev/null" 2>/dev/null || :
+		for m in $mounts; do
+			mkdir -p "$root${m#*:}"
+			mount --bind "${m%%:*}" "$root${m#*:}"
+		done
+		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+			HOME=/tmp LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+	' sh "$ROOT" "$@"
+}
+
+# Inside a plain chroot "/" is no mount point and its propagation cannot be set.
+UNSHARE_FLAGS=
+if ! as_root unshare --mount true 2>/dev/null; then
+	UNSHARE_FLAGS='--propagation unchanged'
+fi
+
+# root_need PACKAGE...: add Debian packages to ROOT where they are missing
+root_need()
+{
+	missing=
+	for p; do
+		set -- "$ROOT/var/lib/dpkg/info/$p".list "$ROOT/var/lib/dpkg/info/$p":*.list
+		[ -e "$1" ] || [ -e "$2" ] || missing="$missing $p"
+	done
+	# shellcheck disable=SC2086 # a list of names
+	[ -z "$missing" ] || locked "root-${ROOT##*/}" root_install $missing
+}
+
+root_install()
+{
+	resolv=
+	[ ! -e /etc/resolv.conf ] || {
+		resolv=$CACHE/resolv.conf
+		cat /etc/resolv.conf >"$resolv"
+		as_root cp "$resolv" "$ROOT/etc/resolv.conf"
+	}
+	step "add to the build root of ${ROOT##*/}: $*" \
+		in_root '' sh -c 'apt-get -qq update && apt-get -qq -y \
+			--no-install-recommends install "$@" && apt-get clean' sh "$@"
+}
+
+# root_headers: the headers of K_* in ROOT, as Debian would install them. They
+# are unpacked, not installed: a foreign architecture's package has
+# dependencies that cannot be met here, and does not need them, since kbuild's
+# own tools come from the build machine's linux-kbuild.
+root_headers()
+{
+	apt_state "$K_SUITE" "$K_ARCH"
+	HEADERS=linux-headers-$K_RELEASE
+	mark=$ROOT/usr/src/$HEADERS/.oomlens-unpacked
+	[ -f "$mark" ] || locked "root-$K_SUITE" unpack_headers
+	root_need $(cat "$mark")
+}
+
+unpack_headers()
+{
+	[ ! -f "$mark" ] || return 0
+	common=$(pkg_depends "$HEADERS" 'linux-headers-.*-common.*' | head -n 1)
+	kbuild=$(pkg_depends "$HEADERS" 'linux-kbuild-.*' | head -n 1)
+	get_deb "$K_SUITE" "$K_ARCH" "$HEADERS"
+	set -- "$DEB"
+	get_deb "$K_SUITE" "$K_ARCH" "$common"
+	set -- "$@" "$DEB"
+	get_deb "$K_SUITE" "$BUILD_ARCH" "$kbuild"
+	set -- "$@" "$DEB"
+	for d; do
+		step "unpack ${d##*/}" unpack_into_root "$d"
+	done
+	apt_state "$K_SUITE" "$K_ARCH"
+	# The compiler that the kernel was built with, by the headers' own word
+	cc=$(sed -n 's/^CC.*\(gcc-[0-9][0-9]*\).*/\1/p' \
+		"$ROOT/usr/src/$HEADERS/.kernelvariables" | head -n 1)
+	if [ -n "$A_CROSS" ]; then
+		cc="${cc:-gcc}-$(printf '%s' "$A_TRIPLET" | tr _ -)"
+	fi
+	# dpkg-dev and elf libraries: what linux-kbuild's tools link against
+	printf '%s libelf1%s\n' "${cc:-gcc}" "$(lib_t64)" | as_root tee "$mark" >/dev/null
+}
+
+# dpkg-deb -x would put a directory in the place of the link /lib -> usr/lib
+unpack_into_root()
+{
+	dpkg-deb --fsys-tarfile "$1" |
+		as_root tar -x -C "$ROOT" --keep-directory-symlink -f -
+}
+
+# libelf1 was renamed in the 64-bit time transition
+lib_t64()
+{
+	APT_CONFIG=$CACHE/apt/$K_SUITE-$BUILD_ARCH/apt.conf \
+		apt-cache show libelf1t64 >/dev/null 2>&1 && echo t64 || :
+}
