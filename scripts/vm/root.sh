@@ -121,8 +121,13 @@ unpack_headers()
 	if [ -n "$A_CROSS" ]; then
 		cc="${cc:-gcc}-$(printf '%s' "$A_TRIPLET" | tr _ -)"
 	fi
-	# dpkg-dev and elf libraries: what linux-kbuild's tools link against
-	printf '%s libelf1%s\n' "${cc:-gcc}" "$(lib_t64)" | as_root tee "$mark" >/dev/null
+	# What kbuild's own tools want, by their package's word; W=1 also runs
+	# kernel-doc over the sources, which is perl up to 6.12.
+	apt_state "$K_SUITE" "$BUILD_ARCH"
+	tools=$(pkg_depends "$kbuild" '[a-z].*' | grep -v '^libc6$' || :)
+	[ ! -e "$ROOT/usr/src/${common}/scripts/kernel-doc" ] || tools="$tools perl"
+	# shellcheck disable=SC2086 # a list of names
+	echo ${cc:-gcc} $tools | as_root tee "$mark" >/dev/null
 }
 
 # dpkg-deb -x would put a directory in the place of the link /lib -> usr/lib
@@ -130,11 +135,4 @@ unpack_into_root()
 {
 	dpkg-deb --fsys-tarfile "$1" |
 		as_root tar -x -C "$ROOT" --keep-directory-symlink -f -
-}
-
-# libelf1 was renamed in the 64-bit time transition
-lib_t64()
-{
-	APT_CONFIG=$CACHE/apt/$K_SUITE-$BUILD_ARCH/apt.conf \
-		apt-cache show libelf1t64 >/dev/null 2>&1 && echo t64 || :
 }
