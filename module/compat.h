@@ -9,7 +9,10 @@
 #ifndef OOMLENS_COMPAT_H
 #define OOMLENS_COMPAT_H
 
+#include <linux/fs.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/mount.h>
 #include <linux/proc_fs.h>
 #include <linux/version.h>
 
@@ -37,5 +40,41 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
 #define pde_data(inode)	PDE_DATA(inode)
 #endif
+
+/*
+ * 5.14 dropped the union around a mempolicy's nodes (269fbe72cded) and made
+ * bound policies the only ones that confine an OOM (b26e517a058b).
+ */
+#ifdef CONFIG_NUMA
+static inline bool oomlens_mempolicy_confines(const struct mempolicy *pol)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 14, 0)
+	return pol->mode == MPOL_BIND || pol->mode == MPOL_INTERLEAVE;
+#else
+	return pol->mode == MPOL_BIND;
+#endif
+}
+
+static inline const nodemask_t *oomlens_mempolicy_nodes(const struct mempolicy *pol)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 14, 0)
+	return &pol->v.nodes;
+#else
+	return &pol->nodes;
+#endif
+}
+#endif
+
+/* 5.12 made file_open_root() take a path (ffb37ca3bd16). */
+static inline struct file *oomlens_open_at(struct vfsmount *mnt, const char *name)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 12, 0)
+	return file_open_root(mnt->mnt_root, mnt, name, O_RDONLY, 0);
+#else
+	struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
+
+	return file_open_root(&root, name, O_RDONLY, 0);
+#endif
+}
 
 #endif /* OOMLENS_COMPAT_H */

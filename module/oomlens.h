@@ -12,6 +12,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/nodemask.h>
 #include <linux/oom.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -21,6 +22,9 @@
 #include "score.h"
 
 struct mem_cgroup;
+
+/* To observe must not cause what is observed: such a request fails instead. */
+#define OOMLENS_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 /* ---- main.c: module parameters, fixed once loaded ---- */
 
@@ -86,11 +90,15 @@ unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain);
 
-/* Distinct cgroups of one snapshot and their paths; index 0 is "-". */
+/*
+ * The distinct cgroups of one snapshot and their paths; index 0 is "-". Up to
+ * resolve each is held by a reference, after it there is only the name.
+ */
 struct oomlens_paths;
-struct oomlens_paths *oomlens_paths_alloc(void);
+struct oomlens_paths *oomlens_paths_alloc(unsigned int max);
 void oomlens_paths_free(struct oomlens_paths *paths);
-int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg);
+unsigned int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg);
+struct mem_cgroup *oomlens_paths_memcg(const struct oomlens_paths *paths, unsigned int i);
 int oomlens_paths_resolve(struct oomlens_paths *paths);
 const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i);
 
@@ -134,6 +142,7 @@ enum oomlens_fate {
  * @verdict: enum oomlens_verdict
  * @fate: enum oomlens_fate
  * @killable: oom_badness() would not be LONG_MIN
+ * @mm_shared: others than the group's threads use the mm, or did a moment ago
  * @comm: of the group leader
  */
 struct oomlens_sample {
@@ -151,6 +160,7 @@ struct oomlens_sample {
 	u8 verdict;
 	u8 fate;
 	bool killable;
+	bool mm_shared;
 	char comm[TASK_COMM_LEN];
 };
 
@@ -179,6 +189,33 @@ struct oomlens_walk {
 };
 
 int oomlens_walk_tasks(const struct oomlens_walk *walk);
+
+/* ---- scope.c: what an OOM draws on, and whom it may take ---- */
+
+enum oomlens_scope_kind {
+	OOMLENS_SCOPE_GLOBAL,
+	OOMLENS_SCOPE_MEMCG,
+	OOMLENS_SCOPE_CPUSET,
+	OOMLENS_SCOPE_MEMPOLICY,
+};
+
+/**
+ * struct oomlens_scope - one OOM's domain
+ * @kind: which of the members below holds
+ * @memcg: held by the scope's owner while the scope is used
+ * @nodes: of a cpuset or a mempolicy
+ */
+struct oomlens_scope {
+	enum oomlens_scope_kind kind;
+	struct mem_cgroup *memcg;
+	nodemask_t nodes;
+};
+
+unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
+				       const struct oomlens_sysvalues *v);
+bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait);
+void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
+			   struct oomlens_sample *s, bool wait);
 
 /* ---- recorder.c and events.c: every call of the OOM killer ---- */
 
@@ -241,6 +278,7 @@ extern const struct oomlens_file_ops oomlens_badness_file;
 extern const struct oomlens_file_ops oomlens_overcommit_file;
 extern const struct oomlens_file_ops oomlens_commit_file;
 extern const struct oomlens_file_ops oomlens_events_file;
+extern const struct oomlens_file_ops oomlens_features_file;
 extern const struct oomlens_file_ops oomlens_stats_file;
 extern const struct oomlens_file_ops oomlens_trigger_file;
 extern const struct oomlens_file_ops oomlens_reserve_file;
@@ -249,8 +287,9 @@ int oomlens_files_init(void);
 void oomlens_files_exit(void);
 void oomlens_puts_escaped(struct seq_file *m, const char *s);
 
-/* ---- statistics: each counter has one writer's file, named here ---- */
+/* ---- features.c: what this kernel gives, and the counters ---- */
 
+/* Each counter's writers are named beside it. */
 enum oomlens_stat {
 	OOMLENS_STAT_EVENTS,		/* recorder.c */
 	OOMLENS_STAT_OVERWRITTEN,	/* recorder.c */

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of files, and what all of them have in common: who may open one,
+ * one snapshot a read, and the bounded reading of what is written.
+ */
+#include <linux/ctype.h>
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_fs.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "oomlens.h"
+
+/* The longest line that can be meant: a command and an escaped path. */
+#define WRITE_MAX	PATH_MAX
+
+enum where {
+	DEBUGFS		= 1,
+	PROCFS		= 2,
+	BOTH		= DEBUGFS | PROCFS,
+};
+
+/* A new file is one row. */
+static const struct file_row {
+	const char *name;
+	umode_t mode;
+	enum where where;
+	const struct oomlens_file_ops *ops;
+} rows[] = {
+	{ "badness",	0400, BOTH,	&oomlens_badness_file },
+	{ "overcommit",	0444, BOTH,	&oomlens_overcommit_file },
+	{ "commit",	0400, BOTH,	&oomlens_commit_file },
+	{ "events",	0400, BOTH,	&oomlens_events_file },
+	{ "features",	0444, BOTH,	&oomlens_features_file },
+	{ "stats",	0444, BOTH,	&oomlens_stats_file },
+	{ "trigger",	0600, DEBUGFS,	&oomlens_trigger_file },
+	{ "reserve",	0600, DEBUGFS,	&oomlens_reserve_file },
+};
+
+static struct proc_dir_entry *proc_dir;
+static struct dentry *debugfs_dir;
+
+/* One open file; the part's own state follows. */
+struct open_file {
+	const struct oomlens_file_ops *ops;
+	struct mutex lock;	/* snapshot, the seq_file over it, commands */
+	bool snapped;		/* there is a snapshot; under lock */
+	char private[] __aligned(__alignof__(u64));
+};
+
+static struct open_file *to_open_file(const struct seq_file *m)
+{
+	return container_of(m->private, struct open_file, private);
+}
+
+/* Files that are printed by one function: a sequence of one element. */
+
+static void *once_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos ? NULL : SEQ_START_TOKEN;
+}
+
+static void *once_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return NULL;
+}
+
+static void once_stop(struct seq_file *m, void *v)
+{
+}
+
+static int once_show(struct seq_file *m, void *v)
+{
+	return to_open_file(m)->ops->show(m, v);
+}
+
+static const struct seq_operations once_seq = {
+	.start	= once_start,
+	.next	= once_next,
+	.stop	= once_stop,
+	.show	= once_show,
+};
+
+static int file_open(struct file *file, const struct oomlens_file_ops *ops)
+{
+	struct open_file *of;
+	int err;
+
+	/* Global pids and other namespaces' tasks are not for a container. */
+	if (task_active_pid_ns(current) != &init_pid_ns)
+		return -EPERM;
+	/*
+	 * procfs does not hold the owner of an open file; a sleeper in poll()
+	 * would be left on a wait queue that is gone.
+	 */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	of = kzalloc(struct_size(of, private, ops->private_size), GFP_KERNEL);
+	if (!of) {
+		err = -ENOMEM;
+		goto err_module_put;
+	}
+	of->ops = ops;
+	mutex_init(&of->lock);
+	err = seq_open(file, ops->seq ?: &once_seq);
+	if (err)
+		goto err_free;
+	((struct seq_file *)file->private_data)->private = of->private;
+	return 0;
+
+err_free:
+	kfree(of);
+err_module_put:
+	module_put(THIS_MODULE);
+	return err;
+}
+
+static int proc_file_open(struct inode *inode, struct file *file)
+{
+	return file_open(file, pde_data(inode));
+}
+
+static int debugfs_file_open(struct inode *inode, struct file *file)
+{
+	return file_open(file, inode->i_private);
+}
+
+static int file_release(struct inode *inode, struct file *file)
+{
+	struct seq_file *m = file->private_data;
+	struct open_file *of = to_open_file(m);
+	int err;
+
+	if (of->ops->release)
+		of->ops->release(m);
+	mutex_destroy(&of->lock);
+	kfree(of);
+	err = seq_release(inode, file);
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/* The first byte, or a position before any read, takes a new snapshot. */
+static int ensure_snapshot(struct seq_file *m, struct open_file *of, bool first)
+{
+	int err;
+
+	lockdep_assert_held(&of->lock);
+	if (!of->ops->snapshot || (of->snapped && !first))
+		return 0;
+	of->snapped = false;
+	err = of->ops->snapshot(m);
+	of->snapped = !err;
+	return err;
+}
+
+static ssize_t file_read(struct file *file, char __user *buf, size_t size, loff_t *ppos)
+{
+	struct seq_file *m = file->private_data;
+	struct open_file *of = to_open_file(m);
+	ssize_t ret;
+
+	if (mutex_lock_interruptible(&of->lock))
+		return -ERESTARTSYS;
+	ret = ensure_snapshot(m, of, *ppos == 0);
+	if (!ret)
+		ret = seq_read(file, buf, size, ppos);
+	mutex_unlock(&of->lock);
+	return ret;
+}
+
+static loff_t file_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct seq_file *m = file->private_data;
+	struct open_file *of = to_open_file(m);
+	loff_t ret;
+
+	if (mutex_lock_interruptible(&of->lock))
+		return -ERESTARTSYS;
+	ret = ensure_snapshot(m, of, false);
+	if (!ret)
+		ret = seq_lseek(file, offset, whence);
+	mutex_unlock(&of->lock);
+	return ret;
+}
+
+/*
+ * The whole write, copied before anything is locked or done, as one line. The
+ * position stays where it is, so that what was written applies to the read
+ * that follows.
+ */
+static ssize_t file_write(struct file *file, const char __user *buf, size_t size,
+			  loff_t *ppos)
+{
+	struct seq_file *m = file->private_data;
+	struct open_file *of = to_open_file(m);
+	ssize_t ret = -EINVAL;
+	char *line;
+
+	if (!of->ops->command || *ppos != 0 || size >= WRITE_MAX)
+		return -EINVAL;
+	if (!size)
+		return 0;
+	line = memdup_user_nul(buf, size);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	if (strlen(line) != size)
+		goto out;
+	if (line[size - 1] == '\n')
+		line[size - 1] = '\0';
+	if (strchr(line, '\n'))
+		goto out;
+	ret = -ERESTARTSYS;
+	if (mutex_lock_interruptible(&of->lock))
+		goto out;
+	ret = of->ops->command(m, strim(line));
+	mutex_unlock(&of->lock);
+out:
+	kfree(line);
+	return ret ?: size;
+}
+
+static __poll_t file_poll(struct file *file, poll_table *wait)
+{
+	struct seq_file *m = file->private_data;
+	struct open_file *of = to_open_file(m);
+
+	return of->ops->poll ? of->ops->poll(m, file, wait) : DEFAULT_POLLMASK;
+}
+
+static const struct proc_ops proc_file_ops = {
+	.proc_open	= proc_file_open,
+	.proc_release	= file_release,
+	.proc_read	= file_read,
+	.proc_write	= file_write,
+	.proc_lseek	= file_llseek,
+	.proc_poll	= file_poll,
+};
+
+static const struct file_operations debugfs_file_ops = {
+	.owner		= THIS_MODULE,
+	.open		= debugfs_file_open,
+	.release	= file_release,
+	.read		= file_read,
+	.write		= file_write,
+	.llseek		= file_llseek,
+	.poll		= file_poll,
+};
+
+/**
+ * oomlens_puts_escaped() - print a name as one token
+ * @m: where to
+ * @s: comm, path or file name, any bytes
+ *
+ * Blanks, control bytes, backslashes and whatever is not ASCII become \ooo, so
+ * that a name can neither add a column nor a line. An empty name is "-".
+ */
+void oomlens_puts_escaped(struct seq_file *m, const char *s)
+{
+	if (!*s)
+		seq_putc(m, '-');
+	for (; *s; s++) {
+		unsigned char c = *s;
+
+		if (isascii(c) && isgraph(c) && c != '\\')
+			seq_putc(m, c);
+		else
+			seq_printf(m, "\\%03o", c);
+	}
+}
+
+/**
+ * oomlens_files_init() - make the files
+ *
+ * Context: module load, last: from here on every part is used.
+ * Return: 0 or -ENOMEM; a target without debugfs is no error.
+ */
+int oomlens_files_init(void)
+{
+	int i;
+
+	proc_dir = proc_mkdir(KBUILD_MODNAME, NULL);
+	if (!proc_dir)
+		goto err_proc;
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if ((rows[i].where & PROCFS) &&
+		    !proc_create_data(rows[i].name, rows[i].mode, proc_dir,
+				      &proc_file_ops, (void *)rows[i].ops))
+			goto err_remove_proc;
+
+	if (!oomlens_debugfs)
+		return 0;
+	debugfs_dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].where & DEBUGFS)
+			debugfs_create_file(rows[i].name, rows[i].mode, debugfs_dir,
+					    (void *)rows[i].ops, &debugfs_file_ops);
+	return 0;
+
+err_remove_proc:
+	proc_remove(proc_dir);
+err_proc:
+	pr_err("cannot make the files in /proc/%s\n", KBUILD_MODNAME);
+	return -ENOMEM;
+}
+
+/**
+ * oomlens_files_exit() - remove the files
+ *
+ * Waits for whoever is inside one.
+ */
+void oomlens_files_exit(void)
+{
+	debugfs_remove_recursive(debugfs_dir);
+	proc_remove(proc_dir);
+}

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory cgroups of both hierarchies: whose a task is, its path, the total
+ * that its OOM is judged against, and whom memory.oom.group takes along.
+ */
+#include <linux/cgroup.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "oomlens.h"
+
+#ifdef CONFIG_MEMCG
+
+/**
+ * oomlens_memcg_enabled() - does this kernel account memory by cgroup?
+ *
+ * No with CONFIG_MEMCG=n and with cgroup_disable=memory.
+ */
+bool oomlens_memcg_enabled(void)
+{
+	return !mem_cgroup_disabled();
+}
+
+/**
+ * oomlens_memcg_of() - the memory cgroup of a task
+ * @p: the task
+ *
+ * Context: rcu_read_lock() held, which is what keeps the result alive.
+ */
+struct mem_cgroup *oomlens_memcg_of(struct task_struct *p)
+{
+	return mem_cgroup_disabled() ? NULL : mem_cgroup_from_task(p);
+}
+
+/**
+ * oomlens_memcg_within() - is a cgroup in the subtree of another?
+ * @memcg: the one, may be NULL
+ * @root: the other
+ *
+ * Context: any; both must be alive.
+ */
+bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root)
+{
+	return memcg && mem_cgroup_is_descendant(memcg, root);
+}
+
+/**
+ * oomlens_memcg_tryget() - take a reference
+ * @memcg: alive under RCU, or NULL
+ *
+ * Context: any.
+ * Return: false if the cgroup is past its last reference, or NULL.
+ */
+bool oomlens_memcg_tryget(struct mem_cgroup *memcg)
+{
+	return memcg && css_tryget(&memcg->css);
+}
+
+/**
+ * oomlens_memcg_put() - give a reference back
+ * @memcg: the cgroup, or NULL
+ *
+ * Context: any.
+ */
+void oomlens_memcg_put(struct mem_cgroup *memcg)
+{
+	if (memcg)
+		css_put(&memcg->css);
+}
+
+/**
+ * oomlens_memcg_path() - the path in its hierarchy, as /proc/PID/cgroup has it
+ * @memcg: held, or NULL for "-"
+ * @buf: where to
+ * @size: of it, in bytes
+ *
+ * Context: process context: kernfs takes a lock that sleeps on PREEMPT_RT.
+ * Return: 0, or -ENAMETOOLONG with the beginning in @buf.
+ */
+int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
+{
+	int n;
+
+	if (!memcg) {
+		strscpy(buf, "-", size);
+		return 0;
+	}
+	/* A negative error, or the length it would have had, by release. */
+	n = cgroup_path(memcg->css.cgroup, buf, size);
+	return n < 0 || n >= size ? -ENAMETOOLONG : 0;
+}
+
+static struct mem_cgroup *from_css(struct cgroup_subsys_state *css)
+{
+	return mem_cgroup_from_css(css);
+}
+
+/* The root of the hierarchy: the boot idle task never leaves it. */
+static struct mem_cgroup *root_memcg(void)
+{
+	return mem_cgroup_from_task(&init_task);
+}
+
+static bool on_v2(struct mem_cgroup *memcg)
+{
+	return memcg->css.cgroup->root == &cgrp_dfl_root;
+}
+
+/* Is there a cgroup of that path that only lacks the memory controller? */
+static bool path_without_memory(const char *path, bool v2)
+{
+	struct cgroup *cgrp;
+
+	if (!v2)
+		return false;
+	cgrp = cgroup_get_from_path(path);
+	if (IS_ERR(cgrp))
+		return PTR_ERR(cgrp) == -ENOTDIR;
+	cgroup_put(cgrp);
+	return true;
+}
+
+/**
+ * oomlens_memcg_find() - the memory cgroup of a path
+ * @path: absolute in the hierarchy of the memory controller
+ *
+ * cgroup_get_from_path() knows the unified hierarchy only, and by the caller's
+ * cgroup namespace; this serves both hierarchies.
+ *
+ * Context: process context, may sleep.
+ * Return: the cgroup with a reference, ERR_PTR(-ENOENT) if there is none of
+ * that path, ERR_PTR(-EINVAL) if it is the root or not a memory cgroup,
+ * ERR_PTR(-EOPNOTSUPP) without memory cgroups, or ERR_PTR(-ENOMEM).
+ */
+struct mem_cgroup *oomlens_memcg_find(const char *path)
+{
+	struct mem_cgroup *found = ERR_PTR(-ENOENT);
+	struct cgroup_subsys_state *css;
+	char *buf;
+	bool v2;
+
+	if (mem_cgroup_disabled())
+		return ERR_PTR(-EOPNOTSUPP);
+	if (path[0] != '/' || !strcmp(path, "/"))
+		return ERR_PTR(-EINVAL);
+	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+
+	rcu_read_lock();
+	v2 = on_v2(root_memcg());
+	css_for_each_descendant_pre(css, &root_memcg()->css) {
+		if (oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
+		    strcmp(buf, path))
+			continue;
+		if (css_tryget(css)) {
+			found = from_css(css);
+			break;
+		}
+	}
+	rcu_read_unlock();
+	kfree(buf);
+	if (IS_ERR(found) && path_without_memory(path, v2))
+		found = ERR_PTR(-EINVAL);
+	return found;
+}
+
+/**
+ * oomlens_memcg_totalpages() - pages that an OOM of a cgroup may draw on
+ * @memcg: held
+ * @v: total_swap and swappiness are used
+ *
+ * Source: mm/memcontrol.c, mem_cgroup_get_max(), and constrained_alloc().
+ * vm_swappiness is not exported, so mem_cgroup_swappiness() cannot be called.
+ */
+unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+				       const struct oomlens_sysvalues *v)
+{
+	unsigned long max = READ_ONCE(memcg->memory.max);
+
+	if (on_v2(memcg)) {
+		if (v->swappiness)
+			max += min(READ_ONCE(memcg->swap.max), v->total_swap);
+	} else if (READ_ONCE(memcg->swappiness)) {
+		unsigned long excess = READ_ONCE(memcg->memsw.max) - max;
+
+		max += min(excess, v->total_swap);
+	}
+	return max ?: 1;
+}
+
+/**
+ * oomlens_memcg_oom_group() - whom memory.oom.group takes along with a victim
+ * @memcg: of the victim, alive, or NULL
+ * @domain: whose limit was hit; NULL for a global OOM
+ *
+ * Source: mm/memcontrol.c, mem_cgroup_get_oom_group().
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the highest cgroup up to @domain with oom.group set, or NULL.
+ */
+struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+					   struct mem_cgroup *domain)
+{
+	struct mem_cgroup *group = NULL;
+
+	if (!memcg || !on_v2(memcg))
+		return NULL;
+	if (domain && !mem_cgroup_is_descendant(memcg, domain))
+		return NULL;
+	while (memcg && memcg->css.parent) {
+		if (READ_ONCE(memcg->oom_group))
+			group = memcg;
+		if (memcg == domain)
+			break;
+		memcg = from_css(memcg->css.parent);
+	}
+	return group;
+}
+
+#else /* !CONFIG_MEMCG */
+
+bool oomlens_memcg_enabled(void)
+{
+	return false;
+}
+
+struct mem_cgroup *oomlens_memcg_of(struct task_struct *p)
+{
+	return NULL;
+}
+
+bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root)
+{
+	return false;
+}
+
+bool oomlens_memcg_tryget(struct mem_cgroup *memcg)
+{
+	return false;
+}
+
+void oomlens_memcg_put(struct mem_cgroup *memcg)
+{
+}
+
+int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
+{
+	strscpy(buf, "-", size);
+	return 0;
+}
+
+struct mem_cgroup *oomlens_memcg_find(const char *path)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+				       const struct oomlens_sysvalues *v)
+{
+	return 1;
+}
+
+struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+					   struct mem_cgroup *domain)
+{
+	return NULL;
+}
+
+#endif /* CONFIG_MEMCG */
+
+/*
+ * The paths of one snapshot: entries in the order of first sight, found again
+ * through an open hash of their indexes.
+ */
+struct path_entry {
+	struct mem_cgroup *memcg;	/* held; NULL once resolved */
+	char *name;			/* escaped; NULL before */
+};
+
+struct oomlens_paths {
+	unsigned int max;
+	unsigned int n;			/* entries used; entry 0 is "-" */
+	unsigned int bits;		/* of the hash, at most half full */
+	unsigned int *hash;		/* index of an entry, 0 for none */
+	struct path_entry entries[];
+};
+
+/**
+ * oomlens_paths_alloc() - an empty table
+ * @max: distinct cgroups that it can hold
+ *
+ * Context: process context, may sleep; does not run the OOM killer.
+ * Return: the table, or NULL.
+ */
+struct oomlens_paths *oomlens_paths_alloc(unsigned int max)
+{
+	struct oomlens_paths *paths;
+
+	paths = kvzalloc(struct_size(paths, entries, max + 1), OOMLENS_GFP);
+	if (!paths)
+		return NULL;
+	paths->max = max;
+	paths->n = 1;
+	paths->bits = ilog2(max + 1) + 2;
+	paths->hash = kvcalloc(1U << paths->bits, sizeof(*paths->hash), OOMLENS_GFP);
+	if (!paths->hash) {
+		kvfree(paths);
+		return NULL;
+	}
+	return paths;
+}
+
+/**
+ * oomlens_paths_free() - free a table, its names and its references
+ * @paths: the table, or NULL
+ */
+void oomlens_paths_free(struct oomlens_paths *paths)
+{
+	unsigned int i;
+
+	if (!paths)
+		return;
+	for (i = 1; i < paths->n; i++) {
+		oomlens_memcg_put(paths->entries[i].memcg);
+		kfree(paths->entries[i].name);
+	}
+	kvfree(paths->hash);
+	kvfree(paths);
+}
+
+/**
+ * oomlens_paths_index() - the index of a cgroup, adding it if it is new
+ * @paths: the table
+ * @memcg: alive under RCU, or NULL
+ *
+ * Context: rcu_read_lock() held, does not sleep.
+ * Return: the index; 0 for NULL, for a dead cgroup, and when the table is full.
+ */
+unsigned int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg)
+{
+	unsigned int mask = (1U << paths->bits) - 1;
+	unsigned int slot = hash_ptr(memcg, paths->bits);
+
+	if (!memcg)
+		return 0;
+	for (; paths->hash[slot]; slot = (slot + 1) & mask)
+		if (paths->entries[paths->hash[slot]].memcg == memcg)
+			return paths->hash[slot];
+	if (paths->n > paths->max || !oomlens_memcg_tryget(memcg))
+		return 0;
+	paths->hash[slot] = paths->n;
+	paths->entries[paths->n].memcg = memcg;
+	return paths->n++;
+}
+
+/**
+ * oomlens_paths_memcg() - the cgroup of an index
+ * @paths: the table, not resolved yet
+ * @i: the index
+ */
+struct mem_cgroup *oomlens_paths_memcg(const struct oomlens_paths *paths, unsigned int i)
+{
+	return paths->entries[i].memcg;
+}
+
+/**
+ * oomlens_paths_resolve() - turn every reference into a name
+ * @paths: the table
+ *
+ * No cgroup is held over a reader's pauses: that would keep removed ones alive.
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int oomlens_paths_resolve(struct oomlens_paths *paths)
+{
+	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
+	unsigned int i;
+	int err = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	for (i = 1; i < paths->n; i++) {
+		struct path_entry *e = &paths->entries[i];
+
+		oomlens_memcg_path(e->memcg, buf, PATH_MAX);
+		e->name = kstrdup(buf, OOMLENS_GFP);
+		if (!e->name) {
+			err = -ENOMEM;
+			break;
+		}
+		oomlens_memcg_put(e->memcg);
+		e->memcg = NULL;
+		cond_resched();
+	}
+	kfree(buf);
+	return err;
+}
+
+/**
+ * oomlens_paths_name() - the path of an index, not escaped
+ * @paths: the table, resolved
+ * @i: the index
+ */
+const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i)
+{
+	return i ? paths->entries[i].name : "-";
+}

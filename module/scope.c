@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an OOM draws on, and whom it may take: the whole machine, a memory
+ * cgroup, or a set of NUMA nodes.
+ */
+#include <linux/cpuset.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "oomlens.h"
+
+#ifdef CONFIG_NUMA
+/*
+ * Only a bound policy keeps a task out. Source: mm/mempolicy.c,
+ * mempolicy_in_oom_domain(); before 5.14 an interleaved one did too.
+ */
+static bool mempolicy_meets(struct task_struct *t, const nodemask_t *nodes, bool wait)
+{
+	struct mempolicy *pol;
+	bool meets = true;
+
+	if (wait)
+		task_lock(t);
+	else if (!spin_trylock(&t->alloc_lock))
+		return true;
+	pol = t->mempolicy;
+	if (pol && oomlens_mempolicy_confines(pol))
+		meets = nodes_intersects(*oomlens_mempolicy_nodes(pol), *nodes);
+	task_unlock(t);
+	return meets;
+}
+
+static bool cpuset_meets(struct task_struct *t, const nodemask_t *nodes)
+{
+#ifdef CONFIG_CPUSETS
+	return nodes_intersects(t->mems_allowed, *nodes);
+#else
+	return true;
+#endif
+}
+
+/* Any thread will do. Source: mm/oom_kill.c, oom_cpuset_eligible(). */
+static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope, bool wait)
+{
+	struct task_struct *t;
+
+	for_each_thread(p, t)
+		if (scope->kind == OOMLENS_SCOPE_CPUSET ?
+		    cpuset_meets(t, &scope->nodes) :
+		    mempolicy_meets(t, &scope->nodes, wait))
+			return true;
+	return false;
+}
+
+static unsigned long nodes_present_pages(const nodemask_t *nodes)
+{
+	unsigned long pages = 0;
+	int nid;
+
+	for_each_node_mask(nid, *nodes)
+		if (node_online(nid))
+			pages += node_present_pages(nid);
+	return pages;
+}
+#else
+static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope, bool wait)
+{
+	return true;
+}
+
+static unsigned long nodes_present_pages(const nodemask_t *nodes)
+{
+	return 0;
+}
+#endif /* CONFIG_NUMA */
+
+/**
+ * oomlens_scope_totalpages() - pages that an OOM of a scope may draw on
+ * @scope: a memcg is held by the caller
+ * @v: the machine's totals
+ *
+ * Source: mm/oom_kill.c, constrained_alloc().
+ */
+unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
+				       const struct oomlens_sysvalues *v)
+{
+	switch (scope->kind) {
+	case OOMLENS_SCOPE_MEMCG:
+		return oomlens_memcg_totalpages(scope->memcg, v);
+	case OOMLENS_SCOPE_CPUSET:
+	case OOMLENS_SCOPE_MEMPOLICY:
+		return v->total_swap + nodes_present_pages(&scope->nodes);
+	case OOMLENS_SCOPE_GLOBAL:
+		break;
+	}
+	return v->totalram + v->total_swap;
+}
+
+/**
+ * oomlens_scope_has() - may an OOM of a scope take a thread group?
+ * @scope: a memcg is held by the caller
+ * @p: the group's leader
+ * @wait: may task_lock() be waited for? if not, a doubt counts as yes
+ *
+ * Context: rcu_read_lock() held; otherwise as oomlens_sample_task().
+ */
+bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait)
+{
+	switch (scope->kind) {
+	case OOMLENS_SCOPE_MEMCG:
+		return oomlens_memcg_within(oomlens_memcg_of(p), scope->memcg);
+	case OOMLENS_SCOPE_CPUSET:
+	case OOMLENS_SCOPE_MEMPOLICY:
+		return nodes_meet(p, scope, wait);
+	case OOMLENS_SCOPE_GLOBAL:
+		break;
+	}
+	return true;
+}
+
+/**
+ * oomlens_scope_verdict() - amend a sample's verdict by the scope
+ * @scope: the scope
+ * @p: the group's leader
+ * @s: its sample
+ * @wait: as for oomlens_scope_has()
+ *
+ * The kernel asks for the scope after init and kernel threads, before all
+ * else. Its walk over a cgroup's tasks leaves out a group whose threads are
+ * all past the beginning of their exit. Source: mm/oom_kill.c,
+ * oom_evaluate_task(); kernel/cgroup/cgroup.c, css_task_iter_advance().
+ *
+ * Context: as oomlens_scope_has().
+ */
+void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
+			   struct oomlens_sample *s, bool wait)
+{
+	if (s->verdict == OOMLENS_INIT)
+		return;
+	if (!oomlens_scope_has(scope, p, wait))
+		s->verdict = OOMLENS_SCOPE;
+	else if (scope->kind == OOMLENS_SCOPE_MEMCG &&
+		 (p->flags & PF_EXITING) && !atomic_read(&p->signal->live))
+		s->verdict = OOMLENS_EXITING;
+}

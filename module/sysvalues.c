@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Values that the kernel shows in procfs and does not export to modules.
+ *
+ * A procfs mount of the module's own is used, so that the reader's mount
+ * namespace, chroot or hidepid does not matter. The files are opened once, at
+ * load, with the loader's credentials. They are text, but a stable interface;
+ * the alternative, addresses of unexported symbols, is neither safe (IBT, CFI)
+ * nor there on every kernel.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/file.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/mutex.h>
+#include <linux/seqlock.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/swap.h>
+
+#include "oomlens.h"
+
+#define KB_TO_PAGES(kb)	((kb) >> (PAGE_SHIFT - 10))
+
+/* /proc/meminfo is under 2 KiB on every kernel seen; a page is asked for. */
+#define TEXT_SIZE	4096
+
+enum source {
+	MEMINFO,
+	OVERCOMMIT_MEMORY,
+	OVERCOMMIT_RATIO,
+	OVERCOMMIT_KBYTES,
+	ADMIN_RESERVE_KBYTES,
+	USER_RESERVE_KBYTES,
+	SWAPPINESS,
+	PANIC_ON_OOM,
+	NR_SOURCES
+};
+
+static const char * const source_paths[NR_SOURCES] = {
+	[MEMINFO]		= "meminfo",
+	[OVERCOMMIT_MEMORY]	= "sys/vm/overcommit_memory",
+	[OVERCOMMIT_RATIO]	= "sys/vm/overcommit_ratio",
+	[OVERCOMMIT_KBYTES]	= "sys/vm/overcommit_kbytes",
+	[ADMIN_RESERVE_KBYTES]	= "sys/vm/admin_reserve_kbytes",
+	[USER_RESERVE_KBYTES]	= "sys/vm/user_reserve_kbytes",
+	[SWAPPINESS]		= "sys/vm/swappiness",
+	[PANIC_ON_OOM]		= "sys/vm/panic_on_oom",
+};
+
+static struct vfsmount *proc_mnt;
+/* NULL: this kernel has no such file (a board without swap has no swappiness). */
+static struct file *source_files[NR_SOURCES];
+static char *text;		/* TEXT_SIZE bytes, under read_lock */
+static DEFINE_MUTEX(read_lock);	/* text, and the writers of cache */
+
+/* The last values read, for the OOM path: it may not sleep in a file. */
+static struct oomlens_sysvalues cache;
+static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
+
+/* Reads one file whole into text, as a string. */
+static int read_source(enum source source)
+{
+	loff_t pos = 0;
+	ssize_t n;
+
+	lockdep_assert_held(&read_lock);
+	if (!source_files[source])
+		return -ENOENT;
+	n = kernel_read(source_files[source], text, TEXT_SIZE - 1, &pos);
+	if (n < 0)
+		return n;
+	text[n] = '\0';
+	return 0;
+}
+
+static int read_ulong(enum source source, unsigned long *value)
+{
+	int err = read_source(source);
+
+	if (err)
+		return err;
+	return kstrtoul(strim(text), 10, value);
+}
+
+/* One "Key:  123 kB" line of /proc/meminfo in text, in pages. */
+static unsigned long meminfo_pages(const char *key)
+{
+	const char *line = strstr(text, key);
+
+	if (!line)
+		return 0;
+	return KB_TO_PAGES(simple_strtoul(skip_spaces(line + strlen(key)), NULL, 10));
+}
+
+/* A missing sysctl leaves the value 0; any other error is the caller's. */
+static int read_optional(enum source source, unsigned long *value)
+{
+	int err = read_ulong(source, value);
+
+	return err == -ENOENT ? 0 : err;
+}
+
+static int read_all(struct oomlens_sysvalues *v)
+{
+	unsigned long kb;
+	int err;
+
+	memset(v, 0, sizeof(*v));
+	err = read_source(MEMINFO);
+	if (err)
+		return err;
+	v->totalram = totalram_pages();
+	v->total_swap = meminfo_pages("\nSwapTotal:");
+	v->swap_free = meminfo_pages("\nSwapFree:");
+	v->commit_limit = meminfo_pages("\nCommitLimit:");
+	v->committed = meminfo_pages("\nCommitted_AS:");
+	v->available = meminfo_pages("\nMemAvailable:");
+	v->locked = meminfo_pages("\nMlocked:");
+	v->hugetlb = meminfo_pages("\nHugetlb:");
+
+	err = read_optional(OVERCOMMIT_MEMORY, &v->mode) ?:
+	      read_optional(OVERCOMMIT_RATIO, &v->ratio) ?:
+	      read_optional(OVERCOMMIT_KBYTES, &v->kbytes) ?:
+	      read_optional(SWAPPINESS, &v->swappiness) ?:
+	      read_optional(PANIC_ON_OOM, &v->panic_on_oom);
+	if (err)
+		return err;
+	kb = 0;
+	err = read_optional(ADMIN_RESERVE_KBYTES, &kb);
+	if (err)
+		return err;
+	v->admin_reserve = KB_TO_PAGES(kb);
+	kb = 0;
+	err = read_optional(USER_RESERVE_KBYTES, &kb);
+	if (err)
+		return err;
+	v->user_reserve = KB_TO_PAGES(kb);
+	return 0;
+}
+
+/**
+ * oomlens_sysvalues_read() - read the values now
+ * @v: filled in whole, or untouched on error
+ *
+ * Context: process context, sleeps; never in the OOM path. The LSM checks the
+ * read with the current credentials.
+ * Return: 0, or what reading procfs returned.
+ */
+int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
+{
+	struct oomlens_sysvalues now;
+	int err;
+
+	mutex_lock(&read_lock);
+	err = read_all(&now);
+	if (!err) {
+		*v = now;
+		preempt_disable();
+		write_seqcount_begin(&cache_seq);
+		cache = now;
+		write_seqcount_end(&cache_seq);
+		preempt_enable();
+	}
+	mutex_unlock(&read_lock);
+	return err;
+}
+
+/**
+ * oomlens_sysvalues_cached() - the values as they were last read
+ * @v: filled in; totalram, swap_free and committed are brought up to date
+ *
+ * For the OOM path, where procfs may not be read.
+ *
+ * Context: any; takes no lock and spins only while a copy is written.
+ */
+void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
+{
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&cache_seq);
+		*v = cache;
+	} while (read_seqcount_retry(&cache_seq, seq));
+	v->totalram = totalram_pages();
+	v->swap_free = get_nr_swap_pages();
+	v->committed = vm_memory_committed();
+}
+
+static int open_source(enum source source)
+{
+	struct file *file = oomlens_open_at(proc_mnt, source_paths[source]);
+
+	if (IS_ERR(file)) {
+		if (PTR_ERR(file) == -ENOENT && source != MEMINFO)
+			return 0;
+		return PTR_ERR(file);
+	}
+	source_files[source] = file;
+	return 0;
+}
+
+static void close_sources(void)
+{
+	int i;
+
+	for (i = 0; i < NR_SOURCES; i++)
+		if (source_files[i])
+			fput(source_files[i]);
+}
+
+/**
+ * oomlens_sysvalues_init() - mount procfs and open the files
+ *
+ * Context: module load.
+ * Return: 0 or an error; nothing is left behind on error.
+ */
+int oomlens_sysvalues_init(void)
+{
+	struct file_system_type *type = get_fs_type("proc");
+	struct oomlens_sysvalues v;
+	int err, i;
+
+	if (!type) {
+		pr_err("no procfs: CONFIG_PROC_FS is needed\n");
+		return -ENODEV;
+	}
+	text = kmalloc(TEXT_SIZE, GFP_KERNEL);
+	if (!text) {
+		err = -ENOMEM;
+		goto err_put_type;
+	}
+	proc_mnt = kern_mount(type);
+	if (IS_ERR(proc_mnt)) {
+		err = PTR_ERR(proc_mnt);
+		pr_err("cannot mount procfs: %d\n", err);
+		goto err_free_text;
+	}
+	for (i = 0; i < NR_SOURCES; i++) {
+		err = open_source(i);
+		if (err) {
+			pr_err("cannot open %s of procfs: %d\n", source_paths[i], err);
+			goto err_close_sources;
+		}
+	}
+	err = oomlens_sysvalues_read(&v);
+	if (err) {
+		pr_err("cannot read procfs: %d\n", err);
+		goto err_close_sources;
+	}
+	module_put(type->owner);
+	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, TEXT_SIZE);
+	return 0;
+
+err_close_sources:
+	close_sources();
+	kern_unmount(proc_mnt);
+err_free_text:
+	kfree(text);
+err_put_type:
+	module_put(type->owner);
+	return err;
+}
+
+/**
+ * oomlens_sysvalues_exit() - undo oomlens_sysvalues_init()
+ */
+void oomlens_sysvalues_exit(void)
+{
+	close_sources();
+	kern_unmount(proc_mnt);
+	kfree(text);
+}
