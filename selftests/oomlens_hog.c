@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tasks of a known size and shape. Each hog is a child that has touched what
+ * it was told to, says so, and then sleeps until it is told to change.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "oomlens_test.h"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range	436
+#endif
+
+#define CTL_FD		3
+#define ACK_FD		4
+#define SECOND_STACK	65536
+
+struct order {
+	enum hog_op op;
+	unsigned long pages;
+};
+
+struct answer {
+	int err;
+	pid_t second;
+};
+
+/* What a hog's own threads share; one per process, made after the fork. */
+static struct {
+	char *grown;
+	unsigned long pages;
+	char *churned;
+	unsigned long churn;
+	pid_t second;
+} self;
+
+int set_adj(pid_t pid, int adj)
+{
+	char path[64], text[16];
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	else
+		snprintf(path, sizeof(path), "/proc/self/oom_score_adj");
+	snprintf(text, sizeof(text), "%d", adj);
+	return write_file(path, text);
+}
+
+static void touch(char *at, unsigned long pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < pages; i++)
+		__atomic_store_n(at + i * page_size(), 1, __ATOMIC_RELAXED);
+}
+
+/* Small pages only: a huge one would make the size other than asked for. */
+static char *map(unsigned long pages, int flags)
+{
+	char *at = mmap(NULL, pages * page_size(), PROT_READ | PROT_WRITE,
+			flags | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	madvise(at, pages * page_size(), MADV_NOHUGEPAGE);
+	return at;
+}
+
+static long long swapped_kb(void)
+{
+	char *text = read_file("/proc/self/status");
+	long long kb = 0;
+
+	key_number(text ? text : "", "VmSwap:", &kb);
+	free(text);
+	return kb;
+}
+
+static int resize(unsigned long pages)
+{
+	unsigned long unit = page_size();
+	char *at;
+
+	if (!pages) {
+		if (self.pages)
+			munmap(self.grown, self.pages * unit);
+		self.grown = NULL;
+	} else if (!self.pages) {
+		self.grown = map(pages, MAP_PRIVATE);
+		if (!self.grown)
+			return -errno;
+	} else {
+		at = mremap(self.grown, self.pages * unit, pages * unit, MREMAP_MAYMOVE);
+		if (at == MAP_FAILED)
+			return -errno;
+		self.grown = at;
+	}
+	if (pages > self.pages)
+		touch(self.grown + self.pages * unit, pages - self.pages);
+	self.pages = pages;
+	return 0;
+}
+
+static int fork_some(unsigned long n)
+{
+	pid_t pid;
+
+	while (n--) {
+		pid = fork();
+		if (pid < 0)
+			return -errno;
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return 0;
+}
+
+static void answer(int err)
+{
+	struct answer a = { .err = err, .second = self.second };
+
+	if (write(ACK_FD, &a, sizeof(a)) != sizeof(a))
+		_exit(1);
+}
+
+static int thread_start(void *(*fn)(void *))
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN + 16384);
+	err = pthread_create(&thread, &attr, fn, NULL);
+	return -err;
+}
+
+/* Only ever grows: two readings around a third must bracket it. */
+static void *churn_main(void *unused)
+{
+	unsigned long i;
+
+	for (i = 0; i < self.churn; i++) {
+		touch(self.churned + i * page_size(), 1);
+		if (i % 64 == 0)
+			fork_some(1);
+		else if (i % 4 == 0)
+			nap_ms(1);
+	}
+	return NULL;
+}
+
+static int churn(unsigned long pages)
+{
+	self.churned = map(pages, MAP_PRIVATE);
+	self.churn = pages;
+	return self.churned ? thread_start(churn_main) : -errno;
+}
+
+static void *obey(void *unused)
+{
+	struct order o;
+	int err;
+
+	answer(0);
+	while (read(CTL_FD, &o, sizeof(o)) == sizeof(o)) {
+		switch (o.op) {
+		case HOG_GROW:
+			err = resize(self.pages + o.pages);
+			break;
+		case HOG_SHRINK:
+			err = resize(o.pages < self.pages ? self.pages - o.pages : 0);
+			break;
+		case HOG_FORK:
+			err = fork_some(o.pages);
+			break;
+		case HOG_CHURN:
+			answer(churn(o.pages));
+			continue;
+		case HOG_SPIN:
+			for (;;)
+				;
+		default:
+			err = -EINVAL;
+		}
+		answer(err);
+	}
+	_exit(0);
+}
+
+static void *sleeper(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int second_main(void *vfork)
+{
+	if (vfork) {
+		/* The parent is blocked until we exec or exit: answer for it. */
+		self.second = syscall(SYS_getpid);
+		answer(0);
+	}
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int second_start(bool vfork)
+{
+	char *stack = mmap(NULL, SECOND_STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int pid;
+
+	if (stack == MAP_FAILED)
+		return -errno;
+	pid = clone(second_main, stack + SECOND_STACK,
+		    CLONE_VM | SIGCHLD | (vfork ? CLONE_VFORK : 0),
+		    vfork ? stack : NULL);
+	if (pid < 0)
+		return -errno;
+	self.second = pid;
+	return 0;
+}
+
+static int fill(const struct hog_spec *spec)
+{
+	unsigned long unit = page_size();
+	unsigned int tries = 50;
+	char *at;
+
+	if (spec->anon) {
+		at = map(spec->anon, MAP_PRIVATE);
+		if (!at)
+			return -errno;
+		touch(at, spec->anon);
+		if (spec->locked && mlock(at, spec->locked * unit))
+			return -errno;
+		at += spec->locked * unit;
+		while (spec->swapped && tries-- &&
+		       swapped_kb() < (long long)(spec->swapped * unit / 1024))
+			madvise(at, spec->swapped * unit, MADV_PAGEOUT);
+	}
+	if (spec->shmem) {
+		at = spec->shared ? spec->shared : map(spec->shmem, MAP_SHARED);
+		if (!at)
+			return -errno;
+		touch(at, spec->shmem);
+	}
+	if (spec->promised && !map(spec->promised, MAP_PRIVATE))
+		return -errno;
+	return 0;
+}
+
+static int hog_setup(const struct hog_spec *spec)
+{
+	unsigned int i;
+	int err = 0;
+
+	prctl(PR_SET_NAME, spec->comm ? spec->comm : "hog");
+	if (spec->cgroup)
+		err = cg_attach(spec->cgroup, 0);
+	if (!err)
+		err = set_adj(0, spec->adj);
+	if (!err)
+		err = fill(spec);
+	for (i = spec->dead_leader; !err && i < spec->threads; i++)
+		err = thread_start(sleeper);
+	if (!err && (spec->sharer || spec->vfork))
+		err = second_start(spec->vfork);
+	if (!err && spec->dead_leader) {
+		err = thread_start(obey);
+		if (!err)
+			syscall(SYS_exit, 0);
+	}
+	return err;
+}
+
+static void __noreturn hog_main(const struct hog_spec *spec, int ctl, int ack)
+{
+	int err;
+
+	signal(SIGCHLD, SIG_DFL);
+	/* Out of the way first, so that one dup2 cannot close the other's source. */
+	ctl = fcntl(ctl, F_DUPFD, 10);
+	ack = fcntl(ack, F_DUPFD, 10);
+	dup2(ctl, CTL_FD);
+	dup2(ack, ACK_FD);
+	syscall(SYS_close_range, ACK_FD + 1, ~0U, 0);
+	memset(&self, 0, sizeof(self));
+
+	err = hog_setup(spec);
+	if (err) {
+		answer(err);
+		_exit(1);
+	}
+	obey(NULL);
+	_exit(0);
+}
+
+static int hog_answer(struct hog *hog)
+{
+	struct pollfd pfd = { .fd = hog->ack, .events = POLLIN };
+	struct answer a;
+	ssize_t n;
+
+	if (poll(&pfd, 1, PATIENCE_MS) != 1)
+		return -ETIMEDOUT;
+	n = read(hog->ack, &a, sizeof(a));
+	if (n != sizeof(a))
+		return -EPIPE;		/* it is dead */
+	hog->second = a.second;
+	return a.err;
+}
+
+/* Asleep, with nothing left to be counted: the leader may still be exiting. */
+static bool hog_settled(const struct hog *hog, const struct hog_spec *spec)
+{
+	char path[64], *text;
+	bool settled;
+
+	if (!spec->dead_leader)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", hog->pid, hog->pid);
+	text = read_file(path);
+	settled = text && strstr(text, "State:\tZ");
+	free(text);
+	return settled;
+}
+
+int hog_start(struct hog *hog, const struct hog_spec *spec)
+{
+	int ctl[2], ack[2], err;
+
+	memset(hog, 0, sizeof(*hog));
+	hog->ctl = -1;
+	hog->ack = -1;
+	if (pipe2(ctl, O_CLOEXEC))
+		return -errno;
+	if (pipe2(ack, O_CLOEXEC)) {
+		err = -errno;
+		goto err_ctl;
+	}
+	fflush(stdout);
+	hog->pid = fork();
+	if (hog->pid < 0) {
+		err = -errno;
+		hog->pid = 0;
+		goto err_ack;
+	}
+	if (!hog->pid)
+		hog_main(spec, ctl[0], ack[1]);
+	close(ctl[0]);
+	close(ack[1]);
+	hog->ctl = ctl[1];
+	hog->ack = ack[0];
+	err = hog_answer(hog);
+	if (!err && !wait_until(hog_settled(hog, spec), PATIENCE_MS))
+		err = -ETIMEDOUT;
+	if (err)
+		hog_end(hog);
+	return err;
+
+err_ack:
+	close(ack[0]);
+	close(ack[1]);
+err_ctl:
+	close(ctl[0]);
+	close(ctl[1]);
+	return err;
+}
+
+int hog_do(struct hog *hog, enum hog_op op, unsigned long pages)
+{
+	struct order o = { .op = op, .pages = pages };
+
+	if (write(hog->ctl, &o, sizeof(o)) != sizeof(o))
+		return -errno;
+	return op == HOG_SPIN ? 0 : hog_answer(hog);
+}
+
+static bool hog_reap(struct hog *hog, int flags, int *status)
+{
+	if (hog->gone || !hog->pid)
+		return false;
+	if (waitpid(hog->pid, status, flags) != hog->pid)
+		return false;
+	hog->gone = true;
+	return true;
+}
+
+bool hog_gone(struct hog *hog)
+{
+	int status;
+
+	hog_reap(hog, WNOHANG, &status);
+	return hog->gone;
+}
+
+bool hog_killed(struct hog *hog)
+{
+	int status;
+
+	return hog_reap(hog, WNOHANG, &status) && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGKILL;
+}
+
+void hog_end(struct hog *hog)
+{
+	int status;
+
+	if (hog->pid && !hog->gone) {
+		if (hog->second)
+			kill(hog->second, SIGKILL);
+		kill(hog->pid, SIGKILL);
+		while (!hog_reap(hog, 0, &status) && errno == EINTR)
+			;
+	}
+	if (hog->ctl > 0)
+		close(hog->ctl);
+	if (hog->ack > 0)
+		close(hog->ack);
+	memset(hog, 0, sizeof(*hog));
+}
+
+int idle_start(pid_t *pids, unsigned int n)
+{
+	unsigned int i;
+
+	fflush(stdout);
+	for (i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0) {
+			int err = -errno;
+
+			idle_end(pids, i);
+			return err;
+		}
+		if (!pids[i])
+			sleeper(NULL);
+	}
+	return 0;
+}
+
+void idle_end(pid_t *pids, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (i = 0; i < n; i++)
+		while (waitpid(pids[i], NULL, 0) < 0 && errno == EINTR)
+			;
+}
+
+/* The header that mkswap(8) writes, for a device of so many pages. */
+static int swap_header(int fd, unsigned long pages)
+{
+	unsigned long unit = page_size();
+	unsigned int info[2] = { 1, pages - 1 };	/* version, last page */
+	char *page = calloc(1, unit);
+	int err = 0;
+
+	if (!page)
+		return -ENOMEM;
+	memcpy(page + 1024, info, sizeof(info));
+	memcpy(page + unit - 10, "SWAPSPACE2", 10);
+	if (pwrite(fd, page, unit, 0) != (ssize_t)unit)
+		err = -EIO;
+	free(page);
+	return err;
+}
+
+bool swap_ensure(unsigned long pages)
+{
+	struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
+	unsigned long unit = page_size();
+	int ctl, loop = -1, back, n;
+	char dev[32];
+	bool ok;
+
+	if (meminfo_kb("SwapFree") >= (long long)(pages * unit / 1024))
+		return true;
+	if (meminfo_kb("SwapTotal") < 0 || access("/proc/swaps", F_OK))
+		return false;		/* CONFIG_SWAP=n */
+
+	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	back = syscall(SYS_memfd_create, "oomlens-swap", 1U);
+	if (ctl < 0 || back < 0 || ftruncate(back, (pages + 1) * unit))
+		return false;
+	n = ioctl(ctl, LOOP_CTL_GET_FREE);
+	snprintf(dev, sizeof(dev), "/dev/loop%d", n);
+	loop = open(dev, O_RDWR | O_CLOEXEC);
+	ok = n >= 0 && loop >= 0 && !ioctl(loop, LOOP_SET_FD, back) &&
+	     !ioctl(loop, LOOP_SET_STATUS64, &info) &&
+	     !swap_header(loop, pages + 1) && !fsync(loop) && !swapon(dev, 0);
+	if (ok)
+		undo_at_end("swapoff", dev);
+	close(ctl);
+	close(back);
+	if (loop >= 0)
+		close(loop);
+	return ok;
+}

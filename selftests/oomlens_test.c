@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The frame of a test: a supervisor that outlives the test, so that whatever
+ * the test changed is put back even if the OOM killer or a time-out took it.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+
+#include "oomlens_test.h"
+
+#define UNDO_MAX	128
+
+/* Shared by the test, which appends, and the supervisor, which undoes. */
+struct undo {
+	char what[8];
+	char path[244];
+	char value[68];
+};
+
+struct undo_log {
+	unsigned int n;
+	struct undo entry[UNDO_MAX];
+};
+
+static struct undo_log *undo_log;
+static int ended_by;	/* the signal that asked us to stop */
+
+static struct undo *undo_add(const char *what, const char *path)
+{
+	struct undo *u = &undo_log->entry[undo_log->n];
+
+	if (undo_log->n == UNDO_MAX || strlen(path) >= sizeof(u->path)) {
+		ksft_exit_fail_msg("cannot note how to undo %s %s\n", what, path);
+		return NULL;
+	}
+	snprintf(u->what, sizeof(u->what), "%s", what);
+	snprintf(u->path, sizeof(u->path), "%s", path);
+	u->value[0] = '\0';
+	/* Written before it counts: the supervisor reads it after our death. */
+	__atomic_store_n(&undo_log->n, undo_log->n + 1, __ATOMIC_RELEASE);
+	return u;
+}
+
+void undo_at_end(const char *what, const char *path)
+{
+	undo_add(what, path);
+}
+
+int setting_write(const char *path, const char *value)
+{
+	char *old = read_file(path);
+	struct undo *u = NULL;
+	unsigned int i;
+
+	if (!old)
+		return -errno;
+	/* The first value noted is the one to go back to. */
+	for (i = 0; i < undo_log->n; i++)
+		if (!strcmp(undo_log->entry[i].what, "write") &&
+		    !strcmp(undo_log->entry[i].path, path))
+			u = &undo_log->entry[i];
+	if (!u) {
+		u = undo_add("write", path);
+		snprintf(u->value, sizeof(u->value), "%s", old);
+	}
+	free(old);
+	return write_file(path, value);
+}
+
+/* Its tasks are dead, but may still be on their way out. */
+static int rmdir_idle(const char *path)
+{
+	int err;
+
+	wait_until(!(err = rmdir(path) ? -errno : 0) || err != -EBUSY, PATIENCE_MS);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int remove_cgroups(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	char sub[512];
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		snprintf(sub, sizeof(sub), "%s/%s", path, d->d_name);
+		remove_cgroups(sub);
+	}
+	if (dir)
+		closedir(dir);
+	return rmdir_idle(path);
+}
+
+static void undo_one(const struct undo *u)
+{
+	int err = 0;
+
+	if (!strcmp(u->what, "write")) {
+		err = write_file(u->path, u->value);
+	} else if (!strcmp(u->what, "rmdir")) {
+		err = rmdir_idle(u->path);
+	} else if (!strcmp(u->what, "rmcg")) {
+		err = remove_cgroups(u->path);
+	} else if (!strcmp(u->what, "nomemcg")) {
+		err = write_file(u->path, "-memory");
+	} else if (!strcmp(u->what, "umount")) {
+		err = umount2(u->path, MNT_DETACH) ? -errno : 0;
+		rmdir(u->path);
+	} else if (!strcmp(u->what, "swapoff")) {
+		err = swapoff(u->path) ? -errno : 0;
+	}
+	if (err)
+		printf("# left behind: %s %s: %s\n", u->what, u->path, strerror(-err));
+}
+
+static void note_signal(int sig)
+{
+	__atomic_store_n(&ended_by, sig, __ATOMIC_RELAXED);
+}
+
+static void __noreturn supervise(pid_t test)
+{
+	struct sigaction sa = { .sa_handler = note_signal };
+	int status, s = 0;
+	unsigned int i;
+	pid_t pid;
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+
+	/* Orphans are reaped on the way: they would show as exiting tasks. */
+	while ((pid = waitpid(-1, &s, 0)) != test) {
+		if (pid < 0 && errno != EINTR)
+			break;
+		if (__atomic_load_n(&ended_by, __ATOMIC_RELAXED))
+			kill(-test, SIGKILL);
+	}
+	status = s;
+
+	/* Everything that the test started is in its process group. */
+	kill(-test, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	for (i = __atomic_load_n(&undo_log->n, __ATOMIC_ACQUIRE); i-- > 0;)
+		undo_one(&undo_log->entry[i]);
+
+	if (WIFEXITED(status) && !ended_by)
+		exit(WEXITSTATUS(status));
+	printf("Bail out! the test was ended by signal %d\n",
+	       ended_by ? ended_by : WTERMSIG(status));
+	exit(KSFT_FAIL);
+}
+
+static void begin(unsigned int plan)
+{
+	pid_t test;
+	int err;
+
+	if (geteuid()) {
+		ksft_print_header();
+		ksft_exit_skip("needs root\n");
+	}
+	undo_log = mmap(NULL, sizeof(*undo_log), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	err = set_adj(0, OOM_ADJ_NEVER);
+	if (undo_log == MAP_FAILED || err)
+		ksft_exit_fail_msg("cannot start: %s\n", strerror(err ? -err : errno));
+
+	/* Whoever loses its parent becomes the supervisor's, and ends with it. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fflush(stdout);
+	test = fork();
+	if (test < 0)
+		ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+	if (test) {
+		setpgid(test, test);
+		supervise(test);
+	}
+	setpgid(0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	ksft_print_header();
+	if (plan)
+		ksft_set_plan(plan);
+}
+
+void test_begin(unsigned int plan)
+{
+	bool loaded = !access(lens_path("features"), F_OK);
+
+	if (!loaded) {
+		ksft_print_header();
+		ksft_exit_skip("oomlens is not loaded\n");
+	}
+	begin(plan);
+}
+
+void test_begin_unloaded(unsigned int plan)
+{
+	begin(plan);
+}
+
+unsigned long env_number(const char *name, unsigned long otherwise)
+{
+	const char *s = getenv(name);
+
+	return s && *s ? strtoul(s, NULL, 0) : otherwise;
+}
+
+unsigned long long test_seed(void)
+{
+	const char *s = getenv("OOMLENS_SEED");
+	unsigned long long seed;
+
+	if (s && *s)
+		seed = strtoull(s, NULL, 0);
+	else
+		seed = (now_ns() ^ ((unsigned long long)time(NULL) << 20)) & 0xffffffff;
+	ksft_print_msg("seed %llu (repeat with OOMLENS_SEED=%llu)\n",
+		       seed, seed);
+	return seed;
+}
+
+/* splitmix64: short, and the same everywhere. */
+unsigned long long rnd(unsigned long long *state)
+{
+	unsigned long long z = (*state += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+unsigned long rnd_range(unsigned long long *state, unsigned long lo, unsigned long hi)
+{
+	return lo + (unsigned long)(rnd(state) % ((unsigned long long)(hi - lo) + 1));
+}
+
+unsigned long long now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (unsigned long long)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+void nap_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+unsigned long page_size(void)
+{
+	static unsigned long size;
+
+	if (!size)
+		size = sysconf(_SC_PAGESIZE);
+	return size;
+}
