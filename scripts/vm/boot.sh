@@ -28,7 +28,7 @@ probe_accel()
 		# so ends.
 		if timeout -k 1 15 "$A_QEMU" -M "$A_MACHINE,accel=kvm" -cpu host -m 256 \
 				-nodefaults -no-user-config -display none -no-reboot \
-				-serial stdio -kernel "$KERNEL/vmlinuz" \
+				-serial stdio -kernel "$KERNEL/boot" \
 				-append "console=$A_CONSOLE panic=-1" </dev/null 2>/dev/null |
 				grep -q 'Kernel panic'; then
 			probed=kvm
@@ -62,7 +62,7 @@ qemu_args()
 		printf '%s\n' -name "oomlens-$K_ID" -M "$A_MACHINE" -cpu "$cpu" \
 			-m "$mem" -smp "$K_CPUS" -nodefaults -no-user-config \
 			-display none -no-reboot \
-			-kernel "$KERNEL/vmlinuz" -initrd "$RUN/initrd"
+			-kernel "$KERNEL/boot" -initrd "$RUN/initrd"
 		if [ -n "${K_ICOUNT:-}" ]; then
 			printf '%s\n' -accel tcg -icount "$K_ICOUNT"
 		else

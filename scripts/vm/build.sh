@@ -13,32 +13,59 @@ mirror_tree()
 		--exclude='Module.symvers' --exclude='.tmp*' --exclude='.*.d' "$@"
 }
 
+# built DIRECTORY KEY: whether DIRECTORY/KEY is there. Results are named by the
+# hash of what they are made from and appear by one rename, so that a guest
+# being packed never meets half of another build. The last few are kept.
+built()
+{
+	[ -e "$1/$2" ] || return 1
+	touch -c "$1/$2"
+}
+
+publish()
+{
+	mkdir -p "$2"
+	mv "$1" "$2/$3"
+	# shellcheck disable=SC2012 # our own names: hashes
+	ls -1t "$2" | tail -n +6 | while read -r old; do
+		rm -rf "${2:?}/$old"
+	done
+}
+
+# Another tree than our own (OOMLENS_SRC) has objects of its own
+source_tree()
+{
+	src=${OOMLENS_SRC:-$TOP}
+	src_tag=
+	[ "$src" = "$TOP" ] || src_tag=-$(hash_of "$src")
+}
+
 # build_module: oomlens.ko of K_* at MODULE
 build_module()
 {
-	src=${OOMLENS_SRC:-$TOP}
-	OBJ=$CACHE/build/$K_KEY
-	MODULE=$OBJ/oomlens.ko
+	source_tree
+	OBJ=$CACHE/build/$K_KEY$src_tag
 	[ -f "$src/Kbuild" ] || die "$src has no Kbuild"
 	build_root "$K_SUITE"
 	root_headers
 	key=$(hash_files "$src/Kbuild" "$src/module")-$(hash_of "$HEADERS" \
 		"$(cat "$VM_DIR/build.sh")")
-	stamped "$OBJ.stamp" "$key" || locked "build-$K_KEY" compile_module
+	built "$CACHE/module/$K_KEY" "$key.ko" || locked "build-${OBJ##*/}" compile_module
+	MODULE=$CACHE/module/$K_KEY/$key.ko
 }
 
 compile_module()
 {
-	! stamped "$OBJ.stamp" "$key" || return 0
+	! built "$CACHE/module/$K_KEY" "$key.ko" || return 0
 	mkdir -p "$OBJ/module"
 	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"
-	rm -f "$OBJ.stamp" "$MODULE"
 	step "build oomlens.ko for $K_ID ($K_RELEASE)" \
-		in_root "$OBJ:/build/$K_KEY" make -C "/usr/src/$HEADERS" \
-		M="/build/$K_KEY" ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
+		in_root "$OBJ:/build/oomlens" make -C "/usr/src/$HEADERS" \
+		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
 		W=1 KCFLAGS=-Werror modules
-	printf '%s\n' "$key" >"$OBJ.stamp"
+	cp "$OBJ/oomlens.ko" "$OBJ.ko"
+	publish "$OBJ.ko" "$CACHE/module/$K_KEY" "$key.ko"
 }
 
 # kselftest's own makefile, headers and runner, from one fixed linux-source
@@ -79,8 +106,7 @@ TESTS_SUITE=bookworm
 
 build_tests()
 {
-	src=${OOMLENS_SRC:-$TOP}
-	TESTS=$CACHE/tests/$K_ARCH
+	source_tree
 	[ -f "$src/selftests/Makefile" ] || die "$src has no selftests/Makefile"
 	fetch_ksft
 	build_root "$TESTS_SUITE"
@@ -88,34 +114,35 @@ build_tests()
 		root_need "gcc-$(printf '%s' "$A_TRIPLET" | tr _ -)" "libc6-dev-$K_ARCH-cross"
 	fi
 	key=$(hash_files "$src/selftests" "$src/module")-$(hash_of "$(cat "$VM_DIR/build.sh")")
-	stamped "$TESTS.stamp" "$key" || locked "tests-$K_ARCH" compile_tests
+	built "$CACHE/tests/$K_ARCH" "$key" || locked "tests-$K_ARCH$src_tag" compile_tests
+	TESTS=$CACHE/tests/$K_ARCH/$key
 }
 
 compile_tests()
 {
-	! stamped "$TESTS.stamp" "$key" || return 0
-	tsrc=$CACHE/tests/$K_ARCH.src
-	rm -rf "$TESTS"
-	mkdir -p "$TESTS/oomlens" "$tsrc"
+	! built "$CACHE/tests/$K_ARCH" "$key" || return 0
+	tsrc=$CACHE/build/tests-$K_ARCH$src_tag
+	new=$tsrc.install
+	rm -rf "$new"
+	mkdir -p "$new/oomlens" "$tsrc"
 	# module/ too: the pure parts are tested in user space
 	mirror_tree "$src/selftests/" "$tsrc/selftests/"
 	mirror_tree "$src/module/" "$tsrc/module/"
-	rm -f "$TESTS.stamp"
 	step "build the tests ($K_ARCH)" install_tests
-	printf '%s\n' "$key" >"$TESTS.stamp"
+	publish "$new" "$CACHE/tests/$K_ARCH" "$key"
 }
 
 install_tests()
 {
-	in_root "$tsrc:/tests/src $TESTS:/tests/install $KSFT_TREE:/tests/linux" \
+	in_root "$tsrc:/tests/src $new:/tests/install $KSFT_TREE:/tests/linux" \
 		sh -eu -c '
 		cd /tests/src/selftests
 		ksft=/tests/linux/tools/testing/selftests
-		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" USERLDFLAGS=-static
+		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" STATIC=1 USERLDFLAGS=-static
 		make "$@" INSTALL_PATH=/tests/install/oomlens install
 		make -s "$@" COLLECTION=oomlens emit_tests >/tests/install/kselftest-list.txt
 		cp $ksft/run_kselftest.sh /tests/install/
 		cp -r $ksft/kselftest /tests/install/
 		' sh "$A_CROSS" "$A_KARCH"
-	as_root chown -R "$(id -u):$(id -g)" "$TESTS"
+	as_root chown -R "$(id -u):$(id -g)" "$new"
 }

@@ -126,13 +126,13 @@ fetch_kernel()
 	image=$(pkg_depends "linux-image-$K_FLAVOUR" 'linux-image-[0-9].*' | head -n 1)
 	[ -n "$image" ] || die "$K_SUITE ($K_ARCH) has no linux-image-$K_FLAVOUR"
 	K_RELEASE=${image#linux-image-}
-	stamped "$KERNEL/stamp" "$K_RELEASE 3" ||
+	stamped "$KERNEL/stamp" "$K_RELEASE 4" ||
 		locked "kernel-$K_KEY" unpack_kernel "$image"
 }
 
 unpack_kernel()
 {
-	! stamped "$KERNEL/stamp" "$K_RELEASE 3" || return 0
+	! stamped "$KERNEL/stamp" "$K_RELEASE 4" || return 0
 	# sid splits the package: the image proper, and the modules, apart
 	debs=$(pkg_depends "$1" 'linux-(binary|modules)-[0-9].*')
 	for p in $1 $debs; do
@@ -143,7 +143,7 @@ unpack_kernel()
 	rm -rf "$KERNEL"
 	mkdir -p "$KERNEL"
 	step "unpack kernel $K_RELEASE ($K_ARCH)" unpack_kernel_debs "$@"
-	printf '%s 3\n' "$K_RELEASE" >"$KERNEL/stamp"
+	printf '%s 4\n' "$K_RELEASE" >"$KERNEL/stamp"
 }
 
 unpack_kernel_debs()
@@ -179,4 +179,35 @@ unpack_kernel_debs()
 	rm -rf "$raw"
 	/sbin/depmod -b "$KERNEL" "$K_RELEASE"
 	printf '%s\n' "$K_RELEASE" >"$KERNEL/release"
+	boot_image
+}
+
+# boot_image: what QEMU is given, at KERNEL/boot. Unpacking itself is half of
+# an emulated x86 kernel's boot; where the kernel can be entered as an ELF file
+# (its PVH note), it is unpacked here, once.
+boot_image()
+{
+	ln -f "$KERNEL/vmlinuz" "$KERNEL/boot"
+	[ "$K_ARCH" = amd64 ] || return 0
+	word()
+	{
+		od -An "-tu$2" -j "$1" -N "$2" "$KERNEL/vmlinuz" | tr -d ' '
+	}
+	# Documentation/arch/x86/boot.rst: setup_sects, payload_offset, _length;
+	# the payload's last four bytes are its unpacked size
+	start=$((($(word 497 1) + 1) * 512 + $(word 584 4)))
+	tail -c +$((start + 1)) "$KERNEL/vmlinuz" | head -c $(($(word 588 4) - 4)) \
+		>"$KERNEL/payload"
+	case $(od -An -tx1 -N2 "$KERNEL/payload" | tr -d ' ') in
+	fd37) set -- xz ;;
+	28b5) set -- zstd -q ;;
+	1f8b) set -- gzip ;;
+	*) set -- false ;;
+	esac
+	if "$@" -dc <"$KERNEL/payload" >"$KERNEL/vmlinux" &&
+			LC_ALL=C grep -aqP '\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0' \
+				"$KERNEL/vmlinux"; then
+		mv "$KERNEL/vmlinux" "$KERNEL/boot"
+	fi
+	rm -f "$KERNEL/payload" "$KERNEL/vmlinux"
 }

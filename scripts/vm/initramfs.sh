@@ -46,6 +46,7 @@ pack_base()
 	mkdir -p "$tree/bin" "$tree/lib/modules"
 	cp "$BUSYBOX" "$tree/bin/busybox"
 	install -m 755 "$VM_DIR/guest/init" "$tree/init"
+	install -D -m 755 "$VM_DIR/guest/timeout" "$tree/guest/timeout"
 	[ ! -d "$KERNEL/lib/modules" ] || cp -r "$KERNEL/lib/modules/." "$tree/lib/modules/"
 	pack "$tree" "$BASE"
 	rm -rf "$tree"
