@@ -77,4 +77,52 @@ static inline struct file *oomlens_open_at(struct vfsmount *mnt, const char *nam
 #endif
 }
 
+/*
+ * 6.1 replaced the list of VMAs by a maple tree (763ecb035029). The stand-in
+ * for its iterator starts at the first VMA, which is all that is asked of it.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#define VMA_ITERATOR(name, mm, addr)	struct mm_struct *name = (mm)
+#define for_each_vma(vmi, vma)	\
+	for ((vma) = (vmi)->mmap; (vma); (vma) = (vma)->vm_next)
+#endif
+
+/*
+ * 6.2 made the RSS counters per-CPU ones, whose sum is exact (f1a7941243c1).
+ * Before, each thread kept some pages back (SPLIT_RSS_COUNTING): add them.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define oomlens_mm_counter_sum(mm, member)	get_mm_counter(mm, member)
+#else
+#define oomlens_mm_counter_sum(mm, member)	\
+	percpu_counter_sum_positive(&(mm)->rss_stat[member])
+#endif
+#ifdef SPLIT_RSS_COUNTING
+#define oomlens_thread_counter(t, member)	READ_ONCE((t)->rss_stat.count[member])
+#else
+#define oomlens_thread_counter(t, member)	0
+#endif
+
+/*
+ * 5.17 let anonymous mappings have names (9a10064f5625); 6.2 shared ones too,
+ * before which the field was another's where there is a file (d09e8ca6cb93).
+ */
+static inline const char *oomlens_anon_vma_name(const struct vm_area_struct *vma)
+{
+#if defined(CONFIG_ANON_VMA_NAME) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	if (vma->vm_file)
+		return NULL;
+#endif
+	if (vma->anon_name)
+		return vma->anon_name->name;
+#endif
+	return NULL;
+}
+
+/* 6.7 told the path that was opened from the one below an overlay (08582d678fcf). */
+#ifndef OOMLENS_HAVE_FILE_USER_PATH
+#define file_user_path(file)	(&(file)->f_path)
+#endif
+
 #endif /* OOMLENS_COMPAT_H */

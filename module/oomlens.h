@@ -87,6 +87,8 @@ int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
 struct mem_cgroup *oomlens_memcg_find(const char *path);
 unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 				       const struct oomlens_sysvalues *v);
+int oomlens_memcg_walk(struct mem_cgroup *memcg,
+		       void (*visit)(struct task_struct *p, void *arg), void *arg);
 struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain);
 
@@ -202,20 +204,113 @@ enum oomlens_scope_kind {
 /**
  * struct oomlens_scope - one OOM's domain
  * @kind: which of the members below holds
- * @memcg: held by the scope's owner while the scope is used
+ * @memcg: held while the scope is used
+ * @path: of the memcg, where a user wrote it; escapes undone
  * @nodes: of a cpuset or a mempolicy
  */
 struct oomlens_scope {
 	enum oomlens_scope_kind kind;
 	struct mem_cgroup *memcg;
+	char *path;
 	nodemask_t nodes;
 };
+
+int oomlens_scope_parse(struct oomlens_scope *scope, char *line);
+int oomlens_scope_hold(struct oomlens_scope *scope);
+void oomlens_scope_unhold(struct oomlens_scope *scope);
+void oomlens_scope_free(struct oomlens_scope *scope);
+void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope);
 
 unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
 				       const struct oomlens_sysvalues *v);
 bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait);
 void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
 			   struct oomlens_sample *s, bool wait);
+
+/* ---- vmas.c, spaces.c: address spaces and what they are charged ---- */
+
+/* Pages of VMAs, by what the kernel made of them; each is in one at most. */
+struct oomlens_charges {
+	unsigned long anon;		/* charged */
+	unsigned long file_private;	/* charged, of a file */
+	unsigned long stack;		/* charged, grows by itself */
+	unsigned long noreserve;	/* private, MAP_NORESERVE: not charged */
+	unsigned long shared;		/* charged to the object, if at all */
+};
+
+static inline unsigned long oomlens_charge(const struct oomlens_charges *c)
+{
+	return c->anon + c->file_private + c->stack;
+}
+
+/* One VMA. */
+struct oomlens_vma {
+	unsigned long start;
+	unsigned long pages;
+	unsigned long charged;		/* pages */
+	unsigned long noreserve;	/* pages */
+	struct file *file;		/* held until its path is known, NULL after */
+	unsigned int name;		/* offset in names; 0: none */
+	char perms[4];			/* as in /proc/PID/maps */
+};
+
+/* All VMAs of an address space. */
+struct oomlens_vmas {
+	struct oomlens_vma *rows;
+	unsigned int max;
+	unsigned int n;
+	char *names;			/* strings, the first is empty */
+	unsigned int names_size;
+	unsigned int names_used;
+};
+
+int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c);
+int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
+		      struct oomlens_charges *c);
+void oomlens_vmas_free(struct oomlens_vmas *v);
+
+/**
+ * struct oomlens_space - one address space
+ * @mm: held by mmgrab() until it has been measured, NULL after
+ * @charges: zero if skipped
+ * @touched: pages, anonymous ones present or swapped
+ * @vm_total: pages, mm->total_vm
+ * @cached: of @touched, what threads have counted and not handed in
+ * @order: place in the walk
+ * @memcg: index in paths, of its owner
+ * @pid: of its owner, the first process in the walk that has it
+ * @uid: of its owner, in the initial user namespace
+ * @skipped: its lock could not be had
+ * @gone: exited before it could be measured
+ * @comm: of its owner
+ */
+struct oomlens_space {
+	struct mm_struct *mm;
+	struct oomlens_charges charges;
+	unsigned long touched;
+	unsigned long vm_total;
+	long cached;
+	unsigned int order;
+	unsigned int memcg;
+	pid_t pid;
+	uid_t uid;
+	bool skipped;
+	bool gone;
+	char comm[TASK_COMM_LEN];
+};
+
+struct oomlens_spaces {
+	struct oomlens_space *rows;
+	unsigned int max;
+	unsigned int n;
+	unsigned int seen;		/* tasks, while walking */
+	struct oomlens_paths *paths;
+};
+
+int oomlens_spaces_read(struct oomlens_spaces *t);
+int oomlens_spaces_read_one(struct oomlens_spaces *t, struct pid *pid,
+			    struct oomlens_vmas *vmas);
+void oomlens_spaces_free(struct oomlens_spaces *t);
 
 /* ---- recorder.c and events.c: every call of the OOM killer ---- */
 
