@@ -162,14 +162,14 @@ static void __noreturn supervise(pid_t test)
 	exit(KSFT_FAIL);
 }
 
-static void begin(unsigned int plan)
+void test_supervise(bool needs_module)
 {
 	pid_t test;
 	int err;
 
-	if (geteuid()) {
+	if (geteuid() || (needs_module && access(lens_path("features"), F_OK))) {
 		ksft_print_header();
-		ksft_exit_skip("needs root\n");
+		ksft_exit_skip(geteuid() ? "needs root\n" : "oomlens is not loaded\n");
 	}
 	undo_log = mmap(NULL, sizeof(*undo_log), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -189,25 +189,6 @@ static void begin(unsigned int plan)
 	}
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	ksft_print_header();
-	if (plan)
-		ksft_set_plan(plan);
-}
-
-void test_begin(unsigned int plan)
-{
-	bool loaded = !access(lens_path("features"), F_OK);
-
-	if (!loaded) {
-		ksft_print_header();
-		ksft_exit_skip("oomlens is not loaded\n");
-	}
-	begin(plan);
-}
-
-void test_begin_unloaded(unsigned int plan)
-{
-	begin(plan);
 }
 
 unsigned long env_number(const char *name, unsigned long otherwise)

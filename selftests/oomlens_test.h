@@ -24,7 +24,7 @@
 
 /* kselftest.h of 6.1 and older lacks some of these; the checks can wait. */
 #ifndef __printf
-#define __printf(a, b)
+#define __printf(...)
 #endif
 #ifndef __noreturn
 #define __noreturn
@@ -40,6 +40,8 @@
 
 /* ---- oomlens_test.c: the frame of a test ---- */
 
+void test_supervise(bool needs_module);
+
 /*
  * Forks: the caller goes on in a child whose pid is never the OOM killer's
  * choice; the parent waits, then kills what the child left running, removes its
@@ -47,10 +49,22 @@
  * Skips the program (exit 4) if the module is not loaded or the caller is not
  * root. Prints the KTAP header and, if @plan is not 0, the plan.
  */
-void test_begin(unsigned int plan);
+static inline void test_begin(unsigned int plan)
+{
+	test_supervise(true);
+	ksft_print_header();
+	if (plan)
+		ksft_set_plan(plan);
+}
 
-/* The same, for a program that must run with the module not loaded. */
-void test_begin_unloaded(unsigned int plan);
+/* The same, for a program that does without the module. */
+static inline void test_begin_unloaded(unsigned int plan)
+{
+	test_supervise(false);
+	ksft_print_header();
+	if (plan)
+		ksft_set_plan(plan);
+}
 
 /* Writes one setting; the value that it had before is written back at the end. */
 int setting_write(const char *path, const char *value);
@@ -125,17 +139,18 @@ struct table {
 	unsigned int cols, rows;
 	char **col;
 	char **cell;		/* rows * cols */
+	unsigned int last;	/* the column that was asked for last */
 };
 
 struct table *table_parse(char *text);	/* takes the text; NULL if malformed */
 struct table *table_read(const char *path);
 struct table *table_read_fd(int fd);
 void table_free(struct table *t);
-int table_col(const struct table *t, const char *name);	/* -1 if absent */
-const char *table_cell(const struct table *t, unsigned int row, const char *col);
-long long table_number(const struct table *t, unsigned int row, const char *col);
+int table_col(struct table *t, const char *name);	/* -1 if absent */
+const char *table_cell(struct table *t, unsigned int row, const char *col);
+long long table_number(struct table *t, unsigned int row, const char *col);
 /* The row whose column holds that number, -1 if none. */
-int table_find(const struct table *t, const char *col, long long value);
+int table_find(struct table *t, const char *col, long long value);
 /* The number after a word of the "#" lines, e.g. "totalpages". */
 bool table_header(const struct table *t, const char *word, long long *value);
 

@@ -305,24 +305,27 @@ void table_free(struct table *t)
 	free(t);
 }
 
-int table_col(const struct table *t, const char *name)
+/* Columns are mostly asked for one after the other, again for each row. */
+int table_col(struct table *t, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->cols; i++)
-		if (!strcmp(t->col[i], name))
-			return i;
+	for (i = 0; i < t->cols; i++) {
+		t->last = (t->last + 1) % t->cols;
+		if (!strcmp(t->col[t->last], name))
+			return t->last;
+	}
 	return -1;
 }
 
-const char *table_cell(const struct table *t, unsigned int row, const char *col)
+const char *table_cell(struct table *t, unsigned int row, const char *col)
 {
 	int c = table_col(t, col);
 
 	return c < 0 || row >= t->rows ? "" : t->cell[row * t->cols + c];
 }
 
-long long table_number(const struct table *t, unsigned int row, const char *col)
+long long table_number(struct table *t, unsigned int row, const char *col)
 {
 	const char *s = table_cell(t, row, col);
 	char *end;
@@ -331,7 +334,7 @@ long long table_number(const struct table *t, unsigned int row, const char *col)
 	return end == s || *end ? LLONG_MIN : v;
 }
 
-int table_find(const struct table *t, const char *col, long long value)
+int table_find(struct table *t, const char *col, long long value)
 {
 	unsigned int i;
 
