@@ -60,12 +60,23 @@ compile_module()
 	mkdir -p "$OBJ/module"
 	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"
-	step "build oomlens.ko for $K_ID ($K_RELEASE)" \
-		in_root "$OBJ:/build/oomlens" make -C "/usr/src/$HEADERS" \
-		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
-		W=1 KCFLAGS=-Werror modules
+	step "build oomlens.ko for $K_ID ($K_RELEASE)" kbuild_module
 	cp "$OBJ/oomlens.ko" "$OBJ.ko"
 	publish "$OBJ.ko" "$CACHE/module/$K_KEY" "$key.ko"
+}
+
+# kbuild_module [ARGUMENT...]: -Werror is the compiler's; kernel-doc, which W=1
+# runs too, only prints
+kbuild_module()
+{
+	kbuild_log=$OBJ.log
+	kbuild_status=0
+	in_root "$OBJ:/build/oomlens" make -C "/usr/src/$HEADERS" \
+		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
+		W=1 KCFLAGS=-Werror "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
+	cat "$kbuild_log"
+	! grep -qE '(^|/)module/[^ ]*: (warning|error):' "$kbuild_log" || kbuild_status=1
+	return $kbuild_status
 }
 
 # kselftest's own makefile, headers and runner, from one fixed linux-source
@@ -138,7 +149,8 @@ install_tests()
 		sh -eu -c '
 		cd /tests/src/selftests
 		ksft=/tests/linux/tools/testing/selftests
-		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" STATIC=1 USERLDFLAGS=-static
+		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" STATIC=1 \
+			USERLDFLAGS=-static USERCFLAGS=-Werror
 		make "$@" INSTALL_PATH=/tests/install/oomlens install
 		make -s "$@" COLLECTION=oomlens emit_tests >/tests/install/kselftest-list.txt
 		cp $ksft/run_kselftest.sh /tests/install/

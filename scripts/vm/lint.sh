@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0
+# Every checker there is, with zero complaints. Sourced.
+
+# counted NAME COMMAND...: one checker, its outcome in one line
+counted()
+{
+	name=$1
+	shift
+	log=$CACHE/lint.log
+	if "$@" >"$log" 2>&1; then
+		lint_passed=$((lint_passed + 1))
+		say "ok: $name"
+	else
+		lint_failed=$((lint_failed + 1))
+		cat "$log"
+		say "FAILED: $name"
+	fi
+}
+
+# compat.h is the one place whose trade these are: versions, and macros that
+# stand for another kernel's function.
+COMPAT_IGNORE=LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_UNUSED,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE
+
+lint_checkpatch()
+{
+	find module selftests -name '*.[ch]' | LC_ALL=C sort | (
+		bad=0
+		while read -r file; do
+			set --
+			[ "$file" != module/compat.h ] || set -- --ignore "$COMPAT_IGNORE"
+			"$KSFT_TREE/scripts/checkpatch.pl" --strict --no-tree --no-summary \
+				--terse --show-types --quiet "$@" -f "$file" || bad=1
+		done
+		exit $bad
+	)
+}
+
+# sparse prints and does not fail; kernel headers are not ours to mend
+lint_sparse()
+{
+	kbuild_module C=2 >"$CACHE/sparse.log" 2>&1 || {
+		cat "$CACHE/sparse.log"
+		return 1
+	}
+	grep -q 'CHECK' "$CACHE/sparse.log" || {
+		echo "sparse did not run"
+		return 1
+	}
+	! grep -E '(^|/)module/[^:]*:[0-9]+:[0-9]+: ' "$CACHE/sparse.log"
+}
+
+lint_shell()
+{
+	grep -rlE '^#!.*[/ ](ba|da)?sh( |$)' scripts selftests .ci 2>/dev/null |
+		LC_ALL=C sort | xargs shellcheck -x -P SCRIPTDIR
+}
+
+lint_spdx()
+{
+	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config)$' |
+		while read -r file; do
+			head -n 3 "$file" | grep -q 'SPDX-License-Identifier' || echo "no SPDX: $file"
+		done | grep .
+}
+
+lint_long()
+{
+	! git ls-files module selftests scripts | while read -r file; do
+		[ "$(wc -l <"$file")" -le 600 ] || echo "over 600 lines: $file"
+	done | grep .
+}
+
+cmd_lint()
+{
+	sh "$VM_DIR/setup" --quiet --lint
+	cd "$TOP"
+	lint_passed=0 lint_failed=0
+	kernel_row "$(native_id)"
+	fetch_ksft
+	fetch_kernel
+	source_tree
+	build_root "$K_SUITE"
+	root_headers
+	root_need sparse
+	counted "checkpatch --strict ($KSFT_PKG) over module and selftests" lint_checkpatch
+	counted "W=1 -Werror, kernel-doc ($K_RELEASE)" build_module
+	counted "tests with -Wall -Wextra -Werror" build_tests
+	OBJ=$CACHE/build/$K_KEY$src_tag
+	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
+	counted "shellcheck" lint_shell
+	counted "SPDX lines" lint_spdx
+	counted "no file over 600 lines" lint_long
+	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
+	[ $lint_failed = 0 ]
+}
