@@ -6,6 +6,7 @@
  * The scope belongs to the open file. A read is one snapshot: walk, judge,
  * rank, then tell the fate of each; printing comes after, from memory.
  */
+#include <linux/bsearch.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -13,7 +14,6 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
-#include <linux/string_helpers.h>
 
 #include "oomlens.h"
 
@@ -44,8 +44,7 @@ struct table {
 };
 
 struct badness {
-	struct oomlens_scope scope;	/* memcg held only while a snapshot is taken */
-	char *path;			/* of the scope's cgroup, as it was written */
+	struct oomlens_scope scope;	/* held only while a snapshot is taken */
 	struct table table;
 	bool was_read;
 };
@@ -201,6 +200,55 @@ static void snapshot_rewind(unsigned int n, void *arg)
 	w->visits = n;
 }
 
+struct order_state {
+	struct table *table;
+	unsigned int order;
+};
+
+static int compare_pids(const void *a, const void *b)
+{
+	const struct rank_key *x = a, *y = b;
+
+	return (x->points > y->points) - (x->points < y->points);
+}
+
+static void order_visit(struct task_struct *p, void *arg)
+{
+	struct order_state *o = arg;
+	struct table *t = o->table;
+	const struct rank_key pid = { .points = p->tgid };
+	const struct rank_key *found;
+
+	found = bsearch(&pid, t->keys, t->n, sizeof(pid), compare_pids);
+	if (found)
+		t->rows[found->row].order = ++o->order;
+}
+
+/*
+ * An OOM of a cgroup walks its tasks by cgroup, not by the task list, and the
+ * later of two equals wins there too: renumber those that it visits, after all
+ * others. The keys' memory serves as the map from pid to row.
+ */
+static int reorder_as_memcg(struct table *t, struct mem_cgroup *memcg)
+{
+	unsigned int i, tries = 8;
+	int err;
+
+	for (i = 0; i < t->n; i++)
+		t->keys[i] = (struct rank_key) { .points = t->rows[i].pid, .row = i };
+	sort(t->keys, t->n, sizeof(*t->keys), compare_pids, NULL);
+	do {
+		struct order_state o = { .table = t, .order = t->tasks + t->kthreads };
+
+		cond_resched();
+		err = oomlens_memcg_walk(memcg, order_visit, &o);
+	} while (err == -EAGAIN && --tries);
+	/* Tasks kept moving: all is right but the order of equals, perhaps. */
+	if (err == -EAGAIN)
+		t->complete = false;
+	return err == -EAGAIN ? 0 : err;
+}
+
 static int walk(struct table *t, const struct oomlens_scope *scope)
 {
 	struct walk_state state = { .table = t, .scope = scope };
@@ -216,6 +264,8 @@ static int walk(struct table *t, const struct oomlens_scope *scope)
 	t->complete = true;
 	err = oomlens_walk_tasks(&walk);
 	t->kthreads = state.visits - t->tasks;
+	if (!err && scope->kind == OOMLENS_SCOPE_MEMCG)
+		err = reorder_as_memcg(t, scope->memcg);
 	return err;
 }
 
@@ -343,14 +393,9 @@ static int badness_snapshot(struct seq_file *m)
 	err = oomlens_sysvalues_read(&v);
 	if (err)
 		return err;
-	if (b->scope.kind == OOMLENS_SCOPE_MEMCG) {
-		b->scope.memcg = oomlens_memcg_find(b->path);
-		if (IS_ERR(b->scope.memcg)) {
-			err = PTR_ERR(b->scope.memcg);
-			b->scope.memcg = NULL;
-			return err;
-		}
-	}
+	err = oomlens_scope_hold(&b->scope);
+	if (err)
+		return err;
 	t->machine_pages = v.totalram + v.total_swap;
 	t->totalpages = oomlens_scope_totalpages(&b->scope, &v);
 	err = fill_table(t, &b->scope);
@@ -365,8 +410,7 @@ static int badness_snapshot(struct seq_file *m)
 	else
 		oomlens_stat_add(OOMLENS_STAT_SNAPSHOTS, 1);
 out:
-	oomlens_memcg_put(b->scope.memcg);
-	b->scope.memcg = NULL;
+	oomlens_scope_unhold(&b->scope);
 	return err;
 }
 
@@ -399,32 +443,12 @@ static void badness_stop(struct seq_file *m, void *v)
 {
 }
 
-/* One token, so that the header stays pairs of key and value. */
-static void show_scope(struct seq_file *m, const struct badness *b)
-{
-	switch (b->scope.kind) {
-	case OOMLENS_SCOPE_MEMCG:
-		seq_puts(m, "memcg:");
-		oomlens_puts_escaped(m, b->path);
-		break;
-	case OOMLENS_SCOPE_CPUSET:
-		seq_printf(m, "nodes:%*pbl", nodemask_pr_args(&b->scope.nodes));
-		break;
-	case OOMLENS_SCOPE_MEMPOLICY:
-		seq_printf(m, "mempolicy:%*pbl", nodemask_pr_args(&b->scope.nodes));
-		break;
-	case OOMLENS_SCOPE_GLOBAL:
-		seq_puts(m, "global");
-		break;
-	}
-}
-
 static void show_header(struct seq_file *m, const struct badness *b)
 {
 	const struct table *t = &b->table;
 
 	seq_puts(m, "# oomlens badness 1\n# scope ");
-	show_scope(m, b);
+	oomlens_scope_show(m, &b->scope);
 	seq_printf(m, " totalpages %lu tasks %u eligible %u kthreads %u dies %u complete %d\n",
 		   t->totalpages, t->tasks, t->ranked, t->kthreads, t->dies, t->complete);
 	seq_puts(m, "# rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads verdict fate memcg comm\n");
@@ -482,86 +506,11 @@ static const struct seq_operations badness_seq = {
 	.show	= badness_show,
 };
 
-/* ---- Scopes ---- */
-
-static int scope_global(struct badness *b, char *rest)
-{
-	if (*rest)
-		return -EINVAL;
-	b->scope.kind = OOMLENS_SCOPE_GLOBAL;
-	return 0;
-}
-
-static int scope_memcg(struct badness *b, char *rest)
-{
-	struct mem_cgroup *memcg;
-	size_t len;
-	char *path;
-
-	string_unescape_inplace(rest, UNESCAPE_OCTAL);
-	len = strlen(rest);
-	while (len > 1 && rest[len - 1] == '/')
-		rest[--len] = '\0';
-	memcg = oomlens_memcg_find(rest);
-	if (IS_ERR(memcg))
-		return PTR_ERR(memcg);
-	oomlens_memcg_put(memcg);
-	path = kstrdup(rest, GFP_KERNEL);
-	if (!path)
-		return -ENOMEM;
-	kfree(b->path);
-	b->path = path;
-	b->scope.kind = OOMLENS_SCOPE_MEMCG;
-	return 0;
-}
-
-static int parse_nodes(struct badness *b, char *rest, enum oomlens_scope_kind kind)
-{
-	nodemask_t nodes;
-
-	if (nr_online_nodes < 2)
-		return -EOPNOTSUPP;
-	if (!*rest || nodelist_parse(rest, nodes) || nodes_empty(nodes) ||
-	    !nodes_subset(nodes, node_states[N_MEMORY]))
-		return -EINVAL;
-	b->scope.nodes = nodes;
-	b->scope.kind = kind;
-	return 0;
-}
-
-static int scope_nodes(struct badness *b, char *rest)
-{
-	return parse_nodes(b, rest, OOMLENS_SCOPE_CPUSET);
-}
-
-static int scope_mempolicy(struct badness *b, char *rest)
-{
-	return parse_nodes(b, rest, OOMLENS_SCOPE_MEMPOLICY);
-}
-
-/* A new scope is one row. */
-static const struct {
-	const char *name;
-	int (*set)(struct badness *b, char *rest);
-} scopes[] = {
-	{ "global",	scope_global },
-	{ "memcg",	scope_memcg },
-	{ "nodes",	scope_nodes },
-	{ "mempolicy",	scope_mempolicy },
-};
-
 static int badness_command(struct seq_file *m, char *line)
 {
 	struct badness *b = m->private;
-	char *word = strsep(&line, " ");
-	int i;
 
-	if (b->was_read)
-		return -EINVAL;
-	for (i = 0; i < ARRAY_SIZE(scopes); i++)
-		if (!strcmp(word, scopes[i].name))
-			return scopes[i].set(b, line ? skip_spaces(line) : word + strlen(word));
-	return -EINVAL;
+	return b->was_read ? -EINVAL : oomlens_scope_parse(&b->scope, line);
 }
 
 static void badness_release(struct seq_file *m)
@@ -569,7 +518,7 @@ static void badness_release(struct seq_file *m)
 	struct badness *b = m->private;
 
 	free_table(&b->table);
-	kfree(b->path);
+	oomlens_scope_free(&b->scope);
 }
 
 const struct oomlens_file_ops oomlens_badness_file = {

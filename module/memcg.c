@@ -9,6 +9,8 @@
 #include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/poison.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -224,6 +226,96 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 	return group;
 }
 
+/*
+ * The walk over a cgroup's tasks in the order of mem_cgroup_scan_tasks():
+ * cgroup by cgroup from the top, css_set by css_set, task by task.
+ *
+ * Neither css_task_iter_start() nor css_set_lock is exported, so the lists are
+ * read under RCU alone: tasks and css_sets are freed after a grace period. A
+ * list can change under the walk. Whatever could lead it astray shows: a
+ * css_set that was unlinked has poisoned links or another css, a task that
+ * moved or began to exit is on another list, whose end is not this one's. Then
+ * the walk says -EAGAIN. No list has more than steps_left entries.
+ */
+struct memcg_walk {
+	void (*visit)(struct task_struct *p, void *arg);
+	void *arg;
+	unsigned int steps_left;
+};
+
+static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
+			     const struct css_set *cset)
+{
+	const struct list_head *pos;
+
+	for (pos = READ_ONCE(head->next); pos != head; pos = READ_ONCE(pos->next)) {
+		struct task_struct *p = list_entry(pos, struct task_struct, cg_list);
+
+		if (!w->steps_left-- || rcu_access_pointer(p->cgroups) != cset)
+			return -EAGAIN;
+		if (!thread_group_leader(p) ||
+		    ((p->flags & PF_EXITING) && !atomic_read(&p->signal->live)))
+			continue;
+		w->visit(p, w->arg);
+	}
+	return 0;
+}
+
+static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
+{
+	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
+	const struct list_head *pos;
+	int err;
+
+	for (pos = READ_ONCE(head->next); pos != head; pos = READ_ONCE(pos->next)) {
+		const struct css_set *cset;
+
+		if (!w->steps_left-- || pos == LIST_POISON1)
+			return -EAGAIN;
+		cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
+		if (READ_ONCE(cset->subsys[memory_cgrp_id]) != css)
+			return -EAGAIN;
+		err = walk_css_set_list(w, &cset->tasks, cset) ?:
+		      walk_css_set_list(w, &cset->mg_tasks, cset) ?:
+		      walk_css_set_list(w, &cset->dying_tasks, cset);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* More than there can be tasks and css_sets: only a loop gets there. */
+#define MEMCG_WALK_STEPS	(1U << 23)
+
+/**
+ * oomlens_memcg_walk() - visit a cgroup's thread groups in the kernel's order
+ * @memcg: held
+ * @visit: called for each group leader; must not sleep
+ * @arg: for @visit
+ *
+ * Source: mm/memcontrol.c, mem_cgroup_scan_tasks(); kernel/cgroup/cgroup.c,
+ * css_task_iter_advance().
+ *
+ * Context: any that may hold rcu_read_lock().
+ * Return: 0, or -EAGAIN if tasks moved meanwhile; some were visited then.
+ */
+int oomlens_memcg_walk(struct mem_cgroup *memcg,
+		       void (*visit)(struct task_struct *p, void *arg), void *arg)
+{
+	struct memcg_walk w = { .visit = visit, .arg = arg, .steps_left = MEMCG_WALK_STEPS };
+	struct cgroup_subsys_state *css;
+	int err = 0;
+
+	rcu_read_lock();
+	css_for_each_descendant_pre(css, &memcg->css) {
+		err = walk_css(&w, css);
+		if (err)
+			break;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
 #else /* !CONFIG_MEMCG */
 
 bool oomlens_memcg_enabled(void)
@@ -271,6 +363,12 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain)
 {
 	return NULL;
+}
+
+int oomlens_memcg_walk(struct mem_cgroup *memcg,
+		       void (*visit)(struct task_struct *p, void *arg), void *arg)
+{
+	return 0;
 }
 
 #endif /* CONFIG_MEMCG */

@@ -330,11 +330,29 @@ u64 oomlens_recorder_disclaim(void);
 /* Waits until the claimed event is over: its number, 0 on time-out, -EINTR. */
 s64 oomlens_recorder_wait(unsigned int timeout_ms);
 
-/* ---- trigger.c, pressure.c, reserve.c ---- */
+/* ---- trigger.c, kill.c, pressure.c, reserve.c ---- */
+
+/**
+ * struct oomlens_run - what a command of trigger reports besides its result
+ * @event: the OOM that it caused, 0 if none
+ * @taken: pages, the most that it held
+ * @take_ns: time that taking them took
+ * @give_ns: time that giving them back took
+ */
+struct oomlens_run {
+	u64 event;
+	unsigned long taken;
+	u64 take_ns;
+	u64 give_ns;
+};
 
 int oomlens_trigger_init(void);
 void oomlens_trigger_exit(void);
-int oomlens_pressure_run(char *args);	/* the words after "pressure" */
+int oomlens_trigger_permitted(const struct seq_file *m);
+/* The commands; each gets the words after its name. */
+int oomlens_kill_run(char *args, struct oomlens_run *run);
+int oomlens_pressure_run(char *args, struct oomlens_run *run);
+int oomlens_kill_allowed(const struct oomlens_scope *scope);
 int oomlens_reserve_init(void);
 void oomlens_reserve_exit(void);
 /*

@@ -9,6 +9,9 @@
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/string_helpers.h>
 
 #include "oomlens.h"
 
@@ -145,4 +148,165 @@ void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct
 	else if (scope->kind == OOMLENS_SCOPE_MEMCG &&
 		 (p->flags & PF_EXITING) && !atomic_read(&p->signal->live))
 		s->verdict = OOMLENS_EXITING;
+}
+
+/* ---- As a user writes and reads them ---- */
+
+static int parse_global(struct oomlens_scope *scope, char *rest)
+{
+	if (*rest)
+		return -EINVAL;
+	scope->kind = OOMLENS_SCOPE_GLOBAL;
+	return 0;
+}
+
+static int parse_memcg(struct oomlens_scope *scope, char *rest)
+{
+	struct mem_cgroup *memcg;
+	size_t len;
+	char *path;
+
+	/* As it is printed, so that a path can be copied from the table. */
+	string_unescape_inplace(rest, UNESCAPE_OCTAL);
+	len = strlen(rest);
+	while (len > 1 && rest[len - 1] == '/')
+		rest[--len] = '\0';
+	memcg = oomlens_memcg_find(rest);
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	oomlens_memcg_put(memcg);
+	path = kstrdup(rest, GFP_KERNEL);
+	if (!path)
+		return -ENOMEM;
+	kfree(scope->path);
+	scope->path = path;
+	scope->kind = OOMLENS_SCOPE_MEMCG;
+	return 0;
+}
+
+static int parse_nodes(struct oomlens_scope *scope, char *rest,
+		       enum oomlens_scope_kind kind)
+{
+	nodemask_t nodes;
+
+	if (num_node_state(N_MEMORY) < 2)
+		return -EOPNOTSUPP;
+	if (!*rest || nodelist_parse(rest, nodes) || nodes_empty(nodes) ||
+	    !nodes_subset(nodes, node_states[N_MEMORY]))
+		return -EINVAL;
+	scope->nodes = nodes;
+	scope->kind = kind;
+	return 0;
+}
+
+static int parse_cpuset(struct oomlens_scope *scope, char *rest)
+{
+	return parse_nodes(scope, rest, OOMLENS_SCOPE_CPUSET);
+}
+
+static int parse_mempolicy(struct oomlens_scope *scope, char *rest)
+{
+	return parse_nodes(scope, rest, OOMLENS_SCOPE_MEMPOLICY);
+}
+
+/* A new scope is one row. */
+static const struct {
+	const char *word;
+	int (*parse)(struct oomlens_scope *scope, char *rest);
+} scope_words[] = {
+	{ "global",	parse_global },
+	{ "memcg",	parse_memcg },
+	{ "nodes",	parse_cpuset },
+	{ "mempolicy",	parse_mempolicy },
+};
+
+/**
+ * oomlens_scope_parse() - set a scope from what a user wrote
+ * @scope: unchanged on error; begins zeroed, which is the global scope
+ * @line: a word and its argument; is written to
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EINVAL for what is not a scope; -ENOENT for a cgroup that is not
+ * there; -EOPNOTSUPP where this kernel or machine has no such scope; -ENOMEM.
+ */
+int oomlens_scope_parse(struct oomlens_scope *scope, char *line)
+{
+	char *rest = line + strcspn(line, " ");
+	int i;
+
+	if (*rest) {
+		*rest++ = '\0';
+		rest = skip_spaces(rest);
+	}
+	for (i = 0; i < ARRAY_SIZE(scope_words); i++)
+		if (!strcmp(line, scope_words[i].word))
+			return scope_words[i].parse(scope, rest);
+	return -EINVAL;
+}
+
+/**
+ * oomlens_scope_hold() - find the scope's cgroup again and hold it
+ * @scope: the scope
+ *
+ * A scope keeps the path only, so that an open file does not keep a removed
+ * cgroup alive. Every hold needs its oomlens_scope_unhold().
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or why oomlens_memcg_find() did not find it any more.
+ */
+int oomlens_scope_hold(struct oomlens_scope *scope)
+{
+	struct mem_cgroup *memcg;
+
+	if (scope->kind != OOMLENS_SCOPE_MEMCG)
+		return 0;
+	memcg = oomlens_memcg_find(scope->path);
+	if (IS_ERR(memcg))
+		return PTR_ERR(memcg);
+	scope->memcg = memcg;
+	return 0;
+}
+
+/**
+ * oomlens_scope_unhold() - let go of the scope's cgroup
+ * @scope: the scope
+ */
+void oomlens_scope_unhold(struct oomlens_scope *scope)
+{
+	oomlens_memcg_put(scope->memcg);
+	scope->memcg = NULL;
+}
+
+/**
+ * oomlens_scope_free() - free what a parsed scope owns
+ * @scope: the scope, not held
+ */
+void oomlens_scope_free(struct oomlens_scope *scope)
+{
+	kfree(scope->path);
+	scope->path = NULL;
+}
+
+/**
+ * oomlens_scope_show() - print a scope as one token
+ * @m: where to
+ * @scope: the scope
+ */
+void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope)
+{
+	switch (scope->kind) {
+	case OOMLENS_SCOPE_MEMCG:
+		seq_puts(m, "memcg:");
+		oomlens_puts_escaped(m, scope->path);
+		break;
+	case OOMLENS_SCOPE_CPUSET:
+		seq_printf(m, "nodes:%*pbl", nodemask_pr_args(&scope->nodes));
+		break;
+	case OOMLENS_SCOPE_MEMPOLICY:
+		seq_printf(m, "mempolicy:%*pbl", nodemask_pr_args(&scope->nodes));
+		break;
+	case OOMLENS_SCOPE_GLOBAL:
+		seq_puts(m, "global");
+		break;
+	}
 }
