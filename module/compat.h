@@ -21,9 +21,10 @@
 #endif
 
 /*
- * 6.16 (and stable trees since) made the OOM killer read the exact sums of the
- * per-CPU RSS counters. get_mm_counter_sum() alone was backported further than
- * its use in oom_badness(): get_mm_rss_sum() is what tells.
+ * "mm: fix OOM killer inaccuracy on large many-core systems" (January 2026) made
+ * oom_badness() read the exact sums of the per-CPU RSS counters, and came with
+ * get_mm_rss_sum(). get_mm_counter_sum() is older and tells nothing: 6.12.107
+ * has it, and an OOM killer that does not use it.
  */
 #ifdef OOMLENS_HAVE_MM_RSS_SUM
 #define oomlens_mm_counter(mm, member)	get_mm_counter_sum(mm, member)
