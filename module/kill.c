@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * trigger's kill: one run of the kernel's OOM killer through sysrq f, which
+ * takes whom it would, or the one process that is asked for.
+ *
+ * The process asked for carries the flag that makes the OOM killer take it
+ * first. The kernel would take somebody else if it were gone by then, so it is
+ * made to stay: nobody gets past exit_mm() or exec_mmap() while its mmap_lock
+ * is held for writing, and nobody leaves the task list with an mm. So exactly
+ * this one dies (with those that share its memory, and its memory.oom.group,
+ * as in any OOM), or nobody.
+ */
+#include <linux/ctype.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/mmap_lock.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+#include <linux/sysrq.h>
+
+#include "oomlens.h"
+
+/* For a busy mmap_lock, which is tried for, never waited for. */
+#define LOCK_MS		5000
+/* For the kworker that runs the OOM killer, and a dump on a slow console. */
+#define OOM_MS		30000
+
+#define POLL_US		200
+
+/* Does kernel.sysrq allow f? Source: drivers/tty/sysrq.c, sysrq_on_mask(). */
+static bool sysrq_f_allowed(void)
+{
+	int mask = sysrq_mask();
+
+	return mask == 1 || (mask & SYSRQ_ENABLE_SIGNAL);
+}
+
+struct census {
+	const struct oomlens_scope *scope;
+	unsigned int eligible;
+	pid_t origin;		/* of a flagged task, 0 if none */
+};
+
+static int count_task(struct task_struct *p, void *arg)
+{
+	struct census *census = arg;
+	struct oomlens_sample s;
+
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	oomlens_sample_task(p, &s, true);
+	oomlens_scope_verdict(census->scope, p, &s, true);
+	if (s.verdict == OOMLENS_ORIGIN)
+		census->origin = s.pid;
+	if (oomlens_sample_ranked(&s))
+		census->eligible++;
+	return 0;
+}
+
+/* Counts stay: to count a task twice does no harm here. */
+static void recount(unsigned int n, void *arg)
+{
+}
+
+static int take_census(struct census *census)
+{
+	const struct oomlens_walk walk = {
+		.visit	= count_task,
+		.rewind	= recount,
+		.arg	= census,
+	};
+
+	return oomlens_walk_tasks(&walk);
+}
+
+/**
+ * oomlens_kill_allowed() - may a run let the OOM killer take somebody?
+ * @scope: of the OOM
+ *
+ * Not where it would panic instead: with panic_on_oom, and, for an allocation,
+ * with nobody eligible. Source: mm/oom_kill.c, out_of_memory().
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -EPERM with the reason in the log, or another error.
+ */
+int oomlens_kill_allowed(const struct oomlens_scope *scope)
+{
+	struct census census = { .scope = scope };
+	struct oomlens_sysvalues v;
+	int err;
+
+	err = oomlens_sysvalues_read(&v);
+	if (err)
+		return err;
+	if (v.panic_on_oom) {
+		pr_info_ratelimited("refused: vm.panic_on_oom is %lu\n", v.panic_on_oom);
+		return -EPERM;
+	}
+	err = take_census(&census);
+	if (err)
+		return err;
+	if (!census.eligible) {
+		pr_info_ratelimited("refused: no process may be killed\n");
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Whom the kernel wants. */
+static int take_any(struct oomlens_run *run)
+{
+	s64 event;
+
+	oomlens_recorder_claim(NULL);
+	handle_sysrq('f');
+	event = oomlens_recorder_wait(OOM_MS);
+	run->event = oomlens_recorder_disclaim();
+	if (event < 0)
+		return event;
+	return event ? 0 : -ETIMEDOUT;
+}
+
+/* May @p be asked for? The caller holds a reference. */
+static int check_target(struct task_struct *p)
+{
+	const struct oomlens_scope scope = { .kind = OOMLENS_SCOPE_GLOBAL };
+	struct oomlens_sample s;
+
+	if (p->flags & PF_KTHREAD)
+		return -EPERM;
+	rcu_read_lock();
+	oomlens_sample_task(p, &s, true);
+	oomlens_scope_verdict(&scope, p, &s, true);
+	rcu_read_unlock();
+
+	switch (s.verdict) {
+	case OOMLENS_ELIGIBLE:
+		return 0;
+	case OOMLENS_EXITING:
+		return -ESRCH;
+	case OOMLENS_VICTIM:
+	case OOMLENS_REAPED:
+		return -EALREADY;
+	case OOMLENS_VFORK:
+	case OOMLENS_ORIGIN:
+		/* For a while; and its memory is its parent's. */
+		return -EBUSY;
+	default:
+		return -EPERM;
+	}
+}
+
+/* The mm of a thread of @p, held by mmgrab(); NULL if none has one. */
+static struct mm_struct *grab_mm(struct task_struct *p)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *t;
+
+	rcu_read_lock();
+	for_each_thread(p, t) {
+		task_lock(t);
+		mm = t->mm;
+		if (mm)
+			mmgrab(mm);
+		task_unlock(t);
+		if (mm)
+			break;
+	}
+	rcu_read_unlock();
+	return mm;
+}
+
+static bool has_mm(struct task_struct *p, const struct mm_struct *mm)
+{
+	struct mm_struct *now = grab_mm(p);
+
+	if (now)
+		mmdrop(now);
+	return now == mm;
+}
+
+/*
+ * Holds @p where it is: its mm, with the mmap_lock held for writing, or
+ * ERR_PTR. The lock is tried for: its readers may be waiting for memory.
+ */
+static struct mm_struct *pin_target(struct task_struct *p)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(LOCK_MS);
+	struct mm_struct *mm;
+
+	do {
+		mm = grab_mm(p);
+		if (!mm)
+			return ERR_PTR(-ESRCH);
+		if (mmap_write_trylock(mm)) {
+			/* Not if it has exec'd or exited before the lock was had. */
+			if (has_mm(p, mm))
+				return mm;
+			mmap_write_unlock(mm);
+		}
+		mmdrop(mm);
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		usleep_range(POLL_US / 2, POLL_US);
+	} while (time_before(jiffies, end));
+	pr_info_ratelimited("refused: the memory of process %d is busy\n", task_tgid_nr(p));
+	return ERR_PTR(-EBUSY);
+}
+
+static void unpin_target(struct mm_struct *mm)
+{
+	mmap_write_unlock(mm);
+	mmdrop(mm);
+}
+
+/*
+ * The kernel flags a task for the time of swapoff and of unmerging KSM pages;
+ * the later one on the task list would win over ours.
+ */
+static int refuse_rivals(void)
+{
+	const struct oomlens_scope scope = { .kind = OOMLENS_SCOPE_GLOBAL };
+	struct census census = { .scope = &scope };
+	int err = take_census(&census);
+
+	if (!err && census.origin) {
+		pr_info_ratelimited("refused: the kernel has flagged process %d to go first\n",
+				    census.origin);
+		err = -EBUSY;
+	}
+	return err;
+}
+
+/*
+ * Until the run of the OOM killer that was asked for is over: the flag must
+ * not be put back before, or it would take somebody else; so not even a signal
+ * ends this. Where no source tells of the run, that it took @p does.
+ */
+static int wait_for_target(struct task_struct *p)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(OOM_MS);
+
+	do {
+		if (oomlens_recorder_wait(0) > 0)
+			return tsk_is_oom_victim(p) ? 0 : -EAGAIN;
+		if (oomlens_recorder_lacks_oom_probe() && tsk_is_oom_victim(p))
+			return 0;
+		usleep_range(POLL_US / 2, POLL_US);
+	} while (time_before(jiffies, end));
+	pr_warn("the OOM killer did not run within %d ms; it may still take another process\n",
+		OOM_MS);
+	return -ETIMEDOUT;
+}
+
+static int take_target(struct task_struct *p, struct oomlens_run *run)
+{
+	struct mm_struct *mm;
+	int err;
+
+	mm = pin_target(p);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	/* Both again, now that it cannot get away. */
+	err = check_target(p) ?: refuse_rivals();
+	if (err)
+		goto out;
+
+	oomlens_recorder_claim(NULL);
+	WRITE_ONCE(p->signal->oom_flag_origin, true);
+	handle_sysrq('f');
+	err = wait_for_target(p);
+	WRITE_ONCE(p->signal->oom_flag_origin, false);
+	run->event = oomlens_recorder_disclaim();
+out:
+	unpin_target(mm);
+	return err;
+}
+
+static int take_pid(pid_t nr, struct oomlens_run *run)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *p = get_pid_task(pid, PIDTYPE_TGID);
+	int err;
+
+	put_pid(pid);
+	if (!p)
+		return -ESRCH;
+	err = check_target(p) ?: take_target(p, run);
+	put_task_struct(p);
+	return err;
+}
+
+/* "" or "pid=N" */
+static int parse_pid(char *args, pid_t *nr)
+{
+	char *word = strim(args);
+
+	*nr = 0;
+	if (!*word)
+		return 0;
+	if (strncmp(word, "pid=", 4) || !isdigit(word[4]))
+		return -EINVAL;
+	if (kstrtoint(word + 4, 10, nr) || *nr <= 0)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * oomlens_kill_run() - one run of the OOM killer
+ * @args: the words after "kill"
+ * @run: its event
+ *
+ * Context: process context, sleeps; the caller has checked the right to it.
+ * Return: 0 when the kernel took whom it was to take; -EINVAL, -EPERM,
+ * -EOPNOTSUPP, -ESRCH, -EBUSY or -EALREADY when nothing was done; -EAGAIN when
+ * the OOM killer was called off or took nobody; -ETIMEDOUT; -EINTR.
+ */
+int oomlens_kill_run(char *args, struct oomlens_run *run)
+{
+	const struct oomlens_scope scope = { .kind = OOMLENS_SCOPE_GLOBAL };
+	pid_t nr;
+	int err;
+
+	err = parse_pid(args, &nr);
+	if (err)
+		return err;
+	if (!IS_ENABLED(CONFIG_MAGIC_SYSRQ))
+		return -EOPNOTSUPP;
+	if (!sysrq_f_allowed()) {
+		pr_info_ratelimited("refused: kernel.sysrq does not allow f\n");
+		return -EPERM;
+	}
+	err = oomlens_kill_allowed(&scope);
+	if (err)
+		return err;
+	return nr ? take_pid(nr, run) : take_any(run);
+}
