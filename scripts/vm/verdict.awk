@@ -57,8 +57,11 @@ function skip(what, reason)
 # The test's name without number, and its directive
 function name_of(line)
 {
-	sub(/^(not )?ok [0-9]+ *-? */, "", line)
-	sub(/ # .*/, "", line)
+	sub(/^(not )?ok /, "", line)
+	sub(/ *# .*/, "", line)
+	# The number stands in where there is no name
+	if (line ~ /^[0-9]+ +-? *./)
+		sub(/^[0-9]+ +(- +)?/, "", line)
 	return line
 }
 
