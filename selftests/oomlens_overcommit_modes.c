@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The three modes for real: what overcommit says would be granted is asked
+ * for, to the page, and one page more is refused.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <sys/mman.h>
+
+#include "oomlens_actor.h"
+
+#define MODE_FILE	"/proc/sys/vm/overcommit_memory"
+#define RATIO_FILE	"/proc/sys/vm/overcommit_ratio"
+#define KBYTES_FILE	"/proc/sys/vm/overcommit_kbytes"
+#define HUGE_FILE	"/proc/sys/vm/nr_hugepages"
+
+#define NOBODY		65534
+#define ATTEMPTS	10
+
+static long long kb_to_pages(long long kb)
+{
+	return kb / (long long)(page_size() / 1024);
+}
+
+/* ---- in the actor: nothing is allocated but what is asked for ---- */
+
+struct answer {
+	long long asked;	/* pages, what overcommit said */
+	int granted;		/* 0, or the errno, for as much */
+	int refused;		/* for a page more */
+	bool visible;		/* the figure is there */
+};
+
+static struct answer *shared;	/* with the test */
+
+static bool own_figure(int fd, const char *key, long long *value)
+{
+	static char text[4096];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return key_number(text, key, value);
+}
+
+static int try_pages(long long pages)
+{
+	size_t len = pages * page_size();
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return errno;
+	munmap(at, len);
+	return 0;
+}
+
+static void on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * The kernel compares with a counter that leaves out what other CPUs have not
+ * handed in; to set the mode brings that in on each of them.
+ */
+static int ask(const char *key, bool user)
+{
+	int mode_fd = open(MODE_FILE, O_RDWR | O_CLOEXEC);
+	int fd = open("/proc/oomlens/overcommit", O_RDONLY | O_CLOEXEC);
+	char mode[4] = "";
+	int err;
+
+	if (mode_fd < 0 || fd < 0 || pread(mode_fd, mode, 1, 0) != 1)
+		return -errno;
+	on_one_cpu();
+	if (pwrite(mode_fd, mode, 1, 0) != 1)
+		return -errno;
+	if (user && setresuid(NOBODY, NOBODY, NOBODY))
+		return -errno;
+	shared->visible = own_figure(fd, key, &shared->asked);
+	if (shared->visible) {
+		shared->granted = try_pages(shared->asked);
+		shared->refused = try_pages(shared->asked + 1);
+	}
+	err = close(mode_fd) | close(fd);
+	return err ? -errno : 0;
+}
+
+static int ask_root(long unused)
+{
+	return ask("max_mapping_root", false);
+}
+
+static int ask_user(long unused)
+{
+	return ask("max_mapping_user", true);
+}
+
+/* Chunks of half the total, so many, and back. */
+static int map_halves(long halves)
+{
+	long long total = lens_key("overcommit", "max_mapping_root");
+	size_t len = total / 2 * page_size();
+	long i;
+
+	for (i = 0; i < halves; i++)
+		if (mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+			return -errno;
+	return 0;
+}
+
+static int map_pages(long pages)
+{
+	return -try_pages(pages);
+}
+
+/* ---- the statements ---- */
+
+static bool address_space_holds(long long pages)
+{
+	return sizeof(long) > 4 || pages < (LONG_MAX >> 12);
+}
+
+static int run(actor_fn fn, long arg)
+{
+	struct actor a;
+	int err = actor_start(&a);
+
+	if (!err) {
+		err = actor_do(&a, fn, arg);
+		actor_end(&a);
+	}
+	return err;
+}
+
+/* Another task may map something between the reading and the asking. */
+static void test_edge(const char *mode, actor_fn fn, const char *says)
+{
+	unsigned int tries;
+	bool good = false;
+	int err = setting_write(MODE_FILE, mode);
+
+	for (tries = 0; tries < ATTEMPTS && !err && !good; tries++) {
+		err = run(fn, 0);
+		good = !err && shared->visible && !shared->granted &&
+		       shared->refused == ENOMEM;
+		if (!good)
+			ksft_print_msg("%lld pages: %s; one more: %s\n", shared->asked,
+				       strerror(shared->granted), strerror(shared->refused));
+		if (!err && shared->visible && !address_space_holds(shared->asked)) {
+			ksft_test_result_skip("%s: more than the address space\n", says);
+			return;
+		}
+	}
+	if (err)
+		ksft_print_msg("%s\n", strerror(-err));
+	ksft_test_result(good, "%s\n", says);
+}
+
+static void test_mode_0_pieces(void)
+{
+	static struct reading before, after;
+	const char *says = "mode 0 grants more than there is, in pieces";
+	long long total = lens_key("overcommit", "max_mapping_root");
+	struct figures d;
+	struct actor a;
+	bool good;
+	int err;
+
+	if (!address_space_holds(2 * total)) {
+		ksft_test_result_skip("%s: more than the address space\n", says);
+		return;
+	}
+	err = setting_write(MODE_FILE, "0") ?: actor_start(&a);
+	if (err) {
+		ksft_test_result_fail("%s: %s\n", says, strerror(-err));
+		return;
+	}
+	good = reading_take(&before, a.pid);
+	err = actor_do(&a, map_halves, 3);
+	good = good && !err && reading_take(&after, a.pid) &&
+	       lens_key("overcommit", "headroom") < 0 &&
+	       lens_key("overcommit", "enforced") == 0;
+	actor_end(&a);
+	/* In the actor, to read a key file allocates: a few pages of heap. */
+	good = good && reading_since(&before, &after, &d) &&
+	       d.charge >= total / 2 * 3 && d.charge < total / 2 * 3 + 256 &&
+	       d.uncashed > total;
+	if (err)
+		ksft_print_msg("%s\n", strerror(-err));
+	ksft_test_result(good, "%s\n", says);
+}
+
+static void test_mode_1(void)
+{
+	const char *says = "mode 1 grants what is absurd, and shows no largest";
+	long long total = lens_key("overcommit", "ram");
+	char *text;
+	char word[32];
+	bool good;
+	int err;
+
+	if (sizeof(long) == 4) {
+		ksft_test_result_skip("%s: more than the address space\n", says);
+		return;
+	}
+	err = setting_write(MODE_FILE, "1") ?: run(map_pages, 16 * total);
+	text = read_lens("overcommit");
+	good = !err && text &&
+	       key_string(text, "max_mapping_root", word, sizeof(word)) &&
+	       !strcmp(word, "-") &&
+	       key_string(text, "max_mapping_user", word, sizeof(word)) &&
+	       !strcmp(word, "-");
+	if (!good)
+		ksft_print_msg("%s\n%s\n", strerror(-err), text ? text : "");
+	free(text);
+	ksft_test_result(good, "%s\n", says);
+}
+
+/* (RAM - huge) * ratio / 100 + swap, from the kernel's own parts. */
+static long long limit_by_ratio(long long ratio)
+{
+	long long ram = kb_to_pages(meminfo_kb("MemTotal"));
+	long long huge = kb_to_pages(meminfo_kb("Hugetlb"));
+	long long swap = kb_to_pages(meminfo_kb("SwapTotal"));
+
+	return (ram - (huge > 0 ? huge : 0)) * ratio / 100 + swap;
+}
+
+static bool limit_is(long long limit)
+{
+	long long shown = lens_key("overcommit", "commit_limit");
+	bool good = shown == limit && shown == kb_to_pages(meminfo_kb("CommitLimit"));
+
+	if (!good)
+		ksft_print_msg("commit_limit %lld, should be %lld\n", shown, limit);
+	return good;
+}
+
+static void test_ratio(const char *ratio)
+{
+	bool good = !setting_write(RATIO_FILE, ratio) &&
+		    limit_is(limit_by_ratio(atoi(ratio))) &&
+		    lens_key("overcommit", "ratio") == atoi(ratio) &&
+		    lens_key("overcommit", "kbytes") == 0;
+
+	ksft_test_result(good, "commit_limit by ratio %s\n", ratio);
+}
+
+static void test_kbytes(void)
+{
+	long long swap = kb_to_pages(meminfo_kb("SwapTotal"));
+	bool good = !setting_write(KBYTES_FILE, "123456") &&
+		    limit_is(kb_to_pages(123456) + swap) &&
+		    lens_key("overcommit", "kbytes") == 123456 &&
+		    lens_key("overcommit", "ratio") == 0;
+
+	ksft_test_result(good, "commit_limit by kbytes\n");
+}
+
+static void test_huge(void)
+{
+	const char *says = "huge pages come off commit_limit";
+	long long huge;
+	bool good;
+
+	if (setting_write(HUGE_FILE, "4")) {
+		ksft_test_result_skip("%s: no huge pages in this kernel\n", says);
+		return;
+	}
+	huge = kb_to_pages(meminfo_kb("HugePages_Total") * meminfo_kb("Hugepagesize"));
+	good = !setting_write(RATIO_FILE, "50") && huge > 0 &&
+	       lens_key("overcommit", "hugetlb") == huge && limit_is(limit_by_ratio(50));
+	setting_write(HUGE_FILE, "0");
+	ksft_test_result(good, "%s\n", says);
+}
+
+static void test_swap(void)
+{
+	const char *says = "swap adds to commit_limit and to what mode 0 grants";
+	long long swap;
+	bool good;
+
+	if (!swap_ensure(4096)) {
+		ksft_test_result_skip("%s: no swap here\n", says);
+		return;
+	}
+	swap = kb_to_pages(meminfo_kb("SwapTotal"));
+	good = !setting_write(MODE_FILE, "0") && !setting_write(RATIO_FILE, "50") &&
+	       swap > 0 && lens_key("overcommit", "swap_total") == swap &&
+	       limit_is(limit_by_ratio(50)) &&
+	       lens_key("overcommit", "max_mapping_root") ==
+	       kb_to_pages(meminfo_kb("MemTotal")) + swap;
+	ksft_test_result(good, "%s\n", says);
+}
+
+static void test_reserves(void)
+{
+	bool good = lens_key("overcommit", "admin_reserve") ==
+		    kb_to_pages(file_number("/proc/sys/vm/admin_reserve_kbytes")) &&
+		    lens_key("overcommit", "user_reserve") ==
+		    kb_to_pages(file_number("/proc/sys/vm/user_reserve_kbytes"));
+
+	ksft_test_result(good, "the reserves are the sysctls'\n");
+}
+
+int main(void)
+{
+	test_begin(14);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* Each of ratio and kbytes resets the other: the one in use goes last. */
+	if (file_number(KBYTES_FILE) > 0)
+		setting_write(KBYTES_FILE, "0");
+	setting_write(RATIO_FILE, "50");
+
+	test_edge("0", ask_root, "mode 0 grants root as much as it says, and no more");
+	test_edge("0", ask_user, "mode 0 grants a user as much as it says, and no more");
+	test_mode_0_pieces();
+	test_mode_1();
+	test_edge("2", ask_root, "mode 2 grants root as much as it says, and no more");
+	test_edge("2", ask_user, "mode 2 grants a user as much as it says, and no more");
+	setting_write(MODE_FILE, "0");
+	test_reserves();
+	test_ratio("0");
+	test_ratio("50");
+	test_ratio("100");
+	test_ratio("200");
+	test_kbytes();
+	test_huge();
+	test_swap();
+	ksft_exit(!ksft_get_fail_cnt());
+}
