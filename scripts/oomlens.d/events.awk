@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0
+# events: one line an event, or one JSON object a line.
+#
+# In: json, after (only later events), only (that event), rows (the last ones),
+# title (print the column names), now, uptime.
+
+function on_row() {
+}
+
+function json_event(n,   s, i) {
+	s = "{\"event\":" n "," json_record(line_of[n, "event", 0])
+	s = s ",\"time\":\"" utc(event_epoch(n)) "\",\"page_kb\":" page_kb()
+	if (count(n, "memory"))
+		s = s ",\"memory\":{" json_record(line_of[n, "memory", 1]) "}"
+	if (count(n, "memcg"))
+		s = s ",\"memcg_state\":{" json_record(line_of[n, "memcg", 1]) "}"
+	return s json_list(n, "zone") json_list(n, "candidate") json_list(n, "victim") "}"
+}
+
+function json_list(n, type,   i, s) {
+	for (i = 1; i <= count(n, type); i++)
+		s = s (i > 1 ? "," : "") "{" json_record(line_of[n, type, i]) "}"
+	return ",\"" type "s\":[" s "]"
+}
+
+function print_title() {
+	print right("EVENT", 5) " " left("TIME (UTC)", 20) " " left("KIND", 9) " " left("ASKED BY", 9) " " left("OUTCOME", 9) " " left("CALLER", 22) " " left("VICTIM", 22) right("FREED", 8) right("IN", 9) "  CGROUP"
+}
+
+function who(comm, pid) {
+	return comm == "-" && pid == "-" ? "-" : shown(comm) " (" pid ")"
+}
+
+function print_event(n,   victim, freed, took) {
+	victim = freed = took = "-"
+	if (count(n, "victim")) {
+		victim = who(rec(n, "victim", 1, "comm"), rec(n, "victim", 1, "pid"))
+		if (count(n, "victim") > 1)
+			victim = victim " +" (count(n, "victim") - 1)
+		freed = size(victim_pages(n))
+		took = duration(slowest(n, "freed_us"))
+	} else if (ev(n, "outcome") == "averted") {
+		victim = "(by " ev(n, "by") ")"
+	}
+	print right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  " shown(ev(n, "memcg"))
+}
+
+# What the victims held in RAM, and gave back
+function victim_pages(n,   i, s) {
+	for (i = 1; i <= count(n, "victim"); i++)
+		s += num(rec(n, "victim", i, "rss_anon")) + num(rec(n, "victim", i, "rss_file")) + num(rec(n, "victim", i, "rss_shmem"))
+	return s
+}
+
+# The longest of all victims; "-" while one is not known
+function slowest(n, k,   i, v, max) {
+	max = "-"
+	for (i = 1; i <= count(n, "victim"); i++) {
+		v = rec(n, "victim", i, k)
+		if (!is_number(v))
+			return "-"
+		if (max == "-" || v + 0 > max + 0)
+			max = v
+	}
+	return max
+}
+
+# All victims' memory is back, or it has been long enough
+function settled(n) {
+	return !settle || slowest(n, "freed_us") != "-" || !count(n, "victim") || uptime - num(ev(n, "time_us")) / 1000000 > settle
+}
+
+END {
+	if (!dying) {
+		if (only != "" && !(only in has_event))
+			die(5, "no event " only " is kept" (events ? " (there are " event_at[1] " to " event_at[events] ")" : ": there has been no OOM"))
+		if (title)
+			print_title()
+		first = rows && events > rows ? events - rows + 1 : 1
+		for (e = first; e <= events; e++) {
+			if (event_at[e] <= after || (only != "" && event_at[e] != only))
+				continue
+			# In order: what comes later waits as well.
+			if (!settled(event_at[e]))
+				break
+			if (tell && event_at[e] > after + 1 && after)
+				print "oomlens: " event_at[e] - after - 1 " events were overwritten before they were read" | "cat >&2"
+			if (json)
+				print json_event(event_at[e])
+			else
+				print_event(event_at[e])
+			after = event_at[e]
+		}
+		# To follow(): how far it has come
+		if (tell)
+			print after | "cat >&3"
+	}
+}

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0
+# The command "why", over the sentences of why.awk, which the report uses too.
+
+function on_row() {
+}
+
+END {
+	if (!dying) {
+		if (only == "")
+			only = event_at[events]
+		if (!events)
+			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows who would be next."
+		else if (!(only in has_event))
+			die(5, "no event " only " is kept (there are " event_at[1] " to " event_at[events] ")")
+		else
+			why(only)
+	}
+}

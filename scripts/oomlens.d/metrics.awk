@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+# metrics: Prometheus' text format. The module's own counters last as long as
+# it is loaded; what it tells only event by event is added up here, and kept in
+# a state file from one run to the next.
+#
+# In: state (where to write the new state; empty: none), boot, now, uptime.
+# Read before the events: the old state, lines of "oomlens-state KEY VALUE".
+
+function on_row() {
+	if (file == "badness" && !first_seen && cell("rank") == "1") {
+		first_seen = 1
+		first_score = cell("score")
+		first_points = cell("points")
+	}
+}
+
+# ---- state ----
+
+# Totals by kind and outcome, and the histograms, over all events so far
+function add_up(   e, n, i, k) {
+	for (k in K)
+		if (substr(k, 1, length(STATE)) == STATE && k != STATE "last" && k != STATE "last_us" && k != STATE "boot")
+			S[substr(k, length(STATE) + 1)] = K[k]
+	last = num(K[STATE "last"])
+	# Another boot, or the module was loaded anew: numbers begin again.
+	if (K[STATE "boot"] != boot || last > num(key("stats", "events")) || ((last in has_event) && ev(last, "time_us") != K[STATE "last_us"]))
+		last = 0
+	for (e = 1; e <= events; e++) {
+		n = event_at[e]
+		if (n <= last)
+			continue
+		# Its victims' times are not known yet: next time, if it may be waited for.
+		if (state != "" && unfinished(n))
+			break
+		if (last && n > last + 1)
+			S["missed"] += n - last - 1
+		S["events," ev(n, "kind") "," ev(n, "outcome")]++
+		for (i = 1; i <= count(n, "victim"); i++) {
+			observe("exit", rec(n, "victim", i, "exit_us"))
+			observe("freed", rec(n, "victim", i, "freed_us"))
+		}
+		last = n
+		last_us = ev(n, "time_us")
+	}
+}
+
+function unfinished(n,   i) {
+	if (uptime - num(ev(n, "time_us")) / 1000000 > 30)
+		return 0
+	for (i = 1; i <= count(n, "victim"); i++)
+		if (!is_number(rec(n, "victim", i, "freed_us")))
+			return 1
+	return 0
+}
+
+function observe(name, us,   i) {
+	if (!is_number(us))
+		return
+	us += 0
+	for (i = 1; i <= bounds; i++)
+		if (us <= bound[i] * 1000000)
+			S[name "_le," bound[i]]++
+	S[name "_count"]++
+	S[name "_us"] += us
+}
+
+function keep_state(   k) {
+	print "# oomlens state 1" > state
+	print "boot " boot > state
+	print "last " last > state
+	print "last_us " (last_us == "" ? K[STATE "last_us"] : last_us) > state
+	for (k in S)
+		print k " " whole(S[k]) > state
+	close(state)
+}
+
+# ---- the exposition ----
+
+function family(name, type, help) {
+	print "# HELP oomlens_" name " " help
+	print "# TYPE oomlens_" name " " type
+}
+
+function one(name, type, help, value) {
+	if (value == "-" || value == "")
+		return
+	family(name, type, help)
+	print "oomlens_" name " " value
+}
+
+function in_bytes(pages) {
+	return is_number(pages) ? whole(pages * page_kb() * 1024) : "-"
+}
+
+function label(v) {
+	# Escaped names hold no quote that is not safe but these two.
+	gsub(/\\/, "\\\\", v)
+	gsub(/"/, "\\\"", v)
+	return "\"" v "\""
+}
+
+function histogram(name, key_name, help,   i) {
+	family(name, "histogram", help)
+	for (i = 1; i <= bounds; i++)
+		print "oomlens_" name "_bucket{le=" label(bound[i]) "} " whole(S[key_name "_le," bound[i]])
+	print "oomlens_" name "_bucket{le=\"+Inf\"} " whole(S[key_name "_count"])
+	print "oomlens_" name "_sum " sprintf("%.6f", S[key_name "_us"] / 1000000)
+	print "oomlens_" name "_count " whole(S[key_name "_count"])
+}
+
+function events_by_kind(   k, n, i, name, part) {
+	family("events_total", "counter", "OOM events by what ran out and what came of it.")
+	# There from the start, so that the first kill is a rise that an alert sees.
+	S["events,global,killed"] += 0
+	S["events,memcg,killed"] += 0
+	# In the order of the names: what "in" gives is each awk's own.
+	for (k in S)
+		if (k ~ /^events,/) {
+			for (i = ++n; i > 1 && name[i - 1] > k; i--)
+				name[i] = name[i - 1]
+			name[i] = k
+		}
+	for (i = 1; i <= n; i++) {
+		split(name[i], part, ",")
+		print "oomlens_events_total{kind=" label(part[2]) ",outcome=" label(part[3]) "} " whole(S[name[i]])
+	}
+	if (state != "")
+		one("events_missed_total", "counter", "OOM events that were overwritten before they were added up by kind.", whole(S["missed"]))
+}
+
+BEGIN {
+	STATE = "state" SUBSEP
+	bounds = split("0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10", bound, " ")
+}
+
+END {
+	if (!dying) {
+		add_up()
+		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, those that killed nobody too.", key("stats", "events"))
+		one("overwritten_events_total", "counter", "OOM events that the module had to overwrite before anybody read them.", key("stats", "overwritten"))
+		one("averted_total", "counter", "OOM kills that were called off because memory was given back.", key("stats", "averted"))
+		one("kills_total", "counter", "Processes that the OOM killer marked as victims since the module was loaded.", key("stats", "kills"))
+		events_by_kind()
+		if (events)
+			one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
+		histogram("victim_exit_seconds", "exit", "From the kill to the exit of the victim.")
+		histogram("recovery_seconds", "freed", "From the kill to the moment that the victim's memory was back.")
+		one("commit_limit_bytes", "gauge", "CommitLimit: what may be promised where the limit is enforced.", in_bytes(key("overcommit", "commit_limit")))
+		one("committed_bytes", "gauge", "Committed_AS: what has been promised.", in_bytes(key("overcommit", "committed")))
+		one("commit_headroom_bytes", "gauge", "Limit less promise; may be negative.", in_bytes(key("overcommit", "headroom")))
+		one("commit_enforced", "gauge", "1 where vm.overcommit_memory is 2.", key("overcommit", "enforced"))
+		one("commit_uncashed_bytes", "gauge", "Promised to processes and not touched yet.", in_bytes(key("commit", "uncashed")))
+		one("commit_deficit_bytes", "gauge", "What would be missing if every promise were called in at once.", in_bytes(key("commit", "deficit")))
+		one("available_bytes", "gauge", "MemAvailable.", in_bytes(key("overcommit", "available")))
+		one("swap_free_bytes", "gauge", "Free swap.", in_bytes(key("overcommit", "swap_free")))
+		one("eligible_processes", "gauge", "Processes that the OOM killer may take.", key("badness", "eligible"))
+		one("next_victim_score", "gauge", "oom_score of the first in line.", first_score)
+		one("next_victim_points_bytes", "gauge", "Points of the first in line, in bytes.", in_bytes(first_points))
+		one("module_memory_bytes", "gauge", "Memory that the module holds.", key("stats", "memory_bytes"))
+		sources()
+		if (state != "")
+			keep_state()
+	}
+}
+
+function sources(   n, i, name) {
+	family("source", "gauge", "1 for each source in the kernel that the module can use.")
+	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
+	for (i = 1; i <= n; i++)
+		if (key("features", name[i]) != "-")
+			print "oomlens_source{name=" label(name[i]) "} " (key("features", name[i]) ~ /^yes/ ? 1 : 0)
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0
+# rank, top and whatif: the badness table. rank and top print rows as they
+# come, so that 10,000 tasks cost no memory; whatif keeps them.
+#
+# In: mode (rank, top, whatif), rows (0: all), wide (columns of the terminal),
+# colour, json, pid and adj of whatif, now, uptime.
+
+function on_row() {
+	if (mode == "whatif") {
+		keep_row()
+		return
+	}
+	if (json) {
+		print "{" json_row() "}"
+		return
+	}
+	if (!head_printed)
+		print_head()
+	if ((rows && ++printed > rows) || (!all && cell("rank") == "-")) {
+		# What is left is only counted, by the header.
+		cut = 1
+		exit
+	}
+	print_row(cell("rank"), cell("adj"), cell("score"), cell("points"), cell("adj_points"), cell("verdict"), cell("fate"))
+}
+
+function paint(code, s) {
+	return colour ? "\033[" code "m" s "\033[0m" : s
+}
+
+function print_head(   s) {
+	head_printed = 1
+	if (mode == "top")
+		print_summary()
+	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
+	if (wide >= 100 || !wide)
+		s = s "  LOCKED VERDICT  FATE  "
+	if (wide >= 130 || !wide)
+		s = s " CGROUP              "
+	print paint("1", clip(s " COMMAND"))
+}
+
+function print_row(rank, adj, score, points, adj_points, verdict, fate,   s, name) {
+	s = right(rank, 4) right(cell("pid"), 8) right(adj, 6) right(score, 6) right(size(points), 7)
+	s = s " " right(size(cell("rss_anon")), 7) right(size(cell("rss_file")), 7) right(size(cell("rss_shmem")), 7)
+	s = s right(size(cell("swap")), 7) right(size(cell("pgtables")), 7) right(size(adj_points), 7)
+	if (wide >= 100 || !wide)
+		s = s right(size(cell("locked")), 8) " " left(verdict, 8) " " left(fate, 6)
+	if (wide >= 130 || !wide)
+		s = s " " left(shown(cell("memcg")), 20)
+	name = shown(cell("comm"))
+	# On a narrow screen the reason takes the place of the missing columns.
+	if (wide && wide < 100 && rank == "-")
+		name = name " (" verdict ")"
+	s = clip(s " " name)
+	if (fate == "victim")
+		s = paint("1;31", s)
+	else if (fate != "-")
+		s = paint("31", s)
+	else if (rank == "-")
+		s = paint("2", s)
+	print s
+}
+
+function print_summary(   n, s) {
+	s = "oomlens: " key("badness", "eligible") " of " key("badness", "tasks") " processes can be killed, the next kill takes " key("badness", "dies")
+	s = s "; scope " shown(key("badness", "scope")) ", " size(key("badness", "totalpages"))
+	if (key("badness", "complete") == "0")
+		s = s "; NOT COMPLETE"
+	print clip(s)
+	s = "memory:  " size(key("overcommit", "available")) " available of " size(key("overcommit", "ram"))
+	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
+	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
+	s = s (key("overcommit", "enforced") == "1" ? " (enforced)" : " (not enforced)")
+	print clip(s)
+	n = events ? event_at[events] : 0
+	s = "events:  " key("stats", "events") " so far, " key("stats", "kills") " killed"
+	if (n) {
+		s = s "; last #" n " " ago(n) ": " ev(n, "kind") ", " ev(n, "outcome")
+		if (count(n, "victim"))
+			s = s " " shown(rec(n, "victim", 1, "comm")) " (" rec(n, "victim", 1, "pid") ")"
+	}
+	print clip(s)
+	print ""
+}
+
+# ---- whatif ----
+
+function keep_row(   i) {
+	i = ++kept
+	line[i] = $0
+	rank_of[i] = cell("rank")
+	points_of[i] = cell("points") + 0
+	pid_of[i] = cell("pid") + 0
+	verdict_of[i] = cell("verdict")
+	if (cell("pid") == pid)
+		mine = i
+}
+
+# The kernel's: pages for each unit of adj, all divisions truncate
+function adj_pages(adj, total) {
+	return adj * int(total / 1000)
+}
+
+function terms(   s) {
+	s = num(cell("rss_anon")) + num(cell("rss_file")) + num(cell("rss_shmem"))
+	return s + num(cell("swap")) + num(cell("pgtables"))
+}
+
+# /proc/PID/oom_score: judged against the whole machine in every scope
+function score(points, machine) {
+	return int(int(1000 + int(points * 1000 / machine)) * 2 / 3)
+}
+
+# On a tie the kernel keeps the later task of its list: in general the younger.
+function goes_before(i, points) {
+	if (verdict_of[i] == "origin" || points_of[i] > points)
+		return 1
+	return points_of[i] == points && pid_of[i] > pid
+}
+
+# What the kernel would say of the process with the new adj
+function verdict_with(adj) {
+	if (verdict_of[mine] == "origin" || (adj != -1000 && verdict_of[mine] != "adj_min"))
+		return verdict_of[mine]
+	return adj == -1000 ? "adj_min" : "eligible"
+}
+
+function whatif(   i, n, machine, points, place, verdict, was, order) {
+	if (!mine)
+		die(5, "no process " pid " with user memory")
+	if (verdict_of[mine] == "init")
+		die(1, "process " pid " is init: the kernel never takes it, whatever its adj")
+	machine = key("overcommit", "ram") + key("overcommit", "swap_total")
+	verdict = verdict_with(adj)
+	was = rank_of[mine]
+	$0 = line[mine]
+	points = terms() + adj_pages(adj, key("badness", "totalpages"))
+	place = "-"
+	for (i = 1; i <= kept; i++) {
+		if (i == mine || rank_of[i] == "-")
+			continue
+		if (place == "-" && verdict == "eligible" && !goes_before(i, points)) {
+			order[++n] = mine
+			place = n
+		}
+		order[++n] = i
+	}
+	if (place == "-" && verdict == "eligible") {
+		order[++n] = mine
+		place = n
+	} else if (verdict == "origin") {
+		# Flagged to go first: its adj does not matter.
+		place = was
+		for (i = n++; i >= place; i--)
+			order[i + 1] = order[i]
+		order[place] = mine
+	}
+	print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
+	print moved(was, place, verdict)
+	print ""
+	print_head()
+	for (i = 1; i <= n && (!rows || i <= rows); i++)
+		print_place(i, order[i], points, machine, verdict)
+	if (place == "-" || (rows && place > rows)) {
+		if (place != "-" && place > rows + 1)
+			print "..."
+		print_place(place, mine, points, machine, verdict)
+	}
+}
+
+function moved(was, place, verdict) {
+	if (was == place)
+		return place == "-" ? "It would still be passed over (" verdict ")." : "It would stay at rank " place "."
+	if (place == "-")
+		return "It would never be chosen; it is at rank " was " now."
+	if (was == "-")
+		return "It would be at rank " place "; it is passed over now (" verdict_of[mine] ")."
+	return "It would go from rank " was " to rank " place "."
+}
+
+function print_place(place, i, points, machine, verdict,   fate) {
+	$0 = line[i]
+	fate = place == 1 ? "victim" : "-"
+	if (i != mine || verdict == "origin")
+		print_row(place, cell("adj"), cell("score"), cell("points"), cell("adj_points"), verdict_of[i], fate)
+	else
+		print_row(place, adj, verdict == "eligible" ? score(terms() + adj_pages(adj, machine), machine) : "0", verdict == "eligible" ? whole(points) : "-", whole(adj_pages(adj, key("badness", "totalpages"))), verdict, fate)
+}
+
+END {
+	if (!dying) {
+		if (mode == "whatif")
+			whatif()
+		else if (!head_printed && !json)
+			print_head()
+		if (mode == "rank" && !json) {
+			tail = key("badness", "eligible") - printed + cut
+			if (cut && rows && tail > 0)
+				print "... " tail " more (-n 0 shows all)"
+			if (key("badness", "complete") == "0")
+				print "Memory is short: this is only the head of the order."
+		}
+	}
+}

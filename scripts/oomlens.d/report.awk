@@ -1,0 +1,2 @@
+function on_row() {}
+END { print "not yet" }

@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: GPL-2.0
+# why: one OOM in sentences. The record is first boiled down to facts, by name;
+# then a table of sentences, each with the facts that it rests on, tells which
+# hold. A new cause is one row, and a fact if there is none for it yet.
+#
+# In: only (the event; empty: the last), wide, now, uptime.
+
+# ---- the table ----
+
+# say(section, facts, text, advice): the text is told if every fact holds ("!":
+# does not). Of a section in "one", only the first that holds. {x} is T["x"].
+function say(section, facts, text, advice) {
+	rules++
+	rule_section[rules] = section
+	rule_facts[rules] = facts
+	rule_text[rules] = text
+	rule_advice[rules] = advice
+}
+
+function rules_outcome() {
+	say("outcome", "killed group", "{caller} asked for {request}, and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
+	say("outcome", "killed request", "The kernel was told to kill, and took {victim}.")
+	say("outcome", "killed", "{caller} asked for {request}, there was no more, and the kernel killed {victim}.")
+	say("outcome", "averted by_reserve", "{caller} asked for {request}. The module's reserve gave memory back and the kill was called off: nobody died.", \
+		"This was the warning. Free memory before the reserve is spent; \"oomlens reserve\" shows what is left of it.")
+	say("outcome", "averted by_pressure", "{caller} asked for {request}. It was a drill: oomlens' own pressure gave its memory back and the kill was called off. Nobody died.")
+	say("outcome", "averted", "{caller} asked for {request}. Some driver's OOM notifier gave memory back and the kill was called off: nobody died.", \
+		"A driver (a GPU's or a balloon's, as a rule) holds caches that it gives back only now: see that it does so earlier.")
+	say("outcome", "dying", "{caller} asked for {request} while it was already being killed or about to exit. The kernel let it take from the reserves and go: nobody else was chosen.", \
+		"Nothing to do for this event: it follows from an earlier kill or an exit.")
+	say("outcome", "exiting", "{caller} asked for {request}. The chosen one, {first}, was about to exit by itself, so it was helped out and not killed.")
+	say("outcome", "no_fs", "{caller} asked for {request}, in a place where the file system may not be called (no __GFP_FS). There the kernel kills nobody: it returns, and the allocation is tried again or fails.", \
+		"If the machine hung here: a driver or file system asks for memory where reclaim can do little. Its allocation needs a pool of its own, or memory kept free (vm.min_free_kbytes).")
+	say("outcome", "in_flight", "{caller} asked for {request}. An earlier victim had not given its memory back yet, so the kernel waited for it and killed nobody.", \
+		"If many of these follow each other, the earlier victim is stuck in the kernel: look at its stack (/proc/PID/stack) and at the event before.")
+	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed, so nobody died and the request failed.", \
+		"Every process in {path} has oom_score_adj -1000, or has gone and left its memory charged (tmpfs files, page cache). Look for files in tmpfs; give one process a higher oom_score_adj.")
+	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
+		"Let at least one large process have an oom_score_adj above -1000: with nobody left, the kernel panics.")
+	say("outcome", "disabled", "{caller} asked for {request} while the OOM killer was switched off (suspend or hibernation): nobody died.")
+	say("outcome", "", "{caller} asked for {request}. What came of it is not known: this kernel lets the module see only that the OOM killer ran.", \
+		"\"oomlens status\" names the kernel option that is missing.")
+}
+
+# What ran out: the first that holds
+function rules_shortage() {
+	say("shortage", "request oomlens", "Nothing: the kill was asked for through \"oomlens trigger\". {available} was available.")
+	say("shortage", "request", "Nothing: the kill was asked for with sysrq f. {available} was available.", \
+		"If nobody meant to: kernel.sysrq and /proc/sysrq-trigger say who may.")
+	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and its {swap_limit} of swap used up.", \
+		"Raise memory.max (and memory.swap.max) of {path}, or find out what grew in it: oomlens rank --memcg {path}")
+	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.", \
+		"Raise memory.max of {path}, or find out what grew in it: oomlens rank --memcg {path}")
+	say("shortage", "memcg_unnamed", "A cgroup reached its limit; which one is not known.")
+	say("shortage", "mempolicy", "The NUMA nodes that the caller's memory policy binds it to{nodes}.", \
+		"Widen the policy (numactl --preferred instead of --membind), or move other load off these nodes.")
+	say("shortage", "cpuset", "The NUMA nodes of the caller's cpuset{nodes}.", \
+		"Give the cpuset more nodes (cpuset.mems), or move other load off these nodes.")
+	say("shortage", "fragmented", "Memory in one piece: the request was for {pieces} pages in a row (order {order}), and there were single pages, but no such piece.", \
+		"Fragmentation: let the driver or kernel path ask for less at once or use vmalloc; more room for compaction: raise vm.min_free_kbytes, or echo 1 >/proc/sys/vm/compact_memory before the load.")
+	say("shortage", "lowzone", "The zones that this request may use ({zones}): it cannot live elsewhere.", \
+		"Kernel memory and old devices need these zones. On 32 bits: a 64-bit kernel, or fewer, larger kernel objects; for devices: a wider DMA mask.")
+	say("shortage", "raced", "At the moment of the call memory was short; by the time it was counted some was back above the watermark ({free} free): it was a near miss.", \
+		"Memory comes back later than it is asked for: raise vm.watermark_scale_factor or vm.min_free_kbytes so that reclaim starts earlier.")
+	say("shortage", "noswap_at_all zones_known", "RAM of the whole machine: {free} free, no zone above its minimum for this request.")
+	say("shortage", "swapfull zones_known", "RAM and swap of the whole machine: {free} free of RAM, {swap_free} of {swap_total} swap.")
+	say("shortage", "memory_known", "RAM of the whole machine: {free} free.")
+}
+
+# Why though memory looked free: all that hold
+function rules_although() {
+	say("although", "memcg machine_had", "The machine had {available} available, which does not help: a cgroup may not go over its own limit.")
+	say("although", "memcg swap_free !swap_limited !memcg_noswap", "{swap_free} of swap was free, but what fills the cgroup could not be moved there: locked, in use, or charged by the kernel.")
+	say("although", "memcg memcg_noswap swap_free", "{swap_free} of swap was free, but this cgroup may not use it (its swap limit is 0).", \
+		"Allow it swap: memory.swap.max of {path}.")
+	say("although", "nodes_bound others_free", "Other nodes had {others_free} free, which the caller may not use.")
+	say("although", "cma_hides", "{cma} of what looks free is CMA: set aside for devices, and only movable pages may live there meanwhile. This request was not movable.", \
+		"Make the CMA area smaller (cma= on the command line, linux,cma in the device tree), or find out which kernel memory grows: it cannot go there.")
+	say("although", "highatomic_hides", "{highatomic} of what looks free is kept for urgent large requests (the highatomic reserve): ordinary ones may not have it.", \
+		"The reserve grows with bursts of large atomic requests (network drivers): smaller buffers or rings there; on a small board it counts. A kernel from 6.13 gives it back sooner.")
+	say("although", "protection_hides", "{protected} is free in lower zones, which are kept for requests that can use no other ({low_zones}, vm.lowmem_reserve_ratio).", \
+		"On a machine whose devices do not need it, vm.lowmem_reserve_ratio gives some of that back.")
+	say("although", "other_zones_free", "{other_zones_free} is free in zones that this request may not use ({other_zones}).")
+	say("although", "!memcg !request swap_free swap_locked", "{swap_free} of swap was free, but {mlocked} is locked in RAM (mlock): swap cannot save it.", \
+		"Lock less: mlockall() locks all that a program maps, its thread stacks too. Lock only what must not wait; limit with ulimit -l.")
+	say("although", "!memcg !request swap_free !swap_locked fragmented", "Swap was free too, but swapping makes single pages free, not a piece.")
+	say("although", "!memcg !request swap_free !swap_locked !fragmented kernel_holds", "{swap_free} of swap was free, but it is the kernel itself that holds the memory, and kernel memory is never swapped.")
+	say("although", "!memcg !request swap_free !swap_locked !fragmented !kernel_holds rest_holds", "{swap_free} of swap was free, but most memory is held by drivers or huge pages, which are never swapped.")
+	say("although", "!memcg !request swap_free !swap_locked !fragmented !kernel_holds !rest_holds", "{swap_free} of swap was free: memory was asked for faster than pages could be written there, or the pages were in use.", \
+		"A faster swap (zram), or a limit on what grows so fast (memory.high).")
+	say("although", "file_in_use", "{file} of page cache was there, but reclaim could not free it: mapped, dirty or in use all the time.", \
+		"Thrashing on file pages: less dirty data (vm.dirty_bytes), and memory.min for the programs that must not be paged out.")
+}
+
+# What holds the memory: all that hold
+function rules_holder() {
+	say("holder", "kernel_holds", "The kernel itself: {slab} of slab that cannot be reclaimed, {pagetables} of page tables, {stacks} of thread stacks.", \
+		"Find the cache: slabtop or /proc/slabinfo. Page tables grow with many processes that map the same large memory: huge pages; stacks with the number of threads.")
+	say("holder", "rest_holds", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, vmalloc, or memory that oomlens' pressure holds.", \
+		"HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner tell who.")
+	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
+		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
+	say("holder", "anon_holds", "{anon} of processes' own memory.")
+	say("holder", "noswap_at_all anon_holds !memcg", "There is no swap, so the kernel could not move any of it.", \
+		"A little swap, or zram, lets the kernel put aside what is never used.")
+	say("holder", "overcommitted", "{committed} had been promised, {over} more than the commit limit: the kernel promises what it does not have.", \
+		"To be refused early instead of killed late: vm.overcommit_memory=2 (oomlens overcommit, oomlens commit).")
+}
+
+# Why this victim: the first of each that holds
+function rules_choice() {
+	say("choice", "killed by_origin", "{victim} had been flagged to go first (\"trigger kill pid=\" does so, and swapoff), so its size did not matter.")
+	say("choice", "killed caller_taken", "{victim} is the one that asked: vm.oom_kill_allocating_task takes it, whatever its size.", \
+		"vm.oom_kill_allocating_task=0 lets the kernel choose the largest.")
+	say("choice", "killed first_in_line next", "{victim} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
+	say("choice", "killed first_in_line", "{victim} was the only one in line, with {points} ({terms}).")
+	say("choice", "killed in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
+	say("choice", "killed no_line", "{victim} had {points} ({terms}). Who else was in line was not recorded ({reach}).")
+	say("choice", "killed", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
+	say("adjusted", "killed pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
+		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: oomlens whatif PID ADJ")
+	say("adjusted", "killed first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
+}
+
+function rules_recovery() {
+	say("recovery", "killed freed", "{victim_comm} had exited after {exit}, and its memory was back after {freed}.")
+	say("recovery", "killed freed_slow", "That is long: until then others ran into the same shortage.", \
+		"A victim that gives its memory back late waits in the kernel (I/O, a lock) or has very much of it.")
+	say("recovery", "killed exited !freed", "{victim_comm} had exited after {exit}; when its memory was back is not known{yet}.")
+	say("recovery", "killed !exited !freed", "{victim_comm}'s exit is not recorded{yet}.")
+	say("recovery", "called", "The OOM killer ran for {took}, of which the module took {capture}.")
+}
+
+# ---- the facts ----
+
+function fact(name, holds) {
+	F[name] = holds ? 1 : 0
+}
+
+function facts(n) {
+	facts_event(n)
+	facts_zones(n)
+	facts_memory(n)
+	facts_memcg(n)
+	facts_choice(n)
+	facts_recovery(n)
+}
+
+function named(comm, pid) {
+	return shown(comm) " (" pid ")"
+}
+
+function facts_event(n,   k, order) {
+	k = ev(n, "outcome")
+	fact(k, 1)
+	fact("by_" ev(n, "by"), 1)
+	fact("group", num(ev(n, "victims")) > 1)
+	fact("memcg", ev(n, "kind") == "memcg" && count(n, "memcg"))
+	fact("memcg_unnamed", ev(n, "kind") == "memcg" && !count(n, "memcg"))
+	fact("cpuset", ev(n, "kind") == "cpuset")
+	fact("mempolicy", ev(n, "kind") == "mempolicy")
+	fact("nodes_bound", F["cpuset"] || F["mempolicy"])
+	order = num(ev(n, "order"))
+	fact("request", ev(n, "kind") == "sysrq" || order < 0)
+	fact("oomlens", ev(n, "trigger") == "oomlens")
+	fact("called", is_number(ev(n, "duration_us")) && is_number(ev(n, "capture_us")))
+	T["caller"] = ev(n, "comm") == "-" ? "Somebody" : named(ev(n, "comm"), ev(n, "pid"))
+	T["victims"] = ev(n, "victims")
+	T["order"] = order
+	# No ^: a busybox without math has none.
+	for (T["pieces"] = 1; order-- > 0;)
+		T["pieces"] *= 2
+	T["request"] = T["pieces"] > 1 ? T["pieces"] " pages in a row (" bytes(T["pieces"]) ")" : "a page"
+	T["took"] = duration(ev(n, "duration_us"))
+	T["capture"] = duration(ev(n, "capture_us"))
+	T["nodes"] = ev(n, "nodes") == "-" ? "" : " (" ev(n, "nodes") ")"
+}
+
+# gfp bits that choose the zone; they have kept their place from 5.10 to 7.2
+function gfp_bit(n, bit,   digit) {
+	digit = index("0123456789abcdef", tolower(substr(ev(n, "gfp"), length(ev(n, "gfp")), 1))) - 1
+	return int(digit / bit) % 2
+}
+
+function zone_index(name) {
+	return index("DMA   DMA32 NormalHighMeMovabl", left(substr(name, 1, 6), 6))
+}
+
+# The highest zone that the request may use. Source: GFP_ZONE_TABLE in gfp.h
+function highest_zone(n) {
+	if (gfp_bit(n, 1))
+		return zone_index("DMA")
+	if (gfp_bit(n, 4))
+		return zone_index("DMA32")
+	if (gfp_bit(n, 2))
+		return zone_index(gfp_bit(n, 8) ? "Movable" : "HighMem")
+	return zone_index("Normal")
+}
+
+function node_allowed(n, node,   i, parts, part) {
+	if (ev(n, "nodes") == "-")
+		return 1
+	parts = split(ev(n, "nodes"), part, ",")
+	for (i = 1; i <= parts; i++)
+		if (node + 0 >= part[i] + 0 && node + 0 <= (part[i] ~ /-/ ? substr(part[i], index(part[i], "-") + 1) : part[i]) + 0)
+			return 1
+	return 0
+}
+
+# Pages of zone z that a request which prefers a higher zone may not have:
+# setup_per_zone_lowmem_reserve() in mm/page_alloc.c, with the default ratios
+function protection(n, z, top,   i, s, ratio) {
+	for (i = 1; i <= count(n, "zone"); i++)
+		if (rec(n, "zone", i, "node") == rec(n, "zone", z, "node") && zone_index(rec(n, "zone", i, "name")) > zone_index(rec(n, "zone", z, "name")) && zone_index(rec(n, "zone", i, "name")) <= top)
+			s += num(rec(n, "zone", i, "managed"))
+	ratio = rec(n, "zone", z, "name") ~ /^DMA/ ? 256 : 32
+	return int(s / ratio)
+}
+
+function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, has_high) {
+	top = highest_zone(n)
+	movable = gfp_bit(n, 8)
+	for (z = 1; z <= count(n, "zone"); z++) {
+		name = rec(n, "zone", z, "name")
+		free = num(rec(n, "zone", z, "free"))
+		if (zone_index(name) > top) {
+			has_high = 1
+			others += free
+			other_names = other_names (other_names == "" ? "" : ", ") name
+			continue
+		}
+		if (!node_allowed(n, rec(n, "zone", z, "node"))) {
+			other_nodes += free
+			continue
+		}
+		names = names (names == "" ? "" : ", ") name
+		cma = movable ? 0 : num(rec(n, "zone", z, "free_cma"))
+		high = num(rec(n, "zone", z, "highatomic"))
+		kept = protection(n, z, top)
+		needs = num(rec(n, "zone", z, "min"))
+		spare = free - cma - high
+		if (spare > needs + kept) {
+			ok = 1
+			continue
+		}
+		# What would have been enough, were it not for each of these
+		if (cma && free - high > needs + kept)
+			hidden_cma += cma
+		else if (cma && free > needs + kept)
+			hidden_cma += cma
+		if (high && free - cma > needs + kept)
+			hidden_high += high > free ? free : high
+		else if (high && free > needs + kept)
+			hidden_high += high > free ? free : high
+		if (spare > needs) {
+			low += spare - needs
+			lows = lows (lows == "" ? "" : ", ") name
+		}
+	}
+	fact("zones_known", count(n, "zone"))
+	fact("machine", !F["memcg"] && !F["memcg_unnamed"] && !F["request"])
+	fact("fragmented", F["machine"] && ok && num(ev(n, "order")) > 0)
+	fact("raced", F["machine"] && ok && num(ev(n, "order")) == 0)
+	fact("cma_hides", F["machine"] && hidden_cma)
+	fact("highatomic_hides", F["machine"] && hidden_high)
+	fact("protection_hides", F["machine"] && low > 256)
+	fact("other_zones_free", F["machine"] && others > 256)
+	fact("lowzone", F["machine"] && has_high && others > 256)
+	fact("others_free", other_nodes > 256)
+	T["cma"] = bytes(hidden_cma)
+	T["highatomic"] = bytes(hidden_high)
+	T["protected"] = bytes(low)
+	T["low_zones"] = lows
+	T["zones"] = names
+	T["other_zones"] = other_names
+	T["other_zones_free"] = bytes(others)
+	T["others_free"] = bytes(other_nodes)
+}
+
+function mem(n, k) {
+	return num(rec(n, "memory", 1, k))
+}
+
+function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
+	for (z = 1; z <= count(n, "zone"); z++)
+		managed += num(rec(n, "zone", z, "managed"))
+	kernel = mem(n, "slab_unreclaimable") + mem(n, "pagetables") + mem(n, "kernel_stack")
+	accounted = mem(n, "free") + mem(n, "anon") + mem(n, "file") + mem(n, "shmem") + mem(n, "slab_reclaimable") + kernel
+	rest = managed > accounted ? managed - accounted : 0
+	swap_free = mem(n, "swap_free")
+	fact("kernel_holds", F["machine"] && kernel > managed * 0.3)
+	fact("rest_holds", F["machine"] && rest > managed * 0.3)
+	fact("shmem_holds", F["machine"] && mem(n, "shmem") > managed * 0.2)
+	fact("anon_holds", F["machine"] && mem(n, "anon") > managed * 0.3)
+	fact("file_in_use", F["machine"] && !F["fragmented"] && mem(n, "file") > managed * 0.15)
+	fact("memory_known", count(n, "memory"))
+	fact("noswap_at_all", count(n, "memory") && !mem(n, "swap_total"))
+	# A megabyte or a hundredth is as good as none.
+	fact("swap_free", swap_free > 256 && swap_free * 100 > mem(n, "swap_total"))
+	fact("swapfull", mem(n, "swap_total") && !F["swap_free"])
+	fact("swap_locked", mem(n, "mlocked") > managed * 0.2 || mem(n, "unevictable") - mem(n, "shmem") > managed * 0.2)
+	fact("machine_had", mem(n, "available") > 1024)
+	fact("overcommitted", F["machine"] && mem(n, "committed") > mem(n, "commit_limit") && count(n, "memory"))
+	T["free"] = bytes(mem(n, "free"))
+	T["available"] = count(n, "memory") ? bytes(mem(n, "available")) : "An unknown amount"
+	T["swap_free"] = bytes(swap_free)
+	T["swap_total"] = bytes(mem(n, "swap_total"))
+	T["mlocked"] = bytes(mem(n, "mlocked") > 0 ? mem(n, "mlocked") : mem(n, "unevictable"))
+	T["slab"] = bytes(mem(n, "slab_unreclaimable"))
+	T["pagetables"] = bytes(mem(n, "pagetables"))
+	T["stacks"] = bytes(mem(n, "kernel_stack"))
+	T["rest"] = bytes(rest)
+	T["shmem"] = bytes(mem(n, "shmem"))
+	T["anon"] = bytes(mem(n, "anon"))
+	T["file"] = bytes(mem(n, "file"))
+	T["committed"] = bytes(mem(n, "committed"))
+	T["over"] = bytes(mem(n, "committed") - mem(n, "commit_limit"))
+}
+
+function facts_memcg(n,   limit, swap) {
+	limit = rec(n, "memcg", 1, "swap_limit")
+	swap = rec(n, "memcg", 1, "swap")
+	fact("memcg_noswap", F["memcg"] && limit == "0")
+	fact("swap_limited", F["memcg"] && num(limit) > 0 && num(swap) * 100 >= num(limit) * 99)
+	T["path"] = shown(rec(n, "memcg", 1, "path"))
+	T["usage"] = bytes(rec(n, "memcg", 1, "usage"))
+	T["limit"] = bytes(rec(n, "memcg", 1, "limit"))
+	T["swap_limit"] = bytes(limit)
+}
+
+# The terms of a record that count, the largest first
+function terms_of(n, type, i,   name, label, v, k, best, s, told) {
+	split("rss_anon rss_file rss_shmem swap pgtables adj_points", name, " ")
+	split("anon,file,shared,swap,page tables,adj", label, ",")
+	for (;;) {
+		best = 0
+		for (k = 1; k <= 6; k++) {
+			v = num(rec(n, type, i, name[k]))
+			if (!(k in told) && v && (!best || v > num(rec(n, type, i, name[best]))))
+				best = k
+		}
+		if (!best)
+			return s
+		told[best] = 1
+		s = s (s == "" ? "" : ", ") label[best] " " bytes(rec(n, type, i, name[best]))
+	}
+}
+
+function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
+	pid = count(n, "victim") ? rec(n, "victim", 1, "pid") : "-"
+	for (i = 1; i <= count(n, "candidate"); i++) {
+		if (rec(n, "candidate", i, "pid") == pid)
+			mine = i
+		if (rec(n, "candidate", i, "rank") == "-") {
+			p = num(rec(n, "candidate", i, "rss_anon")) + num(rec(n, "candidate", i, "swap"))
+			if (p > num(rec(n, "victim", 1, "rss_anon")) + num(rec(n, "victim", 1, "swap")) && !F["first_exempt"]) {
+				fact("first_exempt", 1)
+				T["exempt"] = named(rec(n, "candidate", i, "comm"), rec(n, "candidate", i, "pid"))
+				T["exempt_why"] = verdict_text(rec(n, "candidate", i, "verdict"))
+			}
+			continue
+		}
+		ranked++
+		if (!next_one && rec(n, "candidate", i, "pid") != pid)
+			next_one = i
+	}
+	points = mine ? rec(n, "candidate", mine, "points") : rec(n, "victim", 1, "points")
+	fact("no_line", !ranked)
+	fact("in_line", mine)
+	fact("first_in_line", mine && num(rec(n, "candidate", mine, "rank")) == 1)
+	fact("next", next_one)
+	fact("by_origin", (mine && rec(n, "candidate", mine, "verdict") == "origin") || ev(n, "trigger") == "oomlens" && pid != "-" && mine && !F["first_in_line"] && F["request"])
+	fact("caller_taken", !F["request"] && pid == ev(n, "pid") && ranked && !F["first_in_line"])
+	T["reach"] = "candidates " ev(n, "candidates")
+	T["victim"] = pid == "-" ? "a process that was not recorded" : named(rec(n, "victim", 1, "comm"), pid)
+	T["victim_comm"] = pid == "-" ? "The victim" : shown(rec(n, "victim", 1, "comm"))
+	T["first"] = ranked ? named(rec(n, "candidate", 1, "comm"), rec(n, "candidate", 1, "pid")) : T["victim"]
+	T["first_points"] = bytes(rec(n, "candidate", 1, "points"))
+	T["rank"] = mine ? rec(n, "candidate", mine, "rank") : "-"
+	T["points"] = is_number(points) ? bytes(points) : "points that are not known"
+	T["terms"] = mine ? terms_of(n, "candidate", mine) : terms_of(n, "victim", 1)
+	if (next_one) {
+		T["next"] = named(rec(n, "candidate", next_one, "comm"), rec(n, "candidate", next_one, "pid"))
+		T["next_points"] = bytes(rec(n, "candidate", next_one, "points"))
+		T["lead"] = bytes(num(points) - num(rec(n, "candidate", next_one, "points")))
+	}
+	facts_adj(n, mine, next_one, points)
+}
+
+function facts_adj(n, mine, next_one, points,   adj_points) {
+	adj_points = mine ? num(rec(n, "candidate", mine, "adj_points")) : 0
+	T["adj"] = mine ? rec(n, "candidate", mine, "adj") : "-"
+	T["adj_points"] = bytes(adj_points)
+	fact("pushed_by_adj", adj_points > 0 && F["first_in_line"])
+	T["without_adj"] = ""
+	if (next_one && num(points) - adj_points < num(rec(n, "candidate", next_one, "points")))
+		T["without_adj"] = ": without it, " T["next"] " would have been first"
+}
+
+function verdict_text(v) {
+	if (v == "adj_min")
+		return "its oom_score_adj is -1000"
+	if (v == "victim")
+		return "it was being killed already"
+	if (v == "reaped")
+		return "it had been killed already and its memory taken back"
+	if (v == "vfork")
+		return "it shares its parent's memory until it calls exec"
+	if (v == "init")
+		return "the first process is never taken"
+	return v
+}
+
+function facts_recovery(n,   i, exit_us, freed_us, v) {
+	exit_us = freed_us = "-"
+	for (i = 1; i <= count(n, "victim"); i++) {
+		v = rec(n, "victim", i, "exit_us")
+		if (is_number(v) && (exit_us == "-" || v + 0 > exit_us + 0))
+			exit_us = v
+		v = rec(n, "victim", i, "freed_us")
+		if (is_number(v) && (freed_us == "-" || v + 0 > freed_us + 0))
+			freed_us = v
+	}
+	fact("exited", exit_us != "-")
+	fact("freed", exit_us != "-" && freed_us != "-")
+	fact("freed_slow", F["freed"] && num(freed_us) > 1000000)
+	T["exit"] = duration(exit_us)
+	T["freed"] = duration(freed_us)
+	T["yet"] = uptime - num(ev(n, "time_us")) / 1000000 < 5 ? " yet" : ""
+}
+
+# ---- telling ----
+
+function rule_holds(i,   n, k, word, want) {
+	n = split(rule_facts[i], word, " ")
+	for (k = 1; k <= n; k++) {
+		want = word[k] !~ /^!/
+		sub(/^!/, "", word[k])
+		if ((F[word[k]] ? 1 : 0) != want)
+			return 0
+	}
+	return 1
+}
+
+function fill(text,   s, p, q) {
+	while ((p = index(text, "{")) && (q = index(text, "}")) > p) {
+		s = s substr(text, 1, p - 1) T[substr(text, p + 1, q - p - 1)]
+		text = substr(text, q + 1)
+	}
+	return s text
+}
+
+# The sentences of a section; the advice of each is kept for the end
+function tell(section, one,   i, s) {
+	for (i = 1; i <= rules; i++) {
+		if (rule_section[i] != section || !rule_holds(i))
+			continue
+		s = s (s == "" ? "" : " ") fill(rule_text[i])
+		if (rule_advice[i] != "")
+			advice[++advices] = fill(rule_advice[i])
+		if (one)
+			break
+	}
+	return s
+}
+
+function explain(n) {
+	split("", F)
+	split("", T)
+	advices = 0
+	if (!rules) {
+		rules_outcome()
+		rules_shortage()
+		rules_although()
+		rules_holder()
+		rules_choice()
+		rules_recovery()
+	}
+	facts(n)
+	told["outcome"] = tell("outcome", 1)
+	told["shortage"] = F["dying"] || F["disabled"] ? "" : tell("shortage", 1)
+	told["although"] = tell("although", 0)
+	told["holder"] = tell("holder", 0)
+	told["choice"] = tell("choice", 1)
+	s = tell("adjusted", 0)
+	told["choice"] = told["choice"] (s == "" ? "" : " ") s
+	told["recovery"] = tell("recovery", 0)
+}
+
+function wrapped(indent, text, width,   n, i, word, s, line_now) {
+	n = split(text, word, " ")
+	for (i = 1; i <= n; i++) {
+		if (line_now != "" && length(indent) + length(line_now) + 1 + length(word[i]) > width) {
+			s = s indent line_now "\n"
+			line_now = ""
+			gsub(/[^ ]/, " ", indent)
+		}
+		line_now = line_now (line_now == "" ? "" : " ") word[i]
+	}
+	return s indent line_now
+}
+
+function chapter(title, text, width) {
+	if (text == "")
+		return
+	print ""
+	print title
+	print wrapped("  ", text, width)
+}
+
+function why(n,   width, i) {
+	width = wide > 40 && wide < 100 ? wide : 80
+	explain(n)
+	print wrapped("", "OOM " n ", " utc(event_epoch(n)) " (" ago(n) "): " told["outcome"], width)
+	chapter("What ran out", told["shortage"], width)
+	chapter("Why, though some looked free", told["although"], width)
+	chapter("What held the memory", told["holder"], width)
+	chapter("Why this one", told["choice"], width)
+	chapter("How long it took", told["recovery"], width)
+	if (advices) {
+		print ""
+		print "What could be done"
+		for (i = 1; i <= advices; i++)
+			print wrapped("- ", advice[i], width)
+	}
+}
