@@ -10,11 +10,13 @@
 #define OOMLENS_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/kprobes.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/proc_fs.h>
 #include <linux/version.h>
+#include <linux/vmstat.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #error "oomlens needs Linux 5.10 or newer"
@@ -124,6 +126,50 @@ static inline const char *oomlens_anon_vma_name(const struct vm_area_struct *vma
 /* 6.7 told the path that was opened from the one below an overlay (08582d678fcf). */
 #ifndef OOMLENS_HAVE_FILE_USER_PATH
 #define file_user_path(file)	(&(file)->f_path)
+#endif
+
+/* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */
+static inline unsigned long oomlens_pagetable_pages(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+	return global_zone_page_state(NR_PAGETABLE);
+#else
+	return global_node_page_state(NR_PAGETABLE);
+#endif
+}
+
+/*
+ * What the watermark check leaves out for atomic allocations: all that was set
+ * aside, or, where the kernel counts them ("mm/page_alloc: fix
+ * unreserve_highatomic accounting" and what followed), the free pages
+ * of it.
+ */
+static inline unsigned long oomlens_zone_highatomic(struct zone *zone)
+{
+#ifdef OOMLENS_HAVE_FREE_HIGHATOMIC
+	return READ_ONCE(zone->nr_free_highatomic);
+#else
+	return READ_ONCE(zone->nr_reserved_highatomic);
+#endif
+}
+
+/*
+ * 6.8 made oom:mark_victim carry the task (72ba14deb40a); it was backported,
+ * so ask the header: the type of the callback is the argument of this one.
+ */
+#define OOMLENS_MARK_VICTIM_BY_PID					\
+	__builtin_types_compatible_p(typeof(&check_trace_callback_type_mark_victim), \
+				     void (*)(void (*)(void *, int)))
+
+/* 32-bit Arm has kretprobes and no regs_get_kernel_argument(). */
+#ifdef CONFIG_KRETPROBES
+#if defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#define OOMLENS_HAVE_OOM_PROBE
+#define oomlens_first_argument(regs)	regs_get_kernel_argument(regs, 0)
+#elif defined(CONFIG_ARM)
+#define OOMLENS_HAVE_OOM_PROBE
+#define oomlens_first_argument(regs)	((regs)->ARM_r0)
+#endif
 #endif
 
 #endif /* OOMLENS_COMPAT_H */

@@ -169,6 +169,7 @@ struct oomlens_sample {
 const char *oomlens_verdict_name(enum oomlens_verdict verdict);
 const char *oomlens_fate_name(enum oomlens_fate fate);
 int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wait);
+void oomlens_sample_mm(struct mm_struct *mm, struct oomlens_sample *s);
 void oomlens_sample_judge(struct oomlens_sample *s, unsigned long totalpages);
 
 static inline bool oomlens_sample_ranked(const struct oomlens_sample *s)
@@ -312,7 +313,7 @@ int oomlens_spaces_read_one(struct oomlens_spaces *t, struct pid *pid,
 			    struct oomlens_vmas *vmas);
 void oomlens_spaces_free(struct oomlens_spaces *t);
 
-/* ---- recorder.c and events.c: every call of the OOM killer ---- */
+/* ---- recorder.c and what event.h names: every call of the OOM killer ---- */
 
 int oomlens_recorder_init(void);
 void oomlens_recorder_exit(void);
@@ -404,12 +405,12 @@ void oomlens_puts_escaped(struct seq_file *m, const char *s);
 
 /* Each counter's writers are named beside it. */
 enum oomlens_stat {
-	OOMLENS_STAT_EVENTS,		/* recorder.c */
-	OOMLENS_STAT_OVERWRITTEN,	/* recorder.c */
-	OOMLENS_STAT_AVERTED,		/* recorder.c */
-	OOMLENS_STAT_KILLS,		/* recorder.c */
+	OOMLENS_STAT_EVENTS,		/* ring.c */
+	OOMLENS_STAT_OVERWRITTEN,	/* ring.c: before anyone read them */
+	OOMLENS_STAT_AVERTED,		/* sources.c */
+	OOMLENS_STAT_KILLS,		/* capture.c */
 	OOMLENS_STAT_SNAPSHOTS,		/* badness.c, commit.c */
-	OOMLENS_STAT_WALK_NS_MAX,	/* recorder.c: in the OOM path */
+	OOMLENS_STAT_WALK_NS_MAX,	/* capture.c: in the OOM path */
 	OOMLENS_STAT_MEMORY_BYTES,	/* each allocation that lasts */
 	OOMLENS_NR_STATS
 };

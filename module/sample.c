@@ -76,7 +76,14 @@ static struct task_struct *lock_thread_with_mm(struct task_struct *p, bool wait)
 	return NULL;
 }
 
-static void read_terms(struct mm_struct *mm, struct oomlens_sample *s)
+/**
+ * oomlens_sample_mm() - read the figures of an address space
+ * @mm: stable: the lock of a task that has it is held, or it is current's
+ * @s: terms, locked, vm_total and mm are set
+ *
+ * Context: any.
+ */
+void oomlens_sample_mm(const struct mm_struct *mm, struct oomlens_sample *s)
 {
 	s->mm = mm;
 	s->terms.rss_anon = oomlens_mm_counter(mm, MM_ANONPAGES);
@@ -132,7 +139,7 @@ int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wa
 	memset(s, 0, sizeof(*s));
 	s->adj = READ_ONCE(p->signal->oom_score_adj);
 	if (t) {
-		read_terms(t->mm, s);
+		oomlens_sample_mm(t->mm, s);
 		s->mm_shared = atomic_read(&t->mm->mm_users) > get_nr_threads(p);
 		skip = mm_flags_test(MMF_OOM_SKIP, t->mm);
 		vfork = in_vfork(t);

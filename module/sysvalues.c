@@ -172,7 +172,7 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 
 /**
  * oomlens_sysvalues_cached() - the values as they were last read
- * @v: filled in; totalram, swap_free and committed are brought up to date
+ * @v: filled in; totalram and swap_free are brought up to date
  *
  * For the OOM path, where procfs may not be read.
  *

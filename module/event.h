@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The record of one call of the OOM killer, and what the files that make it
+ * ask of each other: sources.c hears of the OOM, capture.c reads the figures,
+ * recorder.c keeps the ring, victims.c follows the killed, events.c prints.
+ *
+ * Who may write what is what makes it work without a lock. out_of_memory() is
+ * always called with the kernel's oom_lock held, so the sources are one writer
+ * of the ring, whatever their context. All that is learnt later (paths, exit
+ * and freed times) goes into struct oomlens_finish, whose one writer is the
+ * recorder's kthread. Readers copy both and look whether they were torn.
+ */
+#ifndef OOMLENS_EVENT_H
+#define OOMLENS_EVENT_H
+
+#include <linux/types.h>
+
+#include "oomlens.h"
+
+/* Victims kept in full of each event; memory.oom.group can take more. */
+#define OOMLENS_VICTIMS		6
+
+/* Cgroups named by one event beside its candidates': limit, caller, victims. */
+#define OOMLENS_MORE_MEMCGS	4
+
+/*
+ * Names that are printed, in the file, in the log and by trace events: X for
+ * each but the last, which has no comma after it.
+ */
+#define OOMLENS_KINDS(X, LAST)						\
+	X(OOMLENS_KIND_UNKNOWN,		"-")				\
+	X(OOMLENS_KIND_GLOBAL,		"global")			\
+	X(OOMLENS_KIND_MEMCG,		"memcg")			\
+	X(OOMLENS_KIND_CPUSET,		"cpuset")			\
+	X(OOMLENS_KIND_MEMPOLICY,	"mempolicy")			\
+	LAST(OOMLENS_KIND_SYSRQ,	"sysrq")
+
+#define OOMLENS_CAUSES(X, LAST)						\
+	X(OOMLENS_CAUSE_UNKNOWN,	"-")				\
+	X(OOMLENS_CAUSE_ALLOCATOR,	"allocator")			\
+	X(OOMLENS_CAUSE_SYSRQ,		"sysrq")			\
+	LAST(OOMLENS_CAUSE_OOMLENS,	"oomlens")
+
+/*
+ * averted: a notifier gave memory back. dying: the caller was on its way out
+ * and was let go first. exiting: so was the chosen one, and was not killed.
+ * no_fs: an allocation without __GFP_FS, nothing was done. in_flight: an
+ * earlier victim is not gone yet. nobody: no one eligible. disabled: the OOM
+ * killer is off, as while the machine is put to sleep.
+ */
+#define OOMLENS_OUTCOMES(X, LAST)					\
+	X(OOMLENS_OUTCOME_UNKNOWN,	"unknown")			\
+	X(OOMLENS_OUTCOME_KILLED,	"killed")			\
+	X(OOMLENS_OUTCOME_AVERTED,	"averted")			\
+	X(OOMLENS_OUTCOME_DYING,	"dying")			\
+	X(OOMLENS_OUTCOME_EXITING,	"exiting")			\
+	X(OOMLENS_OUTCOME_NO_FS,	"no_fs")			\
+	X(OOMLENS_OUTCOME_IN_FLIGHT,	"in_flight")			\
+	X(OOMLENS_OUTCOME_NOBODY,	"nobody")			\
+	LAST(OOMLENS_OUTCOME_DISABLED,	"disabled")
+
+/* Who gave memory back. */
+#define OOMLENS_BYS(X, LAST)						\
+	X(OOMLENS_BY_NONE,		"-")				\
+	X(OOMLENS_BY_PRESSURE,		"pressure")			\
+	X(OOMLENS_BY_RESERVE,		"reserve")			\
+	LAST(OOMLENS_BY_OTHER,		"other")
+
+#define OOMLENS_ENUM(value, name)	value,
+#define OOMLENS_ENUM_LAST(value, name)	value
+
+enum oomlens_kind { OOMLENS_KINDS(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
+enum oomlens_cause { OOMLENS_CAUSES(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
+enum oomlens_outcome { OOMLENS_OUTCOMES(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
+enum oomlens_by { OOMLENS_BYS(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
+
+/* How far the walk for candidates came. */
+enum oomlens_reach {
+	OOMLENS_REACH_NONE,		/* not made: the OOM ended before */
+	OOMLENS_REACH_OFF,		/* candidates=0 */
+	OOMLENS_REACH_COMPLETE,
+	OOMLENS_REACH_PARTIAL,		/* out of time, or a task's lock was taken */
+	OOMLENS_REACH_LIMITED,		/* not made: the last one was too recent */
+	OOMLENS_NR_REACHES
+};
+
+/* A count of pages in six bytes: exact up to 2^48, and there are many of them. */
+struct oomlens_pages {
+	u16 word[3];
+};
+
+static inline void oomlens_pages_set(struct oomlens_pages *p, u64 n)
+{
+	p->word[0] = n;
+	p->word[1] = n >> 16;
+	p->word[2] = n >> 32;
+}
+
+static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
+{
+	return p->word[0] | (unsigned long)p->word[1] << 16 |
+	       (unsigned long)((u64)p->word[2] << 32);
+}
+
+/**
+ * struct oomlens_task_record - a candidate or a victim, packed
+ * @pid: thread group id in the initial PID namespace
+ * @uid: in the initial user namespace
+ * @threads: in the group
+ * @rss_anon: and so on, pages, as in struct oomlens_sample
+ * @adj: oom_score_adj
+ * @verdict: enum oomlens_verdict; of a candidate
+ * @memcg: index into the event's cgroups, from 1; 0 is none
+ * @killable: as in struct oomlens_sample
+ * @killed: a victim that got the kernel's SIGKILL, not merely the reserves
+ * @comm: of the group leader; of a victim, of the thread that the kernel named
+ */
+struct oomlens_task_record {
+	pid_t pid;
+	uid_t uid;
+	u32 threads;
+	struct oomlens_pages rss_anon;
+	struct oomlens_pages rss_file;
+	struct oomlens_pages rss_shmem;
+	struct oomlens_pages swap;
+	struct oomlens_pages pgtables;
+	struct oomlens_pages locked;
+	struct oomlens_pages vm_total;
+	s16 adj;
+	u8 verdict;
+	u8 memcg;
+	u8 killable : 1;
+	u8 killed : 1;
+	char comm[TASK_COMM_LEN];
+};
+
+/* One populated zone; pages. The name is the kernel's own constant. */
+struct oomlens_zone_record {
+	const char *name;
+	u16 node;
+	struct oomlens_pages free;
+	struct oomlens_pages free_cma;
+	struct oomlens_pages highatomic;	/* what the watermark check leaves out */
+	struct oomlens_pages min;
+	struct oomlens_pages low;
+	struct oomlens_pages high;
+	struct oomlens_pages managed;
+	struct oomlens_pages anon;
+	struct oomlens_pages file;
+	struct oomlens_pages unevictable;
+	struct oomlens_pages mlocked;
+};
+
+/* The machine's memory when out_of_memory() was entered; pages. */
+struct oomlens_memory_record {
+	unsigned long free;
+	unsigned long available;
+	unsigned long anon;
+	unsigned long file;
+	unsigned long shmem;
+	unsigned long slab_reclaimable;
+	unsigned long slab_unreclaimable;
+	unsigned long kernel_stack;
+	unsigned long pagetables;
+	unsigned long unevictable;
+	unsigned long mlocked;
+	unsigned long totalram;
+	unsigned long swap_total;
+	unsigned long swap_free;
+	unsigned long committed;
+	unsigned long commit_limit;
+};
+
+/* The cgroup whose limit was hit; pages, ULONG_MAX is no limit. */
+struct oomlens_memcg_record {
+	unsigned long usage;
+	unsigned long limit;
+	unsigned long swap;		/* v1: memory and swap together */
+	unsigned long swap_limit;
+	bool v2;
+};
+
+/**
+ * struct oomlens_event - one call of the OOM killer, as seen while it ran
+ * @number: from 1, without gaps; 0 in a slot that was never used
+ * @time_ns: CLOCK_MONOTONIC when it was entered
+ * @duration_ns: until it returned; 0 without the return probe
+ * @capture_ns: of that, spent in this module
+ * @totalpages: that the points were judged against
+ * @totalpages_known: 0 if the OOM ended before the kernel worked it out
+ * @freed: pages that notifiers gave back
+ * @gfp: mask of the allocation
+ * @order: of the allocation, -1 for sysrq
+ * @constraint: enum oom_constraint, -1 if the kernel did not get to it
+ * @pid: thread group id of the caller
+ * @caller_memcg: index into the event's cgroups
+ * @limit_memcg: index of the one whose limit was hit, memcg OOMs only
+ * @nr_marked: victims, those that did not fit into @victims too
+ * @kills: SIGKILLs by the kernel's count; a group kill counts the first twice
+ * @probed: seen from entry to return, so that nothing was guessed
+ * @comm: of the caller
+ *
+ * The zones' and the candidates' records follow, see oomlens_event_zones().
+ */
+struct oomlens_event {
+	unsigned long number;
+	u64 time_ns;
+	u64 duration_ns;
+	u64 capture_ns;
+	unsigned long totalpages;
+	unsigned long freed;
+	gfp_t gfp;
+	int order;
+	pid_t pid;
+	unsigned int nr_marked;
+	unsigned int kills;
+	s8 constraint;
+	u8 kind;
+	u8 trigger;
+	u8 outcome;
+	u8 by;
+	u8 reach;
+	u8 nr_victims;
+	u8 nr_candidates;
+	u8 nr_zones;
+	u8 caller_memcg;
+	u8 limit_memcg;
+	bool totalpages_known;
+	bool probed;
+	char comm[TASK_COMM_LEN];
+	struct oomlens_memory_record memory;
+	struct oomlens_memcg_record memcg;
+	struct oomlens_task_record victims[OOMLENS_VICTIMS];
+};
+
+/**
+ * struct oomlens_finish - what is learnt of an event after it is over
+ * @number: of the event; another one's means that nothing is known of this one
+ * @exit_us: for each victim, from the mark to the end of its last thread
+ * @freed_us: and to the moment its memory was given back
+ * @paths: where the cgroups' paths are in the path log, 0 for none
+ */
+struct oomlens_finish {
+	unsigned long number;
+	u32 exit_us[OOMLENS_VICTIMS];
+	u32 freed_us[OOMLENS_VICTIMS];
+	u32 paths[];
+};
+
+/* In exit_us and freed_us. */
+#define OOMLENS_US_UNKNOWN	U32_MAX
+
+/* ---- ring.c ---- */
+
+extern unsigned int oomlens_nr_zones;	/* populated at load */
+
+/* Of each event: cgroups named, and the bytes of its records. */
+static inline unsigned int oomlens_max_memcgs(void)
+{
+	return oomlens_candidates + OOMLENS_MORE_MEMCGS;
+}
+
+static inline struct oomlens_zone_record *oomlens_event_zones(const struct oomlens_event *e)
+{
+	return (struct oomlens_zone_record *)(e + 1);
+}
+
+static inline struct oomlens_task_record *
+oomlens_event_candidates(const struct oomlens_event *e)
+{
+	return (struct oomlens_task_record *)(oomlens_event_zones(e) + oomlens_nr_zones);
+}
+
+struct oom_control;
+
+/* For the OOM path. */
+struct oomlens_event *oomlens_event_begin(bool probed);
+struct oomlens_event *oomlens_event_peek(void);
+void oomlens_event_resume(struct oomlens_event *e);
+void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms);
+void oomlens_event_end(void);
+u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg);
+
+/* For the kthread and readers. */
+enum oomlens_event_state {
+	OOMLENS_EVENT_OPEN,
+	OOMLENS_EVENT_SETTLING,		/* more may be heard of it for a moment */
+	OOMLENS_EVENT_OVER,
+};
+
+int oomlens_ring_init(void);
+void oomlens_ring_exit(void);
+size_t oomlens_event_size(void);
+size_t oomlens_finish_size(void);
+unsigned long oomlens_event_newest(void);
+unsigned long oomlens_event_oldest(unsigned long newest);
+enum oomlens_event_state oomlens_event_state(unsigned long number);
+bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
+			struct oomlens_finish *f);
+void oomlens_event_was_read(unsigned long number);
+unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs);
+struct oomlens_finish *oomlens_finish_begin(unsigned long number);
+void oomlens_finish_end(struct oomlens_finish *f);
+
+/* ---- recorder.c ---- */
+
+void oomlens_recorder_kick(void);
+bool oomlens_event_claim(struct oomlens_event *e, bool sysrq);
+unsigned long oomlens_event_next(unsigned long number);
+__poll_t oomlens_event_poll(struct file *file, poll_table *wait, unsigned long next);
+
+/* ---- sources.c ---- */
+
+int oomlens_sources_init(void);
+void oomlens_sources_exit(void);
+
+/* ---- capture.c ---- */
+
+int oomlens_capture_init(void);
+void oomlens_capture_exit(void);
+unsigned int oomlens_count_zones(void);
+void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc);
+void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_control *oc,
+				bool may_wait);
+void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
+			    bool killed);
+
+/* ---- victims.c ---- */
+
+int oomlens_victims_init(void);
+void oomlens_victims_exit(void);
+void oomlens_victims_add(struct task_struct *victim, unsigned long number,
+			 unsigned int index);
+u64 oomlens_victims_poll(void);
+
+/* ---- pathlog.c ---- */
+
+int oomlens_pathlog_init(void);
+void oomlens_pathlog_exit(void);
+u32 oomlens_pathlog_add(struct mem_cgroup *memcg);
+void oomlens_pathlog_copy(u32 where, char *buf, size_t size);
+
+/* ---- events.c ---- */
+
+void oomlens_event_log(const struct oomlens_event *e, const char *memcg);
+
+#endif /* OOMLENS_EVENT_H */

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * events: the last OOMs, oldest first, printed as lines of key=value.
+ *
+ * A position in the file is the number of an event, so a reader that stays
+ * open goes on where it stopped, and sees each event once and in order.
+ */
+#include <linux/ctype.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/oom.h>
+#include <linux/poll.h>
+#include <linux/ratelimit.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "event.h"
+
+#define NAME(value, name)	[value] = name,
+#define NAME_LAST(value, name)	[value] = name
+
+static const char * const kind_names[] = { OOMLENS_KINDS(NAME, NAME_LAST) };
+static const char * const cause_names[] = { OOMLENS_CAUSES(NAME, NAME_LAST) };
+static const char * const outcome_names[] = { OOMLENS_OUTCOMES(NAME, NAME_LAST) };
+static const char * const by_names[] = { OOMLENS_BYS(NAME, NAME_LAST) };
+
+static const char * const constraint_names[] = {
+	[CONSTRAINT_NONE]		= "none",
+	[CONSTRAINT_CPUSET]		= "cpuset",
+	[CONSTRAINT_MEMORY_POLICY]	= "mempolicy",
+	[CONSTRAINT_MEMCG]		= "memcg",
+};
+
+static const char * const reach_names[] = {
+	[OOMLENS_REACH_NONE]		= "-",
+	[OOMLENS_REACH_OFF]		= "off",
+	[OOMLENS_REACH_COMPLETE]	= "complete",
+	[OOMLENS_REACH_PARTIAL]		= "partial",
+	[OOMLENS_REACH_LIMITED]		= "limited",
+};
+static_assert(ARRAY_SIZE(reach_names) == OOMLENS_NR_REACHES);
+
+#define PATH_SIZE	1024	/* of a cgroup's path; a longer one is cut */
+#define COMM_SIZE	(4 * TASK_COMM_LEN)
+
+/* One open file. */
+struct reader {
+	struct oomlens_event *event;	/* the reader's copy, of the event at m->index */
+	struct oomlens_finish *finish;
+	char *path;
+	u8 *order;			/* of the candidates, by points */
+};
+
+/* As oomlens_puts_escaped(), for the log. */
+static const char *escape(char *buf, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 5 <= size; s++) {
+		unsigned char c = *s;
+
+		if (isascii(c) && isgraph(c) && c != '\\')
+			buf[n++] = c;
+		else
+			n += scnprintf(buf + n, size - n, "\\%03o", c);
+	}
+	if (!n)
+		buf[n++] = '-';
+	buf[n] = '\0';
+	return buf;
+}
+
+/* The event line up to the caller's cgroup, and from there on. */
+
+#define HEAD_SIZE	320
+#define TAIL_SIZE	256
+
+static void print_head(char *buf, const struct oomlens_event *e)
+{
+	char comm[COMM_SIZE + 1];
+	size_t n;
+
+	n = scnprintf(buf, HEAD_SIZE, "event %lu time_us=%llu kind=%s trigger=%s constraint=%s ",
+		      e->number, div_u64(e->time_ns, NSEC_PER_USEC),
+		      kind_names[e->kind], cause_names[e->trigger],
+		      e->constraint < 0 ? "-" : constraint_names[e->constraint]);
+	if (e->probed)
+		n += scnprintf(buf + n, HEAD_SIZE - n, "gfp=%#x order=%d ",
+			       (__force u32)e->gfp, e->order);
+	else
+		n += scnprintf(buf + n, HEAD_SIZE - n, "gfp=- order=- ");
+	scnprintf(buf + n, HEAD_SIZE - n, "pid=%d comm=%s", e->pid,
+		  escape(comm, sizeof(comm), e->comm));
+}
+
+static void print_tail(char *buf, const struct oomlens_event *e)
+{
+	size_t n = 0;
+
+	if (e->totalpages_known || (!e->probed && e->totalpages))
+		n = scnprintf(buf, TAIL_SIZE, "totalpages=%lu ", e->totalpages);
+	else
+		n = scnprintf(buf, TAIL_SIZE, "totalpages=- ");
+	n += scnprintf(buf + n, TAIL_SIZE - n,
+		       "outcome=%s victims=%u by=%s freed=%lu walk=%s capture_us=%llu ",
+		       outcome_names[e->outcome], max(e->nr_marked, e->kills ? 1U : 0U),
+		       by_names[e->by], e->freed, reach_names[e->reach],
+		       div_u64(e->capture_ns, NSEC_PER_USEC));
+	if (e->probed && e->duration_ns)
+		scnprintf(buf + n, TAIL_SIZE - n, "duration_us=%llu",
+			  div_u64(e->duration_ns, NSEC_PER_USEC));
+	else
+		scnprintf(buf + n, TAIL_SIZE - n, "duration_us=-");
+}
+
+/**
+ * oomlens_event_log() - say an event in the kernel's log, in one line
+ * @e: the event
+ * @memcg: the caller's cgroup
+ *
+ * Rate-limited, so that a storm does not fill the log; the ring has them all.
+ *
+ * Context: the recorder's kthread.
+ */
+void oomlens_event_log(const struct oomlens_event *e, const char *memcg)
+{
+	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 20);
+	static char head[HEAD_SIZE], tail[TAIL_SIZE], path[256];
+	char comm[COMM_SIZE + 1];
+
+	if (!__ratelimit(&limit))
+		return;
+	print_head(head, e);
+	print_tail(tail, e);
+	escape(path, sizeof(path), memcg);
+	if (e->nr_victims)
+		pr_info("%s memcg=%s %s victim_pid=%d victim_comm=%s\n", head, path, tail,
+			e->victims[0].pid, escape(comm, sizeof(comm), e->victims[0].comm));
+	else
+		pr_info("%s memcg=%s %s\n", head, path, tail);
+}
+
+/* ---- The lines of the file ---- */
+
+static void show_pages(struct seq_file *m, const char *key, unsigned long pages)
+{
+	seq_printf(m, " %s=%lu", key, pages);
+}
+
+static void show_limit(struct seq_file *m, const char *key, unsigned long pages)
+{
+	/* PAGE_COUNTER_MAX, whatever the kernel makes of it. */
+	if (pages >= LONG_MAX / PAGE_SIZE)
+		seq_printf(m, " %s=max", key);
+	else
+		show_pages(m, key, pages);
+}
+
+static void show_path(struct seq_file *m, const char *key, unsigned int index)
+{
+	const struct reader *r = m->private;
+	u32 where = 0;
+
+	if (index && r->finish->number == r->event->number)
+		where = r->finish->paths[index - 1];
+	oomlens_pathlog_copy(where, r->path, PATH_SIZE);
+	seq_printf(m, " %s=", key);
+	oomlens_puts_escaped(m, r->path);
+}
+
+static void show_comm(struct seq_file *m, const char *comm)
+{
+	seq_puts(m, " comm=");
+	oomlens_puts_escaped(m, comm);
+}
+
+static void show_event(struct seq_file *m, const struct oomlens_event *e)
+{
+	char buf[HEAD_SIZE];
+
+	BUILD_BUG_ON(TAIL_SIZE > HEAD_SIZE);
+	print_head(buf, e);
+	seq_puts(m, buf);
+	show_path(m, "memcg", e->caller_memcg);
+	print_tail(buf, e);
+	seq_printf(m, " %s\n", buf);
+}
+
+static void show_memory(struct seq_file *m, const struct oomlens_event *e)
+{
+	const struct oomlens_memory_record *r = &e->memory;
+
+	seq_printf(m, "memory %lu", e->number);
+	show_pages(m, "free", r->free);
+	show_pages(m, "available", r->available);
+	show_pages(m, "anon", r->anon);
+	show_pages(m, "file", r->file);
+	show_pages(m, "shmem", r->shmem);
+	show_pages(m, "slab_reclaimable", r->slab_reclaimable);
+	show_pages(m, "slab_unreclaimable", r->slab_unreclaimable);
+	show_pages(m, "kernel_stack", r->kernel_stack);
+	show_pages(m, "pagetables", r->pagetables);
+	show_pages(m, "unevictable", r->unevictable);
+	show_pages(m, "mlocked", r->mlocked);
+	show_pages(m, "swap_total", r->swap_total);
+	show_pages(m, "swap_free", r->swap_free);
+	show_pages(m, "committed", r->committed);
+	show_pages(m, "commit_limit", r->commit_limit);
+	show_pages(m, "ram", r->totalram);
+	seq_putc(m, '\n');
+}
+
+static void show_zone(struct seq_file *m, const struct oomlens_event *e,
+		      const struct oomlens_zone_record *r)
+{
+	unsigned long free = oomlens_pages_get(&r->free);
+	unsigned long cma = oomlens_pages_get(&r->free_cma);
+	unsigned long highatomic = oomlens_pages_get(&r->highatomic);
+
+	seq_printf(m, "zone %lu node=%u name=%s", e->number, r->node, r->name);
+	show_pages(m, "free", free);
+	show_pages(m, "free_cma", cma);
+	show_pages(m, "highatomic", highatomic);
+	/* Read one after the other, they can be at odds. */
+	show_pages(m, "usable", free > cma + highatomic ? free - cma - highatomic : 0);
+	show_pages(m, "min", oomlens_pages_get(&r->min));
+	show_pages(m, "low", oomlens_pages_get(&r->low));
+	show_pages(m, "high", oomlens_pages_get(&r->high));
+	show_pages(m, "managed", oomlens_pages_get(&r->managed));
+	show_pages(m, "anon", oomlens_pages_get(&r->anon));
+	show_pages(m, "file", oomlens_pages_get(&r->file));
+	show_pages(m, "unevictable", oomlens_pages_get(&r->unevictable));
+	show_pages(m, "mlocked", oomlens_pages_get(&r->mlocked));
+	seq_putc(m, '\n');
+}
+
+static void show_memcg(struct seq_file *m, const struct oomlens_event *e)
+{
+	const struct oomlens_memcg_record *r = &e->memcg;
+
+	seq_printf(m, "memcg %lu", e->number);
+	show_path(m, "path", e->limit_memcg);
+	show_pages(m, "usage", r->usage);
+	show_limit(m, "limit", r->limit);
+	show_pages(m, r->v2 ? "swap" : "memsw", r->swap);
+	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", r->swap_limit);
+	seq_putc(m, '\n');
+}
+
+static void unpack_terms(const struct oomlens_task_record *r, struct oomlens_terms *t)
+{
+	t->rss_anon = oomlens_pages_get(&r->rss_anon);
+	t->rss_file = oomlens_pages_get(&r->rss_file);
+	t->rss_shmem = oomlens_pages_get(&r->rss_shmem);
+	t->swap = oomlens_pages_get(&r->swap);
+	t->pgtables = oomlens_pages_get(&r->pgtables);
+}
+
+static bool ranked(const struct oomlens_task_record *r)
+{
+	return r->verdict == OOMLENS_ELIGIBLE || r->verdict == OOMLENS_ORIGIN;
+}
+
+static long points_of(const struct oomlens_task_record *r, unsigned long totalpages)
+{
+	struct oomlens_terms terms;
+
+	if (r->verdict == OOMLENS_ORIGIN)
+		return LONG_MAX;
+	unpack_terms(r, &terms);
+	return oomlens_points(&terms, oomlens_adj_points(r->adj, totalpages));
+}
+
+static unsigned long score_of(const struct oomlens_task_record *r,
+			      const struct oomlens_event *e)
+{
+	unsigned long machine = e->memory.totalram + e->memory.swap_total;
+	struct oomlens_terms terms;
+
+	if (!r->killable)
+		return 0;
+	unpack_terms(r, &terms);
+	return oomlens_score(oomlens_points(&terms, oomlens_adj_points(r->adj, machine)),
+			     machine);
+}
+
+/*
+ * The line was made before the kernel worked out totalpages: where that came
+ * out otherwise, adj weighs otherwise. Equals keep their order.
+ */
+static void order_candidates(u8 *order, const struct oomlens_event *e)
+{
+	const struct oomlens_task_record *c = oomlens_event_candidates(e);
+	unsigned int i, k;
+
+	for (i = 0; i < e->nr_candidates; i++) {
+		for (k = i; k; k--) {
+			const struct oomlens_task_record *before = &c[order[k - 1]];
+
+			if (!ranked(&c[i]) || (ranked(before) &&
+			    points_of(before, e->totalpages) >= points_of(&c[i], e->totalpages)))
+				break;
+			order[k] = order[k - 1];
+		}
+		order[k] = i;
+	}
+}
+
+static void show_terms(struct seq_file *m, const struct oomlens_task_record *r)
+{
+	show_pages(m, "rss_anon", oomlens_pages_get(&r->rss_anon));
+	show_pages(m, "rss_file", oomlens_pages_get(&r->rss_file));
+	show_pages(m, "rss_shmem", oomlens_pages_get(&r->rss_shmem));
+	show_pages(m, "swap", oomlens_pages_get(&r->swap));
+	show_pages(m, "pgtables", oomlens_pages_get(&r->pgtables));
+}
+
+static enum oomlens_fate fate_of(const struct oomlens_task_record *r,
+				 const struct oomlens_event *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->nr_victims; i++)
+		if (e->victims[i].pid == r->pid)
+			return i ? OOMLENS_FATE_GROUP : OOMLENS_FATE_VICTIM;
+	return OOMLENS_FATE_NONE;
+}
+
+static void show_candidate(struct seq_file *m, const struct oomlens_event *e,
+			   const struct oomlens_task_record *r, unsigned int rank)
+{
+	if (ranked(r))
+		seq_printf(m, "candidate %lu rank=%u", e->number, rank);
+	else
+		seq_printf(m, "candidate %lu rank=-", e->number);
+	seq_printf(m, " pid=%d uid=%u adj=%d score=%lu", r->pid, r->uid, r->adj,
+		   score_of(r, e));
+	if (ranked(r))
+		seq_printf(m, " points=%ld", points_of(r, e->totalpages));
+	else
+		seq_puts(m, " points=-");
+	show_terms(m, r);
+	seq_printf(m, " adj_points=%ld", oomlens_adj_points(r->adj, e->totalpages));
+	show_pages(m, "locked", oomlens_pages_get(&r->locked));
+	show_pages(m, "vm_total", oomlens_pages_get(&r->vm_total));
+	seq_printf(m, " threads=%u verdict=%s fate=%s", r->threads,
+		   oomlens_verdict_name(r->verdict), oomlens_fate_name(fate_of(r, e)));
+	show_path(m, "memcg", r->memcg);
+	show_comm(m, r->comm);
+	seq_putc(m, '\n');
+}
+
+static void show_us(struct seq_file *m, const char *key, u32 us)
+{
+	if (us == OOMLENS_US_UNKNOWN)
+		seq_printf(m, " %s=-", key);
+	else
+		seq_printf(m, " %s=%u", key, us);
+}
+
+static void show_victim(struct seq_file *m, const struct oomlens_event *e,
+			const struct oomlens_finish *f, unsigned int i)
+{
+	const struct oomlens_task_record *r = &e->victims[i];
+	bool known = f->number == e->number;
+
+	seq_printf(m, "victim %lu pid=%d uid=%u adj=%d", e->number, r->pid, r->uid, r->adj);
+	show_comm(m, r->comm);
+	if (e->totalpages)
+		seq_printf(m, " points=%ld", points_of(r, e->totalpages));
+	else
+		seq_puts(m, " points=-");
+	show_terms(m, r);
+	show_pages(m, "locked", oomlens_pages_get(&r->locked));
+	show_pages(m, "vm_total", oomlens_pages_get(&r->vm_total));
+	seq_printf(m, " threads=%u killed=%d", r->threads, r->killed);
+	show_path(m, "memcg", r->memcg);
+	show_us(m, "exit_us", known ? f->exit_us[i] : OOMLENS_US_UNKNOWN);
+	show_us(m, "freed_us", known ? f->freed_us[i] : OOMLENS_US_UNKNOWN);
+	seq_putc(m, '\n');
+}
+
+/* ---- The file ---- */
+
+static void free_reader(struct reader *r)
+{
+	kfree(r->event);
+	kfree(r->finish);
+	kfree(r->path);
+	kfree(r->order);
+	memset(r, 0, sizeof(*r));
+}
+
+/* At the first byte: the place for a copy, which stays for the next read. */
+static int events_snapshot(struct seq_file *m)
+{
+	struct reader *r = m->private;
+
+	if (r->event)
+		return 0;
+	r->event = kmalloc(oomlens_event_size(), OOMLENS_GFP);
+	r->finish = kmalloc(oomlens_finish_size(), OOMLENS_GFP);
+	r->path = kmalloc(PATH_SIZE, OOMLENS_GFP);
+	r->order = kmalloc(max(oomlens_candidates, 1U), OOMLENS_GFP);
+	if (!r->event || !r->finish || !r->path || !r->order) {
+		free_reader(r);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void events_release(struct seq_file *m)
+{
+	free_reader(m->private);
+}
+
+/* Copies the first event from *pos on, and moves *pos to it. */
+static void *event_at(struct seq_file *m, loff_t *pos)
+{
+	struct reader *r = m->private;
+	unsigned long number;
+
+	for (;;) {
+		number = oomlens_event_next(*pos);
+		if (!number)
+			return NULL;
+		*pos = number;
+		if (oomlens_event_copy(number, r->event, r->finish))
+			return r->event;
+	}
+}
+
+static void *events_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos ? event_at(m, pos) : SEQ_START_TOKEN;
+}
+
+static void *events_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return event_at(m, pos);
+}
+
+static void events_stop(struct seq_file *m, void *v)
+{
+}
+
+static int events_show(struct seq_file *m, void *v)
+{
+	const struct reader *r = m->private;
+	const struct oomlens_event *e = r->event;
+	unsigned int i, rank = 0;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "# oomlens events 1\n");
+		return 0;
+	}
+	show_event(m, e);
+	show_memory(m, e);
+	for (i = 0; i < e->nr_zones; i++)
+		show_zone(m, e, &oomlens_event_zones(e)[i]);
+	if (e->kind == OOMLENS_KIND_MEMCG && e->probed)
+		show_memcg(m, e);
+	order_candidates(r->order, e);
+	for (i = 0; i < e->nr_candidates; i++)
+		show_candidate(m, e, &oomlens_event_candidates(e)[r->order[i]], ++rank);
+	for (i = 0; i < e->nr_victims; i++)
+		show_victim(m, e, r->finish, i);
+	if (!seq_has_overflowed(m))
+		oomlens_event_was_read(e->number);
+	return 0;
+}
+
+static __poll_t events_poll(struct seq_file *m, struct file *file, poll_table *wait)
+{
+	__poll_t mask = oomlens_event_poll(file, wait, max_t(loff_t, m->index, 1));
+
+	/* The rest of what was printed already, or the header. */
+	if (m->count || !m->index)
+		mask |= EPOLLIN | EPOLLRDNORM;
+	return mask;
+}
+
+static const struct seq_operations events_seq = {
+	.start	= events_start,
+	.next	= events_next,
+	.stop	= events_stop,
+	.show	= events_show,
+};
+
+const struct oomlens_file_ops oomlens_events_file = {
+	.private_size	= sizeof(struct reader),
+	.release	= events_release,
+	.snapshot	= events_snapshot,
+	.seq		= &events_seq,
+	.poll		= events_poll,
+};

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ring of events: its slots, and who may touch them when.
+ *
+ * Nothing here waits for anything in the OOM path. event.h tells who writes
+ * what; the sequence words of a slot keep its readers from a torn event.
+ */
+#include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/seqlock.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "event.h"
+
+/*
+ * An event that was not seen from entry to return has no end. Further marks of
+ * the same caller belong to it for so long; it is shown when none came.
+ */
+#define UNPROBED_JIFFIES	HZ
+
+enum slot_state {
+	SLOT_OPEN,		/* the OOM is under way */
+	SLOT_SETTLING,		/* without an end: over when slot->settled is past */
+	SLOT_DONE,
+};
+
+/* Who owns the cgroup references of a slot. */
+enum refs_state {
+	REFS_WRITER,		/* the OOM path, or there are none */
+	REFS_FILLED,		/* whoever comes first */
+	REFS_TAKEN,		/* the kthread is copying them out */
+};
+
+struct slot {
+	seqcount_t seq;			/* odd while the OOM path writes */
+	unsigned long number;		/* of the event in it, written with seq odd */
+	int state;			/* enum slot_state */
+	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
+	atomic_long_t read;		/* highest number that a reader was given */
+	atomic_t refs;			/* enum refs_state: owner of the next three */
+	unsigned long refs_number;	/* of the event that took them */
+	unsigned int nr_refs;
+	struct mem_cgroup **memcgs;	/* held; room for oomlens_max_memcgs() */
+	bool no_refs;			/* the event in it could not have them */
+	struct oomlens_event *event;
+	seqcount_t finish_seq;		/* odd while the kthread writes */
+	struct oomlens_finish *finish;
+};
+
+static struct slot *slots;
+static void *slot_memory;
+unsigned int oomlens_nr_zones;
+
+/* The newest event; written under oom_lock. */
+static unsigned long head;
+
+/* The event that is being written; under oom_lock. */
+static struct {
+	struct slot *slot;
+	const struct task_struct *owner;	/* identity, never dereferenced */
+	unsigned long touched;			/* jiffies */
+} open;
+
+static struct slot *slot_of(unsigned long number)
+{
+	return &slots[(number - 1) % oomlens_events];
+}
+
+size_t oomlens_event_size(void)
+{
+	return sizeof(struct oomlens_event) +
+	       oomlens_nr_zones * sizeof(struct oomlens_zone_record) +
+	       oomlens_candidates * sizeof(struct oomlens_task_record);
+}
+
+size_t oomlens_finish_size(void)
+{
+	return offsetof(struct oomlens_finish, paths) +
+	       oomlens_max_memcgs() * sizeof(u32);
+}
+
+/* ---- The OOM path: one writer, under the kernel's oom_lock ---- */
+
+/* Pairs with raw_read_seqcount() in oomlens_event_copy(). */
+static void slot_write_begin(struct slot *slot)
+{
+	raw_write_seqcount_begin(&slot->seq);
+}
+
+static void slot_write_end(struct slot *slot)
+{
+	raw_write_seqcount_end(&slot->seq);
+}
+
+/* From here on the kthread may take them; pairs with take_refs(). */
+static void offer_refs(struct slot *slot)
+{
+	if (!slot->no_refs)
+		atomic_set_release(&slot->refs, REFS_FILLED);
+}
+
+/*
+ * A new event wants the slot. css_put() neither sleeps nor frees by itself. If
+ * the kthread is in the middle of taking the old ones, which is a copy of a
+ * few words, the new event goes without: its paths read "-".
+ */
+static void reset_refs(struct slot *slot, unsigned long number)
+{
+	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) == REFS_TAKEN;
+	if (slot->no_refs)
+		return;
+	while (slot->nr_refs)
+		oomlens_memcg_put(slot->memcgs[--slot->nr_refs]);
+	slot->refs_number = number;
+}
+
+/* An event goes on: no more can be had once the kthread came for them. */
+static void regain_refs(struct slot *slot)
+{
+	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) != REFS_FILLED;
+}
+
+static void settle_open_slot(void)
+{
+	struct slot *slot = open.slot;
+
+	if (slot && slot->state == SLOT_OPEN) {
+		offer_refs(slot);
+		slot_write_end(slot);
+		smp_store_release(&slot->state, SLOT_DONE);
+	}
+	open.slot = NULL;
+}
+
+/**
+ * oomlens_event_begin() - open the next slot
+ * @probed: its end will be told by oomlens_event_end()
+ *
+ * Whatever was open is closed: its end was missed.
+ *
+ * Context: OOM path, any context of it.
+ * Return: the event, empty but for number, time and caller.
+ */
+struct oomlens_event *oomlens_event_begin(bool probed)
+{
+	unsigned long number = head + 1;
+	struct slot *slot = slot_of(number);
+	struct oomlens_event *e = slot->event;
+
+	settle_open_slot();
+	if (slot->number && atomic_long_read(&slot->read) != slot->number)
+		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
+	slot_write_begin(slot);
+	WRITE_ONCE(slot->number, number);
+	WRITE_ONCE(slot->state, SLOT_OPEN);
+	reset_refs(slot, number);
+	memset(e, 0, sizeof(*e));
+	e->number = number;
+	e->time_ns = ktime_get_ns();
+	e->probed = probed;
+	e->constraint = -1;
+	e->pid = task_tgid_nr(current);
+	memcpy(e->comm, current->comm, sizeof(e->comm));
+	rcu_read_lock();
+	e->caller_memcg = oomlens_event_memcg(e, oomlens_memcg_of(current));
+	rcu_read_unlock();
+
+	open.slot = slot;
+	open.owner = current;
+	open.touched = jiffies;
+	/* The kthread sees the slot open before it sees the number. */
+	smp_store_release(&head, number);
+	oomlens_stat_add(OOMLENS_STAT_EVENTS, 1);
+	return e;
+}
+
+/**
+ * oomlens_event_peek() - the event that the current OOM may belong to
+ *
+ * Context: OOM path.
+ * Return: the event, not to be written yet; NULL if there is none.
+ */
+struct oomlens_event *oomlens_event_peek(void)
+{
+	struct slot *slot = open.slot;
+
+	if (!slot || open.owner != current)
+		return NULL;
+	if (!slot->event->probed && time_after(jiffies, open.touched + UNPROBED_JIFFIES))
+		return NULL;
+	return slot->event;
+}
+
+/**
+ * oomlens_event_resume() - go on with an event
+ * @e: from peek; to be paused or ended
+ *
+ * Context: OOM path.
+ */
+void oomlens_event_resume(struct oomlens_event *e)
+{
+	if (e->probed)
+		return;
+	slot_write_begin(open.slot);
+	regain_refs(open.slot);
+}
+
+/**
+ * oomlens_event_pause() - leave an event until more is heard of its OOM
+ * @e: from begin or resume
+ * @settle_ms: without the probe, show it if nothing was heard for so long
+ *
+ * Context: OOM path.
+ */
+void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
+{
+	struct slot *slot = open.slot;
+
+	if (e->probed)
+		return;
+	open.touched = jiffies;
+	offer_refs(slot);
+	slot_write_end(slot);
+	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));
+	smp_store_release(&slot->state, SLOT_SETTLING);
+}
+
+/**
+ * oomlens_event_end() - close the open event: out_of_memory() returns
+ *
+ * Context: OOM path; preemption may be off.
+ */
+void oomlens_event_end(void)
+{
+	settle_open_slot();
+}
+
+/**
+ * oomlens_event_memcg() - the index of a cgroup in an event, held if it is new
+ * @e: being written
+ * @memcg: alive under RCU, or NULL
+ *
+ * Context: OOM path, rcu_read_lock() held.
+ * Return: from 1; 0 for NULL, a dead one, or when there is no room.
+ */
+u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
+{
+	struct slot *slot = slot_of(e->number);
+	unsigned int i;
+
+	if (!memcg || slot->no_refs)
+		return 0;
+	for (i = 0; i < slot->nr_refs; i++)
+		if (slot->memcgs[i] == memcg)
+			return i + 1;
+	if (i == oomlens_max_memcgs() || !oomlens_memcg_tryget(memcg))
+		return 0;
+	slot->memcgs[i] = memcg;
+	return ++slot->nr_refs;
+}
+
+/* ---- Readers: any number, in process context ---- */
+
+/**
+ * oomlens_event_copy() - a whole event, never a torn one
+ * @number: published
+ * @e: oomlens_event_size() bytes
+ * @f: oomlens_finish_size() bytes, or NULL
+ *
+ * Context: process context, may sleep.
+ * Return: false if it was overwritten.
+ */
+bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
+			struct oomlens_finish *f)
+{
+	struct slot *slot = slot_of(number);
+	unsigned int seq;
+
+	for (;;) {
+		seq = raw_read_seqcount(&slot->seq);
+		if (READ_ONCE(slot->number) != number)
+			return false;
+		if (!(seq & 1)) {
+			memcpy(e, slot->event, oomlens_event_size());
+			if (!read_seqcount_retry(&slot->seq, seq))
+				break;
+		}
+		/* A mark is being added, on PREEMPT_RT by a preempted task. */
+		schedule_timeout_uninterruptible(1);
+	}
+	while (f) {
+		seq = raw_read_seqcount(&slot->finish_seq);
+		if (!(seq & 1)) {
+			memcpy(f, slot->finish, oomlens_finish_size());
+			if (!read_seqcount_retry(&slot->finish_seq, seq))
+				break;
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	return true;
+}
+
+/**
+ * oomlens_event_was_read() - a reader was given an event
+ * @number: its number
+ */
+void oomlens_event_was_read(unsigned long number)
+{
+	atomic_long_t *read = &slot_of(number)->read;
+	long old = atomic_long_read(read);
+
+	/* Not back: a slower reader may hold the slot's event before. */
+	while ((unsigned long)old < number &&
+	       !atomic_long_try_cmpxchg(read, &old, number))
+		;
+}
+
+/* ---- The kthread: the one writer of what is learnt later ---- */
+
+/**
+ * oomlens_finish_begin() - write the later part of an event
+ * @number: of the event
+ *
+ * Context: the kthread.
+ * Return: it, with preemption off; NULL if the event was overwritten.
+ */
+struct oomlens_finish *oomlens_finish_begin(unsigned long number)
+{
+	struct slot *slot = slot_of(number);
+	struct oomlens_finish *f = slot->finish;
+
+	if (READ_ONCE(slot->number) != number)
+		return NULL;
+	preempt_disable();
+	raw_write_seqcount_begin(&slot->finish_seq);
+	if (f->number != number) {
+		memset(f, 0, oomlens_finish_size());
+		memset(f->exit_us, 0xff, sizeof(f->exit_us));
+		memset(f->freed_us, 0xff, sizeof(f->freed_us));
+		f->number = number;
+	}
+	return f;
+}
+
+/**
+ * oomlens_finish_end() - end oomlens_finish_begin()
+ * @f: what it returned
+ */
+void oomlens_finish_end(struct oomlens_finish *f)
+{
+	raw_write_seqcount_end(&slot_of(f->number)->finish_seq);
+	preempt_enable();
+}
+
+/**
+ * oomlens_event_take_memcgs() - move an event's references out of its slot
+ * @number: of the event
+ * @memcgs: room for oomlens_max_memcgs(); the caller's to put
+ *
+ * Pairs with offer_refs(), reset_refs() and regain_refs().
+ *
+ * Context: the kthread.
+ * Return: how many; the first has index 1.
+ */
+unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs)
+{
+	struct slot *slot = slot_of(number);
+	unsigned int n;
+
+	if (atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_TAKEN) != REFS_FILLED)
+		return 0;
+	if (slot->refs_number != number) {
+		atomic_set_release(&slot->refs, REFS_FILLED);
+		return 0;
+	}
+	n = slot->nr_refs;
+	memcpy(memcgs, slot->memcgs, n * sizeof(*memcgs));
+	slot->nr_refs = 0;
+	atomic_set_release(&slot->refs, REFS_WRITER);
+	return n;
+}
+
+/**
+ * oomlens_event_newest() - the number of the newest event
+ */
+unsigned long oomlens_event_newest(void)
+{
+	/* Pairs with oomlens_event_begin(). */
+	return smp_load_acquire(&head);
+}
+
+/**
+ * oomlens_event_oldest() - the number of the oldest event that is kept
+ * @newest: the newest
+ */
+unsigned long oomlens_event_oldest(unsigned long newest)
+{
+	return newest > oomlens_events ? newest - oomlens_events + 1 : 1;
+}
+
+/**
+ * oomlens_event_state() - is an OOM over?
+ * @number: of its event
+ *
+ * Context: any.
+ */
+enum oomlens_event_state oomlens_event_state(unsigned long number)
+{
+	struct slot *slot = slot_of(number);
+
+	if (number != oomlens_event_newest())
+		return OOMLENS_EVENT_OVER;
+	/* Pairs with settle_open_slot() and oomlens_event_pause(). */
+	switch (smp_load_acquire(&slot->state)) {
+	case SLOT_OPEN:
+		return OOMLENS_EVENT_OPEN;
+	case SLOT_SETTLING:
+		return time_after_eq(jiffies, READ_ONCE(slot->settled)) ?
+			OOMLENS_EVENT_OVER : OOMLENS_EVENT_SETTLING;
+	default:
+		return OOMLENS_EVENT_OVER;
+	}
+}
+
+/* ---- Load and unload ---- */
+
+static size_t align_record(size_t size)
+{
+	return ALIGN(size, sizeof(u64));
+}
+
+static void free_ring(void)
+{
+	kvfree(slot_memory);
+	kvfree(slots);
+}
+
+/**
+ * oomlens_ring_init() - take the memory
+ *
+ * Context: module load.
+ * Return: 0 or -ENOMEM.
+ */
+int oomlens_ring_init(void)
+{
+	size_t event, finish, memcgs, each;
+	unsigned int i;
+	char *p;
+
+	oomlens_nr_zones = oomlens_count_zones();
+	event = align_record(oomlens_event_size());
+	finish = align_record(oomlens_finish_size());
+	memcgs = align_record(oomlens_max_memcgs() * sizeof(struct mem_cgroup *));
+	each = event + finish + memcgs;
+	slots = kvcalloc(oomlens_events, sizeof(*slots), GFP_KERNEL);
+	slot_memory = kvcalloc(oomlens_events, each, GFP_KERNEL);
+	if (!slots || !slot_memory) {
+		free_ring();
+		return -ENOMEM;
+	}
+	for (i = 0, p = slot_memory; i < oomlens_events; i++, p += each) {
+		seqcount_init(&slots[i].seq);
+		seqcount_init(&slots[i].finish_seq);
+		slots[i].event = (void *)p;
+		slots[i].finish = (void *)(p + event);
+		slots[i].memcgs = (void *)(p + event + finish);
+	}
+	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES,
+			 oomlens_events * (sizeof(*slots) + each));
+	return 0;
+}
+
+/**
+ * oomlens_ring_exit() - give it back, and all cgroups that are held
+ *
+ * Context: there are no sources, no kthread and no readers any more.
+ */
+void oomlens_ring_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < oomlens_events; i++)
+		while (slots[i].nr_refs)
+			oomlens_memcg_put(slots[i].memcgs[--slots[i].nr_refs]);
+	free_ring();
+}
