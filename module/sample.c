@@ -83,7 +83,7 @@ static struct task_struct *lock_thread_with_mm(struct task_struct *p, bool wait)
  *
  * Context: any.
  */
-void oomlens_sample_mm(const struct mm_struct *mm, struct oomlens_sample *s)
+void oomlens_sample_mm(struct mm_struct *mm, struct oomlens_sample *s)
 {
 	s->mm = mm;
 	s->terms.rss_anon = oomlens_mm_counter(mm, MM_ANONPAGES);
