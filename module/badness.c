@@ -209,6 +209,7 @@ static int compare_pids(const void *a, const void *b)
 {
 	const struct rank_key *x = a, *y = b;
 
+	cond_resched();
 	return (x->points > y->points) - (x->points < y->points);
 }
 
@@ -273,6 +274,7 @@ static int walk(struct table *t, const struct oomlens_scope *scope)
 
 static int compare_keys(const void *a, const void *b)
 {
+	cond_resched();
 	return key_precedes(a, b) ? -1 : 1;
 }
 
@@ -464,38 +466,52 @@ static unsigned long score_of(const struct oomlens_sample *s, unsigned long mach
 	return oomlens_score(oomlens_points(&s->terms, adj_points), machine_pages);
 }
 
-static int badness_show(struct seq_file *m, void *v)
+/* Column by column: seq_printf() would parse its format anew for each row. */
+static void show_row(struct seq_file *m, const struct table *t, const struct rank_key *key)
 {
-	const struct badness *b = m->private;
-	const struct table *t = &b->table;
-	const struct rank_key *key = v;
-	const struct oomlens_sample *s;
+	const struct oomlens_sample *s = &t->rows[key->row];
+	bool ranked = oomlens_sample_ranked(s);
 
-	if (v == SEQ_START_TOKEN) {
-		show_header(m, b);
-		return 0;
-	}
-	s = &t->rows[key->row];
-	if (oomlens_sample_ranked(s))
-		seq_printf(m, "%zu", key - t->keys + 1);
+	if (ranked)
+		seq_put_decimal_ull(m, "", key - t->keys + 1);
 	else
 		seq_putc(m, '-');
-	seq_printf(m, " %d %u %hd %lu ", s->pid, s->uid, s->adj,
-		   score_of(s, t->machine_pages));
-	if (oomlens_sample_ranked(s))
-		seq_printf(m, "%ld", s->points);
+	seq_put_decimal_ull(m, " ", s->pid);
+	seq_put_decimal_ull(m, " ", s->uid);
+	seq_put_decimal_ll(m, " ", s->adj);
+	seq_put_decimal_ull(m, " ", score_of(s, t->machine_pages));
+	if (ranked)
+		seq_put_decimal_ll(m, " ", s->points);
 	else
-		seq_putc(m, '-');
-	seq_printf(m, " %lu %lu %lu %lu %lu %ld %lu %lu %u %s %s ",
-		   s->terms.rss_anon, s->terms.rss_file, s->terms.rss_shmem,
-		   s->terms.swap, s->terms.pgtables,
-		   oomlens_adj_points(s->adj, t->totalpages),
-		   s->locked, s->vm_total, s->threads,
-		   oomlens_verdict_name(s->verdict), oomlens_fate_name(s->fate));
+		seq_puts(m, " -");
+	seq_put_decimal_ull(m, " ", s->terms.rss_anon);
+	seq_put_decimal_ull(m, " ", s->terms.rss_file);
+	seq_put_decimal_ull(m, " ", s->terms.rss_shmem);
+	seq_put_decimal_ull(m, " ", s->terms.swap);
+	seq_put_decimal_ull(m, " ", s->terms.pgtables);
+	seq_put_decimal_ll(m, " ", oomlens_adj_points(s->adj, t->totalpages));
+	seq_put_decimal_ull(m, " ", s->locked);
+	seq_put_decimal_ull(m, " ", s->vm_total);
+	seq_put_decimal_ull(m, " ", s->threads);
+	seq_putc(m, ' ');
+	seq_puts(m, oomlens_verdict_name(s->verdict));
+	seq_putc(m, ' ');
+	seq_puts(m, oomlens_fate_name(s->fate));
+	seq_putc(m, ' ');
 	oomlens_puts_escaped(m, t->paths ? oomlens_paths_name(t->paths, s->memcg) : "-");
 	seq_putc(m, ' ');
 	oomlens_puts_escaped(m, s->comm);
 	seq_putc(m, '\n');
+}
+
+static int badness_show(struct seq_file *m, void *v)
+{
+	const struct badness *b = m->private;
+
+	if (v == SEQ_START_TOKEN)
+		show_header(m, b);
+	else
+		show_row(m, &b->table, v);
 	return 0;
 }
 

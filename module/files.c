@@ -263,16 +263,20 @@ static const struct file_operations debugfs_file_ops = {
  */
 void oomlens_puts_escaped(struct seq_file *m, const char *s)
 {
+	const char *plain = s;
+
 	if (!*s)
 		seq_putc(m, '-');
 	for (; *s; s++) {
 		unsigned char c = *s;
 
 		if (isascii(c) && isgraph(c) && c != '\\')
-			seq_putc(m, c);
-		else
-			seq_printf(m, "\\%03o", c);
+			continue;
+		seq_write(m, plain, s - plain);
+		seq_printf(m, "\\%03o", c);
+		plain = s + 1;
 	}
+	seq_write(m, plain, s - plain);
 }
 
 /**
