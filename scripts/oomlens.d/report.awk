@@ -1,2 +1,356 @@
-function on_row() {}
-END { print "not yet" }
+# SPDX-License-Identifier: GPL-2.0
+# report --html: one page that needs nothing else. Bars are inline SVG in per
+# cent of their width, so that text stays readable on a phone; each part has a
+# texture and its figure in words, so that the page does not depend on colour.
+#
+# In: host, kernel, now, uptime; with why.awk, whose sentences it shows.
+
+function on_row(   m) {
+	if (file == "badness")
+		keep_badness()
+	else
+		keep_commit()
+}
+
+function keep_badness(   i) {
+	if (cell("rank") == "-" || bars >= 15)
+		return
+	i = ++bars
+	bar_name[i] = cell("comm")
+	bar_pid[i] = cell("pid")
+	bar_memcg[i] = cell("memcg")
+	bar_adj[i] = cell("adj")
+	bar_score[i] = cell("score")
+	bar_points[i] = cell("points") + 0
+	bar_fate[i] = cell("fate")
+	bar[i, 1] = num(cell("rss_anon"))
+	bar[i, 2] = num(cell("rss_file"))
+	bar[i, 3] = num(cell("rss_shmem"))
+	bar[i, 4] = num(cell("swap"))
+	bar[i, 5] = num(cell("pgtables"))
+	bar[i, 6] = num(cell("adj_points"))
+}
+
+function keep_commit(   m) {
+	m = cell("memcg")
+	if (!(m in charge_of))
+		group[++groups] = m
+	charge_of[m] += num(cell("charge"))
+	uncashed_of[m] += num(cell("uncashed"))
+	processes_of[m]++
+}
+
+# ---- bars ----
+
+function texture(i) {
+	return "fill=\"url(#t" i ")\""
+}
+
+# One part of the open bar; parts of nothing leave no trace.
+function part_of_bar(pages, all, i, name) {
+	if (pages <= 0 || all <= 0)
+		return
+	bar_svg = bar_svg sprintf("<rect x=\"%.3f%%\" width=\"%.3f%%\" height=\"100%%\" %s><title>%s %s</title></rect>", bar_x, 100 * pages / all, texture(i), name, size(pages))
+	bar_text = bar_text "<span class=\"part\"><svg class=\"key\" aria-hidden=\"true\"><rect width=\"100%\" height=\"100%\" " texture(i) "/></svg>" name " " size(pages) "</span> "
+	bar_x += 100 * pages / all
+}
+
+function mark_on_bar(pages, all, name) {
+	if (pages <= 0 || pages > all)
+		return
+	bar_svg = bar_svg sprintf("<rect class=\"mark\" x=\"%.3f%%\" width=\"2\" height=\"100%%\"><title>%s %s</title></rect>", 100 * pages / all > 99.5 ? 99.5 : 100 * pages / all, name, size(pages))
+	bar_text = bar_text "<span class=\"part\"><b>|</b> " name " " size(pages) "</span> "
+}
+
+function begin_bar() {
+	bar_svg = bar_text = ""
+	bar_x = 0
+}
+
+function end_bar(title) {
+	print "<svg class=\"bar\" role=\"img\" aria-label=\"" title "\">" bar_svg "</svg>"
+	print "<p class=\"parts\">" bar_text "</p>"
+}
+
+# ---- the page ----
+
+function style() {
+	print "<style>"
+	print ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1b1b;--dim:#5c5c5c;--line:#c9c9c9;--track:#ececec;--ink:#0005;--c1:#4269d0;--c2:#3ca951;--c3:#efb118;--c4:#ff725c;--c5:#a463f2;--c6:#9c6b4e;--c7:#97bbf5;--c8:#d5d5d5}"
+	print "@media(prefers-color-scheme:dark){:root{--bg:#16181c;--fg:#ececec;--dim:#a9a9a9;--line:#444a52;--track:#2a2e35;--ink:#fff5;--c8:#5a606a}}"
+	print "body{background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}"
+	print "h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1rem 0 .2rem}"
+	print "p{margin:.3rem 0}.dim{color:var(--dim)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem;margin:1rem 0}"
+	print ".tile{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem}.tile b{display:block;font-size:1.25rem}"
+	print ".row{margin:.8rem 0}.row>.name{display:flex;justify-content:space-between;gap:1rem}.bar{display:block;width:100%;height:18px;background:var(--track);border-radius:2px}"
+	print ".parts{font-size:.85rem;color:var(--dim);margin:.15rem 0}.part{margin-right:.7rem;display:inline-block}.key{width:14px;height:11px;margin-right:.3rem}.mark{fill:var(--fg)}"
+	print ".time{display:block;width:100%;height:150px}.time line{stroke:var(--line)}.time text{fill:var(--fg);font:12px system-ui,sans-serif}.time .stem{stroke:var(--fg);stroke-width:2}.time .killed{fill:var(--c4);stroke:var(--fg)}.time .averted{fill:var(--c2);stroke:var(--fg)}.time .other{fill:var(--bg);stroke:var(--fg)}"
+	print "details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .7rem;margin:.5rem 0}summary{cursor:pointer}"
+	print ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem .15rem 0;text-align:left;white-space:nowrap}"
+	print "</style>"
+}
+
+# A colour and lines of its own direction and distance for each kind of part
+function textures(   i, n, lines) {
+	n = split("|M0 8L8 0|M0 0L8 8|M4 0V8|M0 4H8|M0 8L8 0M0 0L8 8|M0 2H8M0 6H8|", lines, "|")
+	print "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\"><defs>"
+	for (i = 1; i <= n; i++)
+		print "<pattern id=\"t" i "\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\"><rect width=\"8\" height=\"8\" fill=\"var(--c" i ")\"/><path d=\"" (lines[i] == "" ? "M0 0" : lines[i]) "\" stroke=\"var(--ink)\" stroke-width=\"1.5\"/></pattern>"
+	print "</defs></svg>"
+}
+
+function tile(name, value, more) {
+	print "<div class=\"tile\"><span class=\"dim\">" name "</span><b>" value "</b><span class=\"dim\">" more "</span></div>"
+}
+
+function tiles(   n) {
+	print "<div class=\"tiles\">"
+	if (bars)
+		tile("Next victim", html_text(bar_name[1]), "process " bar_pid[1] ", " size(bar_points[1]) " of points")
+	else
+		tile("Next victim", "nobody", "no process may be killed")
+	tile("Available", size(key("overcommit", "available")), "of " size(key("overcommit", "ram")) "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total")))
+	tile("Promised", size(key("overcommit", "committed")), percent(key("overcommit", "committed"), key("overcommit", "commit_limit")) " of the limit, which is " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
+	n = key("stats", "events")
+	tile("OOMs", n, key("stats", "kills") " killed, " key("stats", "averted") " averted" (events ? "; last " ago(event_at[events]) : ""))
+	print "</div>"
+}
+
+function badness_bars(   i, all, name) {
+	print "<h2>Who would be next</h2>"
+	print "<p class=\"dim\">The parts add up to the points by which the kernel chooses; the largest goes first.</p>"
+	for (i = 1; i <= bars; i++)
+		if (bar_points[i] > all)
+			all = bar_points[i]
+	for (i = 1; i <= bars; i++)
+		if (bar[i, 6] < 0 && bar_points[i] - bar[i, 6] > all)
+			all = bar_points[i] - bar[i, 6]
+	for (i = 1; i <= bars; i++) {
+		name = html_text(bar_name[i])
+		print "<div class=\"row\"><div class=\"name\"><span>" i ". <b>" name "</b> (" bar_pid[i] ") <span class=\"dim\">" html_text(bar_memcg[i]) "</span></span><b>" size(bar_points[i]) "</b></div>"
+		begin_bar()
+		part_of_bar(bar[i, 1], all, 1, "anon")
+		part_of_bar(bar[i, 2], all, 2, "file")
+		part_of_bar(bar[i, 3], all, 3, "shared")
+		part_of_bar(bar[i, 4], all, 4, "swap")
+		part_of_bar(bar[i, 5], all, 5, "page tables")
+		part_of_bar(bar[i, 6], all, 6, "oom_score_adj " bar_adj[i] ":")
+		if (bar[i, 6] < 0) {
+			bar_text = bar_text "<span class=\"part\">oom_score_adj " bar_adj[i] ": " size(bar[i, 6]) "</span>"
+			mark_on_bar(bar_points[i], all, "counts as")
+		}
+		if (bar_fate[i] != "-")
+			bar_text = bar_text "<span class=\"part\"><b>" fate_text(bar_fate[i]) "</b></span>"
+		end_bar(name ": " size(bar_points[i]))
+		print "</div>"
+	}
+}
+
+function fate_text(fate) {
+	if (fate == "victim")
+		return "the next victim"
+	return fate == "group" ? "dies with it (memory.oom.group)" : "dies with it (shares its memory)"
+}
+
+function promise(   limit, committed, all, processes, uncashed, shared, rest) {
+	limit = num(key("overcommit", "commit_limit"))
+	committed = num(key("commit", "committed"))
+	processes = num(key("commit", "processes"))
+	uncashed = num(key("commit", "uncashed"))
+	shared = num(key("commit", "shared_resident"))
+	rest = committed - processes - shared
+	all = limit > committed ? limit : committed
+	print "<h2>Limit and promise</h2><div class=\"row\"><div class=\"name\"><span>promised (Committed_AS)</span><b>" size(committed) "</b></div>"
+	begin_bar()
+	part_of_bar(processes - uncashed, all, 1, "processes, touched")
+	part_of_bar(uncashed, all, 7, "processes, promised only")
+	part_of_bar(shared, all, 3, "shared memory and tmpfs")
+	part_of_bar(rest, all, 6, "no process' own")
+	if (limit > committed)
+		bar_text = bar_text "<span class=\"part\">left " size(limit - committed) "</span> "
+	mark_on_bar(limit, all, "limit")
+	end_bar("promised " size(committed) " of " size(limit))
+	print "</div><p>" html_text(mode_text()) "</p>"
+	if (num(key("commit", "deficit")) > 0)
+		print "<p><b>If every promise were called in at once, " size(key("commit", "deficit")) " would be missing.</b></p>"
+	else
+		print "<p>If every promise were called in at once, memory and swap would do.</p>"
+}
+
+function mode_text() {
+	if (key("overcommit", "mode") == "2")
+		return "Mode 2: a request that goes over the limit is refused."
+	if (key("overcommit", "mode") == "1")
+		return "Mode 1: nothing is refused, the limit does not bind."
+	return "Mode 0: only one request larger than RAM and swap together is refused, the limit does not bind."
+}
+
+function commit_bars(   i, j, m, all) {
+	print "<h2>Who holds the promise</h2>"
+	for (i = 2; i <= groups; i++)
+		for (j = i; j > 1 && charge_of[group[j]] > charge_of[group[j - 1]]; j--) {
+			m = group[j]
+			group[j] = group[j - 1]
+			group[j - 1] = m
+		}
+	all = groups ? charge_of[group[1]] : 0
+	for (i = 1; i <= groups && i <= 15; i++) {
+		m = group[i]
+		print "<div class=\"row\"><div class=\"name\"><span><b>" html_text(m) "</b> <span class=\"dim\">" processes_of[m] (processes_of[m] == 1 ? " process" : " processes") "</span></span><b>" size(charge_of[m]) "</b></div>"
+		begin_bar()
+		part_of_bar(charge_of[m] - uncashed_of[m], all, 1, "touched")
+		part_of_bar(uncashed_of[m], all, 7, "promised only")
+		end_bar(html_text(m) ": " size(charge_of[m]))
+		print "</div>"
+	}
+	if (groups > 15)
+		print "<p class=\"dim\">and " groups - 15 " more cgroups</p>"
+}
+
+# ---- events ----
+
+function recovery(n,   i, v, max) {
+	max = "-"
+	for (i = 1; i <= count(n, "victim"); i++) {
+		v = rec(n, "victim", i, "freed_us")
+		if (is_number(v) && (max == "-" || v + 0 > max + 0))
+			max = v
+	}
+	return max
+}
+
+# Height of a stem: 0.1 ms to 10 s, each decade the same; no log() in a busybox
+# without math
+function decade(us,   h) {
+	for (h = 0; us >= 1000; us /= 10)
+		h += 1
+	return us > 100 ? h + (us - 100) / 900 : h
+}
+
+function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
+	print "<h2>OOMs so far</h2>"
+	if (!events) {
+		print "<p>None since the module was loaded.</p>"
+		return
+	}
+	from = num(ev(event_at[1], "time_us"))
+	to = num(ev(event_at[events], "time_us"))
+	if (to <= from)
+		to = from + 1
+	print "<p class=\"dim\">Height: how long until the memory was back. Circle: killed, diamond: averted, square: nobody died for another reason.</p>"
+	print "<svg class=\"time\" role=\"img\" aria-label=\"timeline of " events " events\">"
+	for (h = 0; h <= 5; h++)
+		print "<line x1=\"0\" x2=\"100%\" y1=\"" 125 - 22 * h "\" y2=\"" 125 - 22 * h "\"/>" (h % 2 ? "<text x=\"0\" y=\"" 122 - 22 * h "\">" duration(h == 1 ? 1000 : h == 3 ? 100000 : 10000000) "</text>" : "")
+	last_x = -9
+	for (e = 1; e <= events; e++) {
+		n = event_at[e]
+		x = 18 + 78 * (num(ev(n, "time_us")) - from) / (to - from)
+		v = recovery(n)
+		h = is_number(v) ? decade(v + 0) : 0
+		y = 125 - 22 * (h > 5 ? 5 : h)
+		outcome = ev(n, "outcome")
+		x = sprintf("%.2f%%", x)
+		print "<line class=\"stem\" x1=\"" x "\" x2=\"" x "\" y1=\"125\" y2=\"" sprintf("%.1f", y) "\"/>"
+		print "<svg x=\"" x "\" y=\"" sprintf("%.1f", y) "\" overflow=\"visible\">" shape(outcome) "<title>" n ": " outcome ", " duration(v) "</title></svg>"
+		if (x - last_x >= 4) {
+			print "<text x=\"" x "\" y=\"" sprintf("%.1f", y - 8) "\" text-anchor=\"middle\">" n "</text>"
+			last_x = x + 0
+		}
+	}
+	print "<text x=\"18%\" y=\"143\" text-anchor=\"middle\">" substr(utc(event_epoch(event_at[1])), 12, 8) "</text>"
+	print "<text x=\"96%\" y=\"143\" text-anchor=\"end\">" substr(utc(event_epoch(event_at[events])), 12, 8) " UTC</text></svg>"
+}
+
+function shape(outcome) {
+	if (outcome == "killed")
+		return "<circle class=\"killed\" r=\"5\"/>"
+	if (outcome == "averted")
+		return "<path class=\"averted\" d=\"M-6 0L0 -6L6 0L0 6Z\"/>"
+	return "<path class=\"other\" d=\"M-4 -4H4V4H-4Z\"/>"
+}
+
+function memory_bar(n,   all, z, kernel, rest, m) {
+	if (!count(n, "memory"))
+		return
+	for (z = 1; z <= count(n, "zone"); z++)
+		all += num(rec(n, "zone", z, "managed"))
+	kernel = mem(n, "slab_reclaimable") + mem(n, "slab_unreclaimable") + mem(n, "kernel_stack") + mem(n, "pagetables")
+	rest = all - mem(n, "anon") - mem(n, "file") - mem(n, "shmem") - kernel - mem(n, "free")
+	if (rest < 0) {
+		all -= rest
+		rest = 0
+	}
+	print "<div class=\"row\"><div class=\"name\"><span>RAM at the time</span><b>" size(all) "</b></div>"
+	begin_bar()
+	part_of_bar(mem(n, "anon"), all, 1, "anon")
+	part_of_bar(mem(n, "file"), all, 2, "file")
+	part_of_bar(mem(n, "shmem"), all, 3, "shared")
+	part_of_bar(kernel, all, 5, "kernel")
+	part_of_bar(rest, all, 6, "other")
+	part_of_bar(mem(n, "free"), all, 8, "free")
+	end_bar("RAM at event " n)
+	print "</div>"
+	m = mem(n, "swap_total")
+	if (!m)
+		return
+	print "<div class=\"row\"><div class=\"name\"><span>swap</span><b>" size(m) "</b></div>"
+	begin_bar()
+	part_of_bar(m - mem(n, "swap_free"), m, 4, "used")
+	part_of_bar(mem(n, "swap_free"), m, 8, "free")
+	end_bar("swap at event " n)
+	print "</div>"
+}
+
+function section(title, text) {
+	if (text != "")
+		print "<h3>" title "</h3><p>" html_text(text) "</p>"
+}
+
+function event_details(   e, n, i) {
+	for (e = events; e > 0; e--) {
+		n = event_at[e]
+		explain(n)
+		print "<details" (e == events ? " open" : "") "><summary><b>" n "</b> " utc(event_epoch(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
+		print "<p>" html_text(told["outcome"]) "</p>"
+		memory_bar(n)
+		section("What ran out", told["shortage"])
+		section("Why, though some looked free", told["although"])
+		section("What held the memory", told["holder"])
+		section("Why this one", told["choice"])
+		section("How long it took", told["recovery"])
+		if (advices) {
+			print "<h3>What could be done</h3><ul>"
+			for (i = 1; i <= advices; i++)
+				print "<li>" html_text(advice[i]) "</li>"
+			print "</ul>"
+		}
+		print "</details>"
+	}
+}
+
+function sources(   n, i, name, s) {
+	print "<h2>What the module sees on this kernel</h2><div class=\"scroll\"><table>"
+	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
+	for (i = 1; i <= n; i++)
+		print "<tr><td>" name[i] "</td><td>" html_text(key("features", name[i])) "</td></tr>"
+	print "</table></div>"
+}
+
+END {
+	if (!dying) {
+		print "<!DOCTYPE html>"
+		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>oomlens: " html_text(host) "</title>"
+		style()
+		print "</head><body>"
+		textures()
+		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" utc(now) ", Linux " html_text(kernel) ", up " duration(whole(uptime * 1000000)) "</p>"
+		tiles()
+		badness_bars()
+		promise()
+		commit_bars()
+		timeline()
+		event_details()
+		sources()
+		print "</body></html>"
+	}
+}

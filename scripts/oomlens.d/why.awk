@@ -371,7 +371,7 @@ function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 	fact("next", next_one)
 	fact("by_origin", (mine && rec(n, "candidate", mine, "verdict") == "origin") || ev(n, "trigger") == "oomlens" && pid != "-" && mine && !F["first_in_line"] && F["request"])
 	fact("caller_taken", !F["request"] && pid == ev(n, "pid") && ranked && !F["first_in_line"])
-	T["reach"] = "candidates " ev(n, "candidates")
+	T["reach"] = walk_text(ev(n, "walk"))
 	T["victim"] = pid == "-" ? "a process that was not recorded" : named(rec(n, "victim", 1, "comm"), pid)
 	T["victim_comm"] = pid == "-" ? "The victim" : shown(rec(n, "victim", 1, "comm"))
 	T["first"] = ranked ? named(rec(n, "candidate", 1, "comm"), rec(n, "candidate", 1, "pid")) : T["victim"]
@@ -395,6 +395,14 @@ function facts_adj(n, mine, next_one, points,   adj_points) {
 	T["without_adj"] = ""
 	if (next_one && num(points) - adj_points < num(rec(n, "candidate", next_one, "points")))
 		T["without_adj"] = ": without it, " T["next"] " would have been first"
+}
+
+function walk_text(v) {
+	if (v == "off")
+		return "the module was loaded with candidates=0"
+	if (v == "limited")
+		return "too soon after the OOM before"
+	return v == "partial" ? "there was no time" : "the OOM ended before"
 }
 
 function verdict_text(v) {
