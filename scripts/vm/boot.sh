@@ -55,7 +55,7 @@ new_run()
 # qemu_args: QEMU's words, one a line, in RUN/qemu.args
 qemu_args()
 {
-	cpu=$A_CPU
+	cpu=${K_CPU:-$A_CPU}
 	[ "$ACCEL" = tcg ] || cpu=host
 	mem=$(mib "$K_MEM")
 	{
