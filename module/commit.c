@@ -44,6 +44,8 @@ struct commit_table {
 	struct commit_row sum;		/* over all rows */
 	long committed;
 	unsigned long shared_resident;
+	struct oomlens_objects objects;
+	long uncashed;			/* processes' and objects' */
 	unsigned long deficit;
 };
 
@@ -163,19 +165,27 @@ static unsigned long shmem_pages(void)
 	return max(n, 0L);
 }
 
+/* Charged to objects and neither in memory nor in swap: never touched. */
+static long shared_promised(const struct commit_table *t)
+{
+	return t->objects.charge - t->objects.resident - t->objects.swapped;
+}
+
 static int reconcile(struct commit_table *t)
 {
 	struct oomlens_sysvalues v;
-	long deficit;
 	int err;
 
+	err = oomlens_objects_read(&t->objects);
+	if (err)
+		return err;
 	t->committed = vm_memory_committed();
 	t->shared_resident = shmem_pages();
 	err = oomlens_sysvalues_read(&v);
 	if (err)
 		return err;
-	deficit = (long)t->sum.uncashed - v.available - (long)v.swap_free;
-	t->deficit = max(deficit, 0L);
+	t->uncashed = t->sum.uncashed + max(shared_promised(t), 0L);
+	t->deficit = max(t->uncashed - v.available - (long)v.swap_free, 0L);
 	return 0;
 }
 
@@ -258,12 +268,13 @@ static void commit_stop(struct seq_file *m, void *v)
 static void show_totals(struct seq_file *m, const struct commit_table *t)
 {
 	long processes = oomlens_charge(&t->sum.charges);
+	long shared = t->shared_resident + t->objects.swapped + shared_promised(t);
 
-	seq_printf(m, "# committed %ld processes %ld shared_resident %lu unattributed %ld",
-		   t->committed, processes, t->shared_resident,
-		   t->committed - processes - (long)t->shared_resident);
-	seq_printf(m, " uncashed %lu deficit %lu spaces %u skipped %u complete %d\n",
-		   t->sum.uncashed, t->deficit, t->sum.spaces, t->sum.skipped,
+	seq_printf(m, "# committed %ld processes %ld shared_resident %lu shared_swapped %ld shared_promised %ld unattributed %ld",
+		   t->committed, processes, t->shared_resident, t->objects.swapped,
+		   shared_promised(t), t->committed - processes - shared);
+	seq_printf(m, " uncashed %ld deficit %lu spaces %u skipped %u complete %d\n",
+		   t->uncashed, t->deficit, t->sum.spaces, t->sum.skipped,
 		   !t->sum.skipped);
 }
 

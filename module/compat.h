@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/proc_fs.h>
+#include <linux/shmem_fs.h>
 #include <linux/version.h>
 #include <linux/vmstat.h>
 
@@ -122,6 +123,11 @@ static inline const char *oomlens_anon_vma_name(const struct vm_area_struct *vma
 #endif
 	return NULL;
 }
+
+/* 6.19 gave shmem flags of its own, in place of VMAs'. */
+#ifndef SHMEM_F_NORESERVE
+#define SHMEM_F_NORESERVE	VM_NORESERVE
+#endif
 
 /* 6.7 told the path that was opened from the one below an overlay (08582d678fcf). */
 #ifndef OOMLENS_HAVE_FILE_USER_PATH

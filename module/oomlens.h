@@ -313,6 +313,17 @@ int oomlens_spaces_read_one(struct oomlens_spaces *t, struct pid *pid,
 			    struct oomlens_vmas *vmas);
 void oomlens_spaces_free(struct oomlens_spaces *t);
 
+/* ---- objects.c: what shared memory objects are charged ---- */
+
+/* Pages; sums over objects that change meanwhile, hence signed. */
+struct oomlens_objects {
+	long charge;
+	long resident;
+	long swapped;
+};
+
+int oomlens_objects_read(struct oomlens_objects *o);
+
 /* ---- recorder.c and what event.h names: every call of the OOM killer ---- */
 
 int oomlens_recorder_init(void);

@@ -140,6 +140,8 @@ static const struct {
 	{ "committed",		offsetof(struct figures, committed) },
 	{ "processes",		offsetof(struct figures, processes) },
 	{ "shared_resident",	offsetof(struct figures, shared_resident) },
+	{ "shared_swapped",	offsetof(struct figures, shared_swapped) },
+	{ "shared_promised",	offsetof(struct figures, shared_promised) },
 	{ "unattributed",	offsetof(struct figures, unattributed) },
 	{ "uncashed",		offsetof(struct figures, total_uncashed) },
 	{ "deficit",		offsetof(struct figures, deficit) },

@@ -34,7 +34,8 @@ struct figures {
 	long long charge, anon, file_private, stack, noreserve, shared;
 	long long touched, uncashed, vm_total;
 	/* commit, the header */
-	long long committed, processes, shared_resident, unattributed;
+	long long committed, processes, shared_resident, shared_swapped, shared_promised;
+	long long unattributed;
 	long long total_uncashed, deficit, complete;
 	/* the kernel's own word */
 	long long meminfo_committed, smaps_charged;

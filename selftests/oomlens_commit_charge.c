@@ -307,17 +307,20 @@ static bool as_stated(const struct figures *d, const struct expected *e)
 	       object == e->object * PAGES &&
 	       d->meminfo_committed == d->charge + object &&
 	       d->shared_resident == e->resident * PAGES &&
-	       d->unattributed == object - d->shared_resident &&
+	       d->shared_promised == object - d->shared_resident &&
+	       !d->shared_swapped && !d->unattributed &&
+	       d->total_uncashed == d->uncashed + d->shared_promised &&
 	       about(d->vm_total, e->vm_total, e->more);
 }
 
 static void print_figures(const struct figures *d)
 {
-	ksft_print_msg("changed by: anon %lld file_private %lld stack %lld noreserve %lld shared %lld vm_total %lld smaps %lld; committed %lld meminfo %lld processes %lld shared_resident %lld unattributed %lld\n",
+	ksft_print_msg("changed by: anon %lld file_private %lld stack %lld noreserve %lld shared %lld vm_total %lld smaps %lld; committed %lld meminfo %lld processes %lld shared_resident %lld shared_promised %lld unattributed %lld uncashed %lld total %lld\n",
 		       d->anon, d->file_private, d->stack, d->noreserve, d->shared,
 		       d->vm_total, d->smaps_charged, d->committed,
 		       d->meminfo_committed, d->processes, d->shared_resident,
-		       d->unattributed);
+		       d->shared_promised, d->unattributed, d->uncashed,
+		       d->total_uncashed);
 }
 
 /* 1: as stated; 0: not so; negative: could not be tried. */
