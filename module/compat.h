@@ -11,6 +11,8 @@
 
 #include <linux/fs.h>
 #include <linux/kprobes.h>
+#include <linux/highmem.h>
+#include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
@@ -132,6 +134,22 @@ static inline const char *oomlens_anon_vma_name(const struct vm_area_struct *vma
 /* 6.7 told the path that was opened from the one below an overlay (08582d678fcf). */
 #ifndef OOMLENS_HAVE_FILE_USER_PATH
 #define file_user_path(file)	(&(file)->f_path)
+#endif
+
+/* 6.3 renamed memcg_kmem_enabled() (f7a449f77960). */
+static inline bool oomlens_memcg_kmem(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	return memcg_kmem_enabled();
+#else
+	return memcg_kmem_online();
+#endif
+}
+
+/* 5.11 brought mappings that do not need preemption off (f3ba3c710ac5). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define kmap_local_page(page)	kmap_atomic(page)
+#define kunmap_local(addr)	kunmap_atomic(addr)
 #endif
 
 /* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */

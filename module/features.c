@@ -108,13 +108,24 @@ void oomlens_stat_max(enum oomlens_stat stat, long n)
 		;
 }
 
+/**
+ * oomlens_stat_read() - a counter's value
+ * @stat: the counter
+ *
+ * Context: any.
+ */
+long oomlens_stat_read(enum oomlens_stat stat)
+{
+	return atomic_long_read(&stats[stat]);
+}
+
 static int stats_show(struct seq_file *m, void *v)
 {
 	int i;
 
 	seq_puts(m, "# oomlens stats 1\n");
 	for (i = 0; i < OOMLENS_NR_STATS; i++)
-		seq_printf(m, "%s %ld\n", stat_names[i], atomic_long_read(&stats[i]));
+		seq_printf(m, "%s %ld\n", stat_names[i], oomlens_stat_read(i));
 	return 0;
 }
 

@@ -77,6 +77,33 @@ static int take_census(struct census *census)
 	return oomlens_walk_tasks(&walk);
 }
 
+static int find_eligible(struct task_struct *p, void *arg)
+{
+	struct census *census = arg;
+	int err = count_task(p, arg);
+
+	return census->eligible ? 1 : err;
+}
+
+/**
+ * oomlens_kill_eligible() - is there anybody whom the OOM killer could take?
+ * @scope: of the OOM
+ *
+ * Context: process context, may sleep; the OOM notifier included.
+ * Return: 1, 0, or the error of a walk that was broken off.
+ */
+int oomlens_kill_eligible(const struct oomlens_scope *scope)
+{
+	struct census census = { .scope = scope };
+	const struct oomlens_walk walk = {
+		.visit	= find_eligible,
+		.rewind	= recount,
+		.arg	= &census,
+	};
+
+	return oomlens_walk_tasks(&walk);
+}
+
 /**
  * oomlens_kill_allowed() - may a run let the OOM killer take somebody?
  * @scope: of the OOM
@@ -89,7 +116,6 @@ static int take_census(struct census *census)
  */
 int oomlens_kill_allowed(const struct oomlens_scope *scope)
 {
-	struct census census = { .scope = scope };
 	struct oomlens_sysvalues v;
 	int err;
 
@@ -100,10 +126,10 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 		pr_info_ratelimited("refused: vm.panic_on_oom is %lu\n", v.panic_on_oom);
 		return -EPERM;
 	}
-	err = take_census(&census);
-	if (err)
+	err = oomlens_kill_eligible(scope);
+	if (err < 0)
 		return err;
-	if (!census.eligible) {
+	if (!err) {
 		pr_info_ratelimited("refused: no process may be killed\n");
 		return -EPERM;
 	}
@@ -113,6 +139,7 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 /* Whom the kernel wants. */
 static int take_any(struct oomlens_run *run)
 {
+	long kills = oomlens_stat_read(OOMLENS_STAT_KILLS);
 	s64 event;
 
 	oomlens_recorder_claim(NULL);
@@ -121,7 +148,11 @@ static int take_any(struct oomlens_run *run)
 	run->event = oomlens_recorder_disclaim();
 	if (event < 0)
 		return event;
-	return event ? 0 : -ETIMEDOUT;
+	if (!event)
+		return -ETIMEDOUT;
+	if (oomlens_recorder_lacks_mark_victim())
+		return 0;
+	return oomlens_stat_read(OOMLENS_STAT_KILLS) != kills ? 0 : -EAGAIN;
 }
 
 /* May @p be asked for? The caller holds a reference. */

@@ -316,7 +316,63 @@ int oomlens_memcg_walk(struct mem_cgroup *memcg,
 	return err;
 }
 
+/* Pages that a counter and its limit leave, ULONG_MAX without a limit. */
+static unsigned long counter_room(struct page_counter *counter)
+{
+	unsigned long max = READ_ONCE(counter->max), usage = page_counter_read(counter);
+
+	if (max >= PAGE_COUNTER_MAX)
+		return ULONG_MAX;
+	return max - min(max, usage);
+}
+
+/**
+ * oomlens_memcg_room() - pages that a cgroup can be charged, without reclaim
+ * @memcg: held
+ *
+ * Context: any.
+ * Return: the least that it and the cgroups above leave; ULONG_MAX without any
+ * limit.
+ */
+unsigned long oomlens_memcg_room(struct mem_cgroup *memcg)
+{
+	unsigned long room = ULONG_MAX;
+
+	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent)) {
+		room = min(room, counter_room(&memcg->memory));
+		if (!on_v2(memcg))
+			room = min(room, counter_room(&memcg->memsw));
+	}
+	return room;
+}
+
+/**
+ * oomlens_memcg_ooms() - OOMs that a charge to a cgroup has led to
+ * @memcg: held
+ *
+ * Context: any.
+ * Return: OOMs so far by the limits of it and of the cgroups above.
+ */
+unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg)
+{
+	unsigned long ooms = 0;
+
+	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent))
+		ooms += atomic_long_read(&memcg->memory_events_local[MEMCG_OOM]);
+	return ooms;
+}
+
 #else /* !CONFIG_MEMCG */
+
+unsigned long oomlens_memcg_room(struct mem_cgroup *memcg)
+{
+	return ULONG_MAX;
+}
+
+unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg)
+{
+	return 0;
+}
 
 bool oomlens_memcg_enabled(void)
 {

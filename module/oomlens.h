@@ -91,6 +91,8 @@ int oomlens_memcg_walk(struct mem_cgroup *memcg,
 		       void (*visit)(struct task_struct *p, void *arg), void *arg);
 struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain);
+unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
+unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 
 /*
  * The distinct cgroups of one snapshot and their paths; index 0 is "-". Up to
@@ -342,6 +344,31 @@ u64 oomlens_recorder_disclaim(void);
 /* Waits until the claimed event is over: its number, 0 on time-out, -EINTR. */
 s64 oomlens_recorder_wait(unsigned int timeout_ms);
 
+/* ---- pool.c: pages that the module holds ---- */
+
+/**
+ * struct oomlens_pool - pages held, to be given back at once
+ * @lock: the members below; never held over an allocation or a free
+ * @blocks: by page->lru, each of 1 << page_private() pages, largest first
+ * @pages: in blocks
+ * @order: the largest block that is still worth trying for; the grower's
+ * @closed: takes in nothing
+ */
+struct oomlens_pool {
+	spinlock_t lock;
+	struct list_head blocks;
+	unsigned long pages;
+	unsigned int order;
+	bool closed;
+};
+
+void oomlens_pool_init(struct oomlens_pool *pool);
+void oomlens_pool_open(struct oomlens_pool *pool);
+void oomlens_pool_close(struct oomlens_pool *pool);
+unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gfp_t gfp);
+unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, u64 bound_ns);
+int oomlens_parse_size(const char *text, unsigned long *pages);
+
 /* ---- trigger.c, kill.c, pressure.c, reserve.c ---- */
 
 /**
@@ -365,6 +392,7 @@ int oomlens_trigger_permitted(const struct seq_file *m);
 int oomlens_kill_run(char *args, struct oomlens_run *run);
 int oomlens_pressure_run(char *args, struct oomlens_run *run);
 int oomlens_kill_allowed(const struct oomlens_scope *scope);
+int oomlens_kill_eligible(const struct oomlens_scope *scope);
 int oomlens_reserve_init(void);
 void oomlens_reserve_exit(void);
 /*
@@ -428,5 +456,6 @@ enum oomlens_stat {
 
 void oomlens_stat_add(enum oomlens_stat stat, long n);
 void oomlens_stat_max(enum oomlens_stat stat, long n);
+long oomlens_stat_read(enum oomlens_stat stat);
 
 #endif /* OOMLENS_H */

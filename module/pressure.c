@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * trigger's pressure: takes real memory until the OOM killer runs, and gives
+ * all of it back, whatever happens.
+ *
+ * The pages are allocated by the writer itself, so its cpuset, its mempolicy
+ * and, if asked for, its memory cgroup are what runs out. They are in nobody's
+ * RSS: the writer does not become the largest process by taking them.
+ */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/cpuset.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/memcontrol.h>
+#include <linux/mempolicy.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+
+#include "oomlens.h"
+
+/*
+ * Pages of the kernel's that may lie anywhere but where they could not be moved
+ * away again (CMA, ZONE_MOVABLE). The last page of all is asked for with what
+ * runs the OOM killer; up to it, the same effort is made short of that.
+ */
+#define GFP_LAST	(GFP_HIGHUSER | __GFP_NOWARN)
+#define GFP_FILL	(GFP_LAST | __GFP_RETRY_MAYFAIL)
+
+/* In the notifier; what is left then, the writer gives back. */
+#define RELIEF_NS	(20 * NSEC_PER_MSEC)
+
+/* OOM calls that may pass without a kill, such as those without __GFP_FS. */
+#define FRUITLESS_OOMS	64
+
+/* Between two looks at the level while it is held. */
+#define HOLD_TICK_MS	50
+
+/* For the record of an OOM that is over to appear. */
+#define PUBLISH_MS	1000
+
+#define TIMEOUT_S_DEFAULT	60
+#define TIMEOUT_S_MAX		3600
+#define HOLD_MS_MAX		(3600 * MSEC_PER_SEC)
+
+/* Room in a cgroup that the CPUs' stocks and its own tasks may make meanwhile. */
+#define MEMCG_SLACK	256UL
+
+/* Pages taken between two looks at the level, at most. */
+#define STRIDE_MAX	8192UL
+
+/* What is asked for. Sizes are pages, 0: not given. */
+struct request {
+	bool kill;
+	bool memcg;
+	bool hold;
+	unsigned long leave;
+	unsigned long limit;
+	unsigned int hold_ms;
+	unsigned int timeout_s;
+};
+
+/*
+ * Held by the notifier while it looks at the run, and by the run where it
+ * begins and ends; never over an allocation, so the notifier may wait for it.
+ */
+static DEFINE_MUTEX(relief_lock);
+
+/* The one run. What is not said to change is constant while active is set. */
+static struct {
+	bool active;			/* under relief_lock */
+	struct request req;
+	struct oomlens_scope scope;	/* whom the OOM may take */
+	struct mem_cgroup *memcg;	/* held, with req.memcg */
+	unsigned long deadline;		/* jiffies; changed by the run */
+	long kills;			/* the counter's value at the start */
+	unsigned long memcg_ooms;	/* likewise */
+	struct oomlens_pool pool;	/* has its lock */
+	atomic_t ooms;			/* calls of the OOM killer seen */
+	u64 relief_ns;			/* spent in the notifier; under relief_lock */
+	unsigned long relieved;		/* pages given back there; likewise */
+	wait_queue_head_t wait;		/* for the end, while holding */
+} pressure = {
+	.pool.lock	= __SPIN_LOCK_UNLOCKED(pressure.pool.lock),
+	.pool.blocks	= LIST_HEAD_INIT(pressure.pool.blocks),
+	.pool.closed	= true,
+	.wait		= __WAIT_QUEUE_HEAD_INITIALIZER(pressure.wait),
+};
+
+/* ---- parsing ---- */
+
+static int parse_outcome(struct request *req, const char *value)
+{
+	req->kill = !strcmp(value, "kill");
+	return req->kill || !strcmp(value, "avert") ? 0 : -EINVAL;
+}
+
+static int parse_leave(struct request *req, const char *value)
+{
+	return oomlens_parse_size(value, &req->leave) ?: (req->leave ? 0 : -EINVAL);
+}
+
+static int parse_limit(struct request *req, const char *value)
+{
+	return oomlens_parse_size(value, &req->limit) ?: (req->limit ? 0 : -EINVAL);
+}
+
+static int parse_number(const char *value, unsigned int min, unsigned int max,
+			unsigned int *n)
+{
+	if (strspn(value, "0123456789") != strlen(value) || kstrtouint(value, 10, n))
+		return -EINVAL;
+	return *n >= min && *n <= max ? 0 : -EINVAL;
+}
+
+static int parse_hold(struct request *req, const char *value)
+{
+	req->hold = true;
+	return parse_number(value, 0, HOLD_MS_MAX, &req->hold_ms);
+}
+
+static int parse_timeout(struct request *req, const char *value)
+{
+	return parse_number(value, 1, TIMEOUT_S_MAX, &req->timeout_s);
+}
+
+static int parse_memcg(struct request *req, const char *value)
+{
+	req->memcg = true;
+	return 0;
+}
+
+static const struct option {
+	const char *name;
+	bool has_value;
+	int (*parse)(struct request *req, const char *value);
+} options[] = {
+	{ "outcome",	true,	parse_outcome },
+	{ "leave",	true,	parse_leave },
+	{ "limit",	true,	parse_limit },
+	{ "hold",	true,	parse_hold },
+	{ "timeout",	true,	parse_timeout },
+	{ "memcg",	false,	parse_memcg },
+};
+
+static int parse_word(struct request *req, char *word, unsigned long *given)
+{
+	const char *name = strsep(&word, "=");
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		if (strcmp(options[i].name, name))
+			continue;
+		if (options[i].has_value != !!word || (*given & BIT(i)))
+			return -EINVAL;
+		*given |= BIT(i);
+		return options[i].parse(req, word);
+	}
+	return -EINVAL;
+}
+
+static int parse(char *args, struct request *req)
+{
+	unsigned long given = 0;
+	char *word;
+	int err;
+
+	*req = (struct request){ .timeout_s = TIMEOUT_S_DEFAULT };
+	while ((word = strsep(&args, " \t"))) {
+		if (!*word)
+			continue;
+		err = parse_word(req, word, &given);
+		if (err)
+			return err;
+	}
+	/* There must be a level to hold. */
+	return req->hold && !req->leave && !req->limit ? -EINVAL : 0;
+}
+
+/* ---- the notifier's side ---- */
+
+/* Has the OOM killer done what the run is for? Without a counter, once. */
+static bool killed(void)
+{
+	if (oomlens_recorder_lacks_mark_victim())
+		return atomic_read(&pressure.ooms) > 0;
+	return oomlens_stat_read(OOMLENS_STAT_KILLS) != pressure.kills;
+}
+
+/*
+ * May the kernel choose now? Once, and not when it would find nobody: then it
+ * panics.
+ */
+static bool leave_to_kernel(int ooms)
+{
+	const struct request *req = &pressure.req;
+
+	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS)
+		return false;
+	if (ooms > 1 && killed())
+		return false;
+	if (time_after(jiffies, READ_ONCE(pressure.deadline)) || signal_pending(current))
+		return false;
+	return oomlens_kill_eligible(&pressure.scope) > 0;
+}
+
+/**
+ * oomlens_pressure_relief() - a global OOM: give back, unless it is to kill
+ *
+ * Called in whatever task's allocation has failed; the run's own is one of
+ * them. A memcg run did not mean this OOM, and gives way to it.
+ *
+ * Context: OOM notifier, under oom_lock; may sleep, does not allocate, and
+ * takes RELIEF_NS and one batch at most. In a kill, one walk over the tasks.
+ * Return: pages given back.
+ */
+unsigned long oomlens_pressure_relief(void)
+{
+	u64 start = ktime_get_ns();
+	unsigned long given = 0;
+
+	if (!READ_ONCE(pressure.active))
+		return 0;
+	mutex_lock(&relief_lock);
+	if (pressure.active && !leave_to_kernel(atomic_inc_return(&pressure.ooms))) {
+		oomlens_pool_close(&pressure.pool);
+		given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
+		pressure.relieved += given;
+		pressure.relief_ns += ktime_get_ns() - start;
+		wake_up(&pressure.wait);
+	}
+	mutex_unlock(&relief_lock);
+	return given;
+}
+
+/* ---- the writer's side ---- */
+
+/* Has an OOM ended the run? */
+static bool over(void)
+{
+	if (READ_ONCE(pressure.pool.closed))
+		return true;
+	if (pressure.req.memcg)
+		return oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+	return atomic_read(&pressure.ooms) && killed();
+}
+
+/* Pages that could still be had, as far as the level is concerned. */
+static unsigned long available(void)
+{
+	if (pressure.req.memcg)
+		return oomlens_memcg_room(pressure.memcg);
+	return max(si_mem_available(), 0L);
+}
+
+/* Pages to take before looking again; 0 at the level. */
+static unsigned long stride(void)
+{
+	const struct request *req = &pressure.req;
+	unsigned long n = STRIDE_MAX;
+
+	if (req->leave) {
+		unsigned long now = available();
+
+		if (now <= req->leave)
+			return 0;
+		/* Others take memory too; and the figure lags behind. */
+		n = min(n, (now - req->leave + 1) / 2);
+	}
+	if (req->limit)
+		n = min(n, req->limit - min(req->limit, READ_ONCE(pressure.pool.pages)));
+	return n;
+}
+
+/*
+ * Memory is out but for what only the OOM killer brings: run it, or, in the
+ * drill of a cgroup, where no notifier could call it off, let that be the end.
+ */
+static int last_page(void)
+{
+	const struct request *req = &pressure.req;
+	const gfp_t gfp = GFP_LAST | (req->memcg ? __GFP_ACCOUNT : 0);
+
+	/* A level is to be reached without an OOM. */
+	if (req->leave)
+		return -ENOMEM;
+	/* The machine ran out before the cgroup. */
+	if (req->memcg && oomlens_memcg_room(pressure.memcg) > MEMCG_SLACK)
+		return -ENOMEM;
+	if (req->memcg && !req->kill)
+		return 0;
+	if (oomlens_pool_grow(&pressure.pool, 1, gfp) || over())
+		return -EAGAIN;
+	return signal_pending(current) ? -EINTR : -ENOMEM;
+}
+
+/* Until an OOM (1), the level (0), or what stops it before (an error). */
+static int take(void)
+{
+	const gfp_t gfp = GFP_FILL | (pressure.req.memcg ? __GFP_ACCOUNT : 0);
+	unsigned long left = 0, n;
+	int err;
+
+	for (;;) {
+		if (over())
+			return 1;
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, pressure.deadline))
+			return -ETIMEDOUT;
+		if (!left)
+			left = stride();
+		if (!left)
+			return 0;
+		n = oomlens_pool_grow(&pressure.pool, left, gfp);
+		if (n) {
+			left -= n;
+			cond_resched();
+			continue;
+		}
+		if (over())
+			continue;
+		err = last_page();
+		if (err != -EAGAIN)
+			return err ?: 1;
+	}
+}
+
+/* Stays at the level: what others give back is taken too. */
+static int hold(void)
+{
+	const struct request *req = &pressure.req;
+	unsigned long end = req->hold ? jiffies + msecs_to_jiffies(req->hold_ms) :
+					pressure.deadline;
+	long left;
+	int err;
+
+	while ((left = (long)(end - jiffies)) > 0) {
+		left = min_t(long, left, msecs_to_jiffies(HOLD_TICK_MS));
+		if (wait_event_interruptible_timeout(pressure.wait, over(), left) < 0)
+			return -EINTR;
+		if (over())
+			return 1;
+		WRITE_ONCE(pressure.deadline, end);
+		err = req->leave ? take() : 0;
+		/* Not to be had just now is no reason to let go. */
+		if (err && err != -ENOMEM)
+			return err == -ETIMEDOUT ? 0 : err;
+	}
+	return 0;
+}
+
+/* The writer's cgroup, held, if it can run out by what the kernel is charged. */
+static int find_memcg(void)
+{
+	struct mem_cgroup *memcg;
+	bool held;
+	int err;
+
+	rcu_read_lock();
+	memcg = oomlens_memcg_of(current);
+	held = oomlens_memcg_tryget(memcg);
+	rcu_read_unlock();
+	if (!held)
+		return -EOPNOTSUPP;
+	err = -EINVAL;
+	if (oomlens_memcg_room(memcg) == ULONG_MAX) {
+		pr_info_ratelimited("refused: the writer's cgroup has no memory limit\n");
+		goto err_put;
+	}
+	err = -EOPNOTSUPP;
+	if (!oomlens_memcg_kmem()) {
+		pr_info_ratelimited("refused: this kernel does not charge its own memory to cgroups\n");
+		goto err_put;
+	}
+	pressure.memcg = memcg;
+	pressure.memcg_ooms = oomlens_memcg_ooms(memcg);
+	return 0;
+
+err_put:
+	oomlens_memcg_put(memcg);
+	return err;
+}
+
+/*
+ * Whom an OOM of the writer's may take. Source: mm/oom_kill.c,
+ * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is
+ * tasks whose cpuset meets the writer's, whatever the constraint.
+ */
+static void find_scope(struct oomlens_scope *scope)
+{
+	*scope = (struct oomlens_scope){ .kind = OOMLENS_SCOPE_GLOBAL };
+	if (pressure.req.memcg) {
+		scope->kind = OOMLENS_SCOPE_MEMCG;
+		scope->memcg = pressure.memcg;
+		return;
+	}
+#ifdef CONFIG_NUMA
+	scope->kind = OOMLENS_SCOPE_CPUSET;
+	scope->nodes = cpuset_current_mems_allowed;
+	if (current->mempolicy && current->mempolicy->mode == MPOL_BIND) {
+		scope->kind = OOMLENS_SCOPE_MEMPOLICY;
+		scope->nodes = *oomlens_mempolicy_nodes(current->mempolicy);
+	}
+#endif
+}
+
+static int start_run(void)
+{
+	int err;
+
+	if (pressure.req.memcg) {
+		err = find_memcg();
+		if (err)
+			return err;
+	} else if (oomlens_recorder_lacks_notifier()) {
+		/* Nothing would tell when to give back. */
+		return -EOPNOTSUPP;
+	}
+	find_scope(&pressure.scope);
+	if (pressure.req.kill) {
+		err = oomlens_kill_allowed(&pressure.scope);
+		if (err) {
+			oomlens_memcg_put(pressure.memcg);
+			return err;
+		}
+	}
+	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
+	pressure.kills = oomlens_stat_read(OOMLENS_STAT_KILLS);
+	pressure.relief_ns = 0;
+	pressure.relieved = 0;
+	atomic_set(&pressure.ooms, 0);
+	oomlens_pool_open(&pressure.pool);
+	mutex_lock(&relief_lock);
+	pressure.active = true;
+	mutex_unlock(&relief_lock);
+	oomlens_recorder_claim(current);
+	return 0;
+}
+
+static void end_run(struct oomlens_run *run)
+{
+	u64 start = ktime_get_ns();
+
+	oomlens_pool_close(&pressure.pool);
+	mutex_lock(&relief_lock);
+	pressure.active = false;
+	mutex_unlock(&relief_lock);
+	run->taken = oomlens_pool_give(&pressure.pool, ULONG_MAX, 0) + pressure.relieved;
+	run->give_ns = ktime_get_ns() - start + pressure.relief_ns;
+	run->event = oomlens_recorder_disclaim();
+	/* Whoever is told of an event can read it. */
+	if (run->event)
+		oomlens_recorder_wait(PUBLISH_MS);
+	oomlens_memcg_put(pressure.memcg);
+}
+
+/* The result of a run that an OOM has ended. */
+static int judge(void)
+{
+	const struct request *req = &pressure.req;
+	bool by_memcg = req->memcg &&
+			oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+
+	if (req->kill)
+		return killed() || (by_memcg && oomlens_recorder_lacks_mark_victim()) ?
+			0 : -EAGAIN;
+	if (!req->memcg)
+		return 0;
+	/* Another OOM than the one that was wanted came first. */
+	if (atomic_read(&pressure.ooms))
+		return -ENOMEM;
+	return by_memcg ? -EAGAIN : 0;
+}
+
+static int run_to_end(struct oomlens_run *run)
+{
+	const struct request *req = &pressure.req;
+	u64 start = ktime_get_ns();
+	int end = take();
+
+	run->take_ns = ktime_get_ns() - start - pressure.relief_ns;
+	if (!end && req->limit && READ_ONCE(pressure.pool.pages) >= req->limit &&
+	    (req->leave || !req->hold))
+		return -ENOSPC;
+	if (!end)
+		end = hold();
+	return end > 0 ? judge() : end;
+}
+
+/**
+ * oomlens_pressure_run() - take memory until the OOM killer runs
+ * @args: the words after "pressure"
+ * @run: its event, the pages, the times
+ *
+ * All pages are back on return.
+ *
+ * Context: process context, sleeps; the caller has checked the right to it,
+ * and that there is one run only.
+ * Return: 0 when the outcome asked for has come about, or the level was held;
+ * -EINVAL, -EPERM or -EOPNOTSUPP when nothing was done; -EINTR on a signal;
+ * -ETIMEDOUT; -ENOSPC at limit; -ENOMEM when memory ran out short of the level,
+ * or the machine's before the cgroup's; -EAGAIN when an OOM ended the run but
+ * not as it was asked for: nobody was killed, or, in a drill, somebody.
+ */
+int oomlens_pressure_run(char *args, struct oomlens_run *run)
+{
+	int err;
+
+	err = parse(args, &pressure.req);
+	if (err)
+		return err;
+	pressure.memcg = NULL;
+	err = start_run();
+	if (err)
+		return err;
+	err = run_to_end(run);
+	end_run(run);
+	return err;
+}
