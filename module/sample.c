@@ -140,7 +140,11 @@ int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wa
 	s->adj = READ_ONCE(p->signal->oom_score_adj);
 	if (t) {
 		oomlens_sample_mm(t->mm, s);
-		s->mm_shared = atomic_read(&t->mm->mm_users) > get_nr_threads(p);
+		/*
+		 * A dead leader counts as a thread until it is reaped, but has
+		 * let go of the mm: only the live ones can still hold it.
+		 */
+		s->mm_shared = atomic_read(&t->mm->mm_users) > atomic_read(&p->signal->live);
 		skip = mm_flags_test(MMF_OOM_SKIP, t->mm);
 		vfork = in_vfork(t);
 		task_unlock(t);
