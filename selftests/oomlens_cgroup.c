@@ -150,6 +150,9 @@ int cg_attach(const char *dir, pid_t pid)
 
 int cg_limit(const char *dir, unsigned long pages)
 {
+	/* v1 keeps the limit of memory and swap above that of memory: free it. */
+	if (cg_version() == 1)
+		cg_write(dir, "memory.memsw.limit_in_bytes", "-1");
 	return cg_write_pages(dir, cg_version() == 2 ? "memory.max" :
 			      "memory.limit_in_bytes", pages);
 }
@@ -173,6 +176,16 @@ long long cg_usage(const char *dir)
 {
 	return cg_read_pages(dir, cg_version() == 2 ? "memory.current" :
 			     "memory.usage_in_bytes");
+}
+
+long long cg_swap_usage(const char *dir)
+{
+	long long both;
+
+	if (cg_version() == 2)
+		return cg_read_pages(dir, "memory.swap.current");
+	both = cg_read_pages(dir, "memory.memsw.usage_in_bytes");
+	return both < 0 ? -1 : both - cg_usage(dir);
 }
 
 int cg_remove(const char *dir)

@@ -235,7 +235,8 @@ int cg_attach(const char *dir, pid_t pid);	/* pid 0: the caller */
 int cg_limit(const char *dir, unsigned long pages);		/* memory */
 int cg_swap_limit(const char *dir, unsigned long pages);	/* swap, of v2's meaning */
 int cg_oom_group(const char *dir, bool on);		/* -EOPNOTSUPP on v1 */
-long long cg_usage(const char *dir);			/* pages */
+long long cg_usage(const char *dir);		/* pages, -1 if unknown */
+long long cg_swap_usage(const char *dir);	/* pages, -1 without swap accounting */
 int cg_delegate(const char *dir);	/* children get the memory controller */
 int cg_remove(const char *dir);
 

@@ -438,24 +438,25 @@ bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int
 	unsigned long long end = now_ns() + (unsigned long long)ms * 1000000;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	char rec[8192];
+	char *text;
 	ssize_t n;
 
-	do {
+	for (;;) {
 		n = read(fd, rec, sizeof(rec) - 1);
 		if (n < 0 && errno == EPIPE)
 			continue;	/* the log has run over us: go on */
 		if (n < 0) {
+			if (now_ns() >= end)
+				return false;
 			poll(&pfd, 1, 10);
 			continue;
 		}
 		rec[n] = '\0';
-		if (strstr(rec, needle)) {
-			const char *text = strchr(rec, ';');
-
-			text = text ? text + 1 : rec;
-			snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
-			return true;
-		}
-	} while (now_ns() < end);
-	return false;
+		if (!strstr(rec, needle))
+			continue;
+		text = strchr(rec, ';');
+		text = text ? text + 1 : rec;
+		snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
+		return true;
+	}
 }

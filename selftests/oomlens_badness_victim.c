@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * badness' first rank against the kernel's own kill, many times over: tasks of
+ * random size and shape, a real OOM by sysrq, by a cgroup's limit or by want of
+ * memory, and then the kernel's log and the tasks' deaths.
+ * $OOMLENS_ROUNDS sets the number of kills (200), $OOMLENS_SEED repeats a run.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "oomlens_test.h"
+
+#define HOGS		14
+#define TIDS		8
+#define SHARED_PAGES	600
+#define TIE_MAX		1000	/* pages that a task may grow by for a tie */
+#define NO_LIMIT	(1UL << 20)
+#define MARGIN		64	/* pages that a CPU may have charged ahead */
+
+enum way { SYSRQ, MEMCG, PRESSURE, WAYS };
+
+static const char * const way_name[WAYS] = { "sysrq", "memory.max", "real pressure" };
+
+static struct subject {
+	struct hog hog;
+	struct hog_spec spec;
+	pid_t tid[TIDS];	/* the log names a thread if the leader is dead */
+	bool dies, second_dies;	/* the prediction */
+} subjects[HOGS];
+
+static char *cg_limited, *cg_leaf[3];	/* two leaves below cg_limited, one beside */
+static struct hog eater;		/* never a victim: makes its cgroup run out */
+static void *shared;
+static bool swap;
+static int kmsg;
+static long long limit;			/* of cg_limited, pages */
+
+static unsigned int rounds[WAYS], wrong[WAYS];
+static unsigned int seconds, ties, groups, sharers, dead_leaders, with_swap;
+
+/* ---- the tasks ---- */
+
+static void note_threads(struct subject *s)
+{
+	unsigned int n = 0;
+	char path[64];
+	struct dirent *d;
+	DIR *dir;
+
+	memset(s->tid, 0, sizeof(s->tid));
+	snprintf(path, sizeof(path), "/proc/%d/task", s->hog.pid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir)) && n < TIDS)
+		if (d->d_name[0] != '.')
+			s->tid[n++] = atoi(d->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+static int random_adj(unsigned long long *seed)
+{
+	switch (rnd_range(seed, 0, 9)) {
+	case 0:
+		return OOM_ADJ_NEVER;
+	case 1:
+	case 2:
+		return (int)rnd_range(seed, 0, 1999) - 999;
+	case 3:
+	case 4:
+		return (int)rnd_range(seed, 0, 20) - 10;
+	default:
+		return 0;
+	}
+}
+
+static void random_spec(unsigned long long *seed, struct hog_spec *spec)
+{
+	unsigned long where = rnd_range(seed, 0, 3);
+
+	memset(spec, 0, sizeof(*spec));
+	spec->anon = rnd_range(seed, 100, 1600);
+	spec->adj = random_adj(seed);
+	spec->comm = "subject";
+	if (cg_version() && where < 3)
+		spec->cgroup = cg_leaf[where];
+	if (rnd_range(seed, 0, 3) == 0) {
+		spec->shmem = rnd_range(seed, 1, SHARED_PAGES);
+		spec->shared = shared;
+	}
+	if (swap && rnd_range(seed, 0, 4) == 0)
+		spec->swapped = rnd_range(seed, 1, spec->anon / 2);
+	if (rnd_range(seed, 0, 3) == 0)
+		spec->threads = rnd_range(seed, 1, 3);
+	switch (rnd_range(seed, 0, 7)) {
+	case 0:
+	case 1:
+		spec->sharer = true;
+		break;
+	case 2:
+		spec->vfork = true;
+		break;
+	case 3:
+		spec->dead_leader = spec->threads > 0;
+		break;
+	case 4:
+		spec->sharer = true;
+		spec->dead_leader = spec->threads > 0;
+		break;
+	}
+}
+
+static void subject_start(unsigned long long *seed, struct subject *s)
+{
+	int err;
+
+	hog_end(&s->hog);
+	random_spec(seed, &s->spec);
+	err = hog_start(&s->hog, &s->spec);
+	if (err)
+		ksft_exit_fail_msg("cannot make a subject: %s\n", strerror(-err));
+	note_threads(s);
+}
+
+/* A few change; a second process without its parent is not left over. */
+static void population_stir(unsigned long long *seed)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOGS; i++) {
+		struct subject *s = &subjects[i];
+
+		if (hog_gone(&s->hog) || !s->hog.pid ||
+		    (s->hog.second && kill(s->hog.second, 0)) ||
+		    rnd_range(seed, 0, 15) == 0) {
+			subject_start(seed, s);
+			continue;
+		}
+		if (rnd_range(seed, 0, 3))
+			continue;
+		set_adj(s->hog.pid, random_adj(seed));
+		if (!s->spec.vfork)
+			hog_do(&s->hog, rnd_range(seed, 0, 1) ? HOG_GROW : HOG_SHRINK,
+			       rnd_range(seed, 1, 400));
+	}
+	for (i = 0; cg_version() == 2 && i < 2; i++)
+		cg_oom_group(cg_leaf[i], rnd_range(seed, 0, 4) == 0);
+	if (cg_version() == 2)
+		cg_oom_group(cg_limited, rnd_range(seed, 0, 7) == 0);
+}
+
+static struct subject *subject_of(pid_t pid)
+{
+	unsigned int i, j;
+
+	for (i = 0; pid && i < HOGS; i++) {
+		struct subject *s = &subjects[i];
+
+		if (s->hog.pid == pid || s->hog.second == pid)
+			return s;
+		for (j = 0; j < TIDS; j++)
+			if (s->tid[j] == pid)
+				return s;
+	}
+	return NULL;
+}
+
+/* ---- the prediction ---- */
+
+static struct table *read_scope(enum way way)
+{
+	int fd = open(lens_path("badness"), O_RDWR | O_CLOEXEC);
+	char scope[512];
+	struct table *t;
+
+	snprintf(scope, sizeof(scope), "memcg %s", way == MEMCG ? cg_shown(cg_limited) : "");
+	if (fd < 0 || (way == MEMCG && write_fd(fd, scope))) {
+		ksft_print_msg("'%s' cannot be set: %s\n", scope, strerror(errno));
+		close(fd);
+		return NULL;
+	}
+	t = table_read_fd(fd);
+	close(fd);
+	return t;
+}
+
+/* Make the first two equal, as far as the kernel's counters let us. */
+static void make_tie(enum way way)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 4; tries++) {
+		struct table *t = read_scope(way);
+		long long gap = 0;
+		struct subject *s = NULL;
+
+		if (t && t->rows > 1) {
+			gap = table_number(t, 0, "points") - table_number(t, 1, "points");
+			s = subject_of(table_number(t, 1, "pid"));
+		}
+		table_free(t);
+		if (!s || gap <= 0 || gap > TIE_MAX || s->spec.vfork)
+			return;
+		hog_do(&s->hog, HOG_GROW, gap);
+	}
+}
+
+/*
+ * Want of memory writes shared pages to swap, where they count no more, and
+ * drops file pages: let the first be far enough ahead for that.
+ */
+static void make_lead(void)
+{
+	struct table *t = read_scope(PRESSURE);
+	pid_t pid = t && t->rows ? table_number(t, 0, "pid") : 0;
+	long long adj = pid ? table_number(t, 0, "adj") : 0;
+
+	if (subject_of(pid))
+		set_adj(pid, adj < 970 ? adj + 30 : 1000);
+	table_free(t);
+}
+
+/* Room for make_tie() to grow a task, and no more swap than is used. */
+static bool limit_set(void)
+{
+	long long usage = cg_usage(cg_limited);
+	long long swapped = cg_swap_usage(cg_limited);
+
+	limit = usage + TIE_MAX + MARGIN;
+	return usage >= 0 && !cg_limit(cg_limited, limit) &&
+	       (swapped < 0 || !cg_swap_limit(cg_limited, swapped));
+}
+
+/*
+ * Who will die: the first rank in *victim. False if the machine would lose
+ * somebody who is not ours, or nobody: then the round is not played.
+ */
+static bool predict(enum way way, pid_t *victim, bool *tie)
+{
+	struct table *t = read_scope(way);
+	unsigned int i;
+	bool ours;
+
+	if (!t)
+		ksft_exit_fail_msg("badness cannot be read: %s\n", strerror(errno));
+	for (i = 0; i < HOGS; i++)
+		subjects[i].dies = false;
+	for (i = 0; i < HOGS; i++)
+		subjects[i].second_dies = false;
+	*victim = table_number(t, 0, "pid");
+	ours = t->rows && subject_of(*victim) && table_number(t, 0, "rank") == 1;
+	*tie = t->rows > 1 && table_number(t, 1, "rank") == 2 &&
+	       table_number(t, 0, "points") == table_number(t, 1, "points");
+	for (i = 0; i < t->rows; i++) {
+		pid_t pid = table_number(t, i, "pid");
+		const char *fate = table_cell(t, i, "fate");
+		struct subject *s;
+
+		if (!strcmp(fate, "-"))
+			continue;
+		s = subject_of(pid);
+		if (!s) {
+			ours = false;
+			break;
+		}
+		if (s->hog.pid == pid)
+			s->dies = true;
+		else
+			s->second_dies = true;
+		groups += !strcmp(fate, "group");
+		sharers += !strcmp(fate, "sharer");
+	}
+	table_free(t);
+	return ours;
+}
+
+/* ---- the kill ---- */
+
+/* Those of the last round: the kernel logs a kill after the signal. */
+static pid_t stale[HOGS * (TIDS + 1)];
+static unsigned int nstale;
+
+static bool is_stale(pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < nstale; i++)
+		if (stale[i] == pid)
+			return true;
+	return false;
+}
+
+static void note_dead(void)
+{
+	unsigned int i, j;
+
+	for (nstale = 0, i = 0; i < HOGS; i++) {
+		struct subject *s = &subjects[i];
+
+		if (!s->dies && !hog_gone(&s->hog))
+			continue;
+		for (j = 0; j < TIDS && s->tid[j]; j++)
+			stale[nstale++] = s->tid[j];
+		stale[nstale++] = s->hog.second;
+	}
+}
+
+static bool next_kill(pid_t *pid, unsigned int ms)
+{
+	static const char mark[] = "Killed process ";
+	char line[1024];
+
+	do {
+		if (!kmsg_wait(kmsg, mark, line, sizeof(line), ms))
+			return false;
+		*pid = atoi(strstr(line, mark) + strlen(mark));
+	} while (is_stale(*pid));
+	return true;
+}
+
+static bool kill_by_memcg(pid_t *killed)
+{
+	long long room = limit - cg_usage(cg_limited);
+	unsigned int i;
+
+	/* Page by page at the end: one kill must be enough to go on. */
+	if (room > 2 * MARGIN)
+		hog_do(&eater, HOG_GROW, room - 2 * MARGIN);
+	for (i = 0; i < 4096; i++) {
+		hog_do(&eater, HOG_GROW, 1);
+		if (next_kill(killed, 0))
+			return true;
+	}
+	return next_kill(killed, PATIENCE_MS);
+}
+
+static bool kill_by_pressure(pid_t *killed)
+{
+	unsigned long chunk = 256;
+	struct hog glutton;
+	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "glutton" };
+	bool found = false;
+
+	if (hog_start(&glutton, &spec))
+		return false;
+	while (!found && !hog_do(&glutton, HOG_GROW, chunk))
+		found = next_kill(killed, 0);
+	if (!found)
+		found = next_kill(killed, PATIENCE_MS);
+	hog_end(&glutton);
+	return found;
+}
+
+static bool kill_by(enum way way, pid_t *killed)
+{
+	switch (way) {
+	case MEMCG:
+		return kill_by_memcg(killed);
+	case PRESSURE:
+		return kill_by_pressure(killed);
+	default:
+		return !write_file("/proc/sysrq-trigger", "f") &&
+		       next_kill(killed, PATIENCE_MS);
+	}
+}
+
+static bool second_gone(const struct subject *s)
+{
+	char path[64], *text;
+	bool gone;
+
+	if (!s->hog.second)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", s->hog.second);
+	text = read_file(path);
+	gone = !text || strstr(text, "State:\tZ") || strstr(text, "State:\tX");
+	free(text);
+	return gone;
+}
+
+/*
+ * Every kill that the kernel logged is of one who was to die. An allocation
+ * may call the OOM killer again before the memory is back; that is another
+ * OOM, and takes whoever is first among those left.
+ */
+static bool logged_are_predicted(enum way way, struct table *t, bool *second)
+{
+	struct subject *s;
+	unsigned int i;
+	pid_t pid;
+
+	while (next_kill(&pid, 0)) {
+		s = subject_of(pid);
+		if (s && (pid == s->hog.second ? s->second_dies : s->dies))
+			continue;
+		for (i = 0; way != SYSRQ && s && i < t->rows; i++) {
+			if (strcmp(table_cell(t, i, "fate"), "-") ||
+			    table_number(t, i, "rank") < 0)
+				continue;
+			*second = table_number(t, i, "pid") == (pid == s->hog.second ?
+								pid : s->hog.pid);
+			break;
+		}
+		if (*second) {
+			/* Whom that one takes along was not asked. */
+			while (next_kill(&pid, 10))
+				;
+			return true;
+		}
+		ksft_print_msg("the kernel killed %d too\n", pid);
+		return false;
+	}
+	return true;
+}
+
+/* Whoever was to die does, within a bound; nobody else has. */
+static bool deaths_are_right(bool strict)
+{
+	bool good = true;
+	unsigned int i;
+
+	for (i = 0; i < HOGS; i++) {
+		struct subject *s = &subjects[i];
+
+		if (s->dies && !wait_until(hog_gone(&s->hog), PATIENCE_MS)) {
+			ksft_print_msg("%d was to die and lives\n", s->hog.pid);
+			good = false;
+		}
+		if (s->second_dies && !wait_until(second_gone(s), PATIENCE_MS)) {
+			ksft_print_msg("%d was to die along and lives\n", s->hog.second);
+			good = false;
+		}
+	}
+	for (i = 0; strict && i < HOGS; i++) {
+		struct subject *s = &subjects[i];
+
+		if (!s->dies && hog_gone(&s->hog)) {
+			ksft_print_msg("%d was to live and is dead\n", s->hog.pid);
+			good = false;
+		}
+		/* A second's death by its parent's is not the killer's. */
+		if (s->hog.second && !s->second_dies && second_gone(s)) {
+			ksft_print_msg("%d was to live and is dead\n", s->hog.second);
+			good = false;
+		}
+	}
+	return good;
+}
+
+static void print_table(struct table *t)
+{
+	unsigned int i, j;
+
+	ksft_print_msg("the prediction was:\n");
+	for (i = 0; t && i < t->rows && i < 6; i++) {
+		printf("# ");
+		for (j = 0; j < t->cols; j++)
+			printf(" %s", t->cell[i * t->cols + j]);
+		printf("\n");
+	}
+}
+
+/* True if it could be played. */
+static bool one_round(unsigned long long *seed, enum way way)
+{
+	struct table *shown;
+	struct subject *s;
+	pid_t victim, killed = 0;
+	bool tie, good, second = false;
+
+	/* What is logged by now belongs to the last round: the log lags the kill. */
+	while (next_kill(&killed, rounds[PRESSURE] ? 20 : 1))
+		;
+	if (cg_limited) {
+		cg_limit(cg_limited, NO_LIMIT);
+		cg_swap_limit(cg_limited, NO_LIMIT);
+	}
+	population_stir(seed);
+	if (way == MEMCG && !limit_set())
+		return false;
+	if (way == PRESSURE)
+		make_lead();
+	else if (rnd_range(seed, 0, 2) == 0)
+		make_tie(way);
+	if (!predict(way, &victim, &tie))
+		return false;
+	shown = read_scope(way);
+	s = subject_of(victim);
+	ties += tie;
+	dead_leaders += s->spec.dead_leader;
+	with_swap += s->spec.swapped > 0;
+
+	good = kill_by(way, &killed);
+	/* The log names a thread where the leader is dead. */
+	good = good && (killed == victim ||
+			(s->spec.dead_leader && s->hog.pid == victim &&
+			 killed != s->hog.second && subject_of(killed) == s));
+	if (!good)
+		ksft_print_msg("%s: predicted %d, the kernel killed %d\n",
+			       way_name[way], victim, killed);
+	good &= deaths_are_right(false);
+	good &= logged_are_predicted(way, shown, &second);
+	good &= deaths_are_right(!second);
+	seconds += second;
+	note_dead();
+	if (!good) {
+		wrong[way]++;
+		print_table(shown);
+	}
+	table_free(shown);
+	rounds[way]++;
+	if (way == MEMCG)
+		hog_do(&eater, HOG_SHRINK, NO_LIMIT);
+	return true;
+}
+
+static void make_cgroups(void)
+{
+	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "eater" };
+
+	cg_limited = cg_create(NULL, "limited");
+	cg_leaf[2] = cg_create(NULL, "beside");
+	cg_leaf[0] = cg_limited ? cg_create(cg_limited, "a") : NULL;
+	cg_leaf[1] = cg_limited ? cg_create(cg_limited, "b c") : NULL;
+	if (!cg_leaf[0] || !cg_leaf[1] || !cg_leaf[2])
+		ksft_exit_fail_msg("cannot make cgroups: %s\n", strerror(errno));
+	spec.cgroup = cg_leaf[0];
+	if (hog_start(&eater, &spec))
+		ksft_exit_fail_msg("cannot make the eater\n");
+}
+
+int main(void)
+{
+	unsigned long goal = env_number("OOMLENS_ROUNDS", 200);
+	unsigned long played = 0, tries = 0;
+	unsigned long long seed;
+	bool pressure;
+	unsigned int i;
+
+	test_begin(5);
+	seed = test_seed();
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");
+	swap = swap_ensure(20000);
+	/* It takes all memory that there is: not on somebody's large machine. */
+	pressure = meminfo_kb("MemTotal") < 1024 * 1024 || env_number("OOMLENS_PRESSURE", 0);
+	shared = mmap(NULL, SHARED_PAGES * page_size(), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	kmsg = kmsg_open();
+	if (shared == MAP_FAILED || kmsg < 0)
+		ksft_exit_fail_msg("cannot begin: %s\n", strerror(errno));
+	if (cg_version())
+		make_cgroups();
+
+	while (played < goal && tries++ < goal * 4) {
+		enum way way = SYSRQ;
+
+		if (cg_version() && rnd_range(&seed, 0, 1))
+			way = MEMCG;
+		else if (pressure && played % 50 == 49)
+			way = PRESSURE;
+		played += one_round(&seed, way);
+	}
+	for (i = 0; i < HOGS; i++)
+		hog_end(&subjects[i].hog);
+
+	ksft_print_msg("after %u, the kernel went on to a second kill\n", seconds);
+	ksft_print_msg("%lu kills: %u ties, %u dead leaders, %u swapped\n",
+		       played, ties, dead_leaders, with_swap);
+	ksft_print_msg("%u were to go in groups, %u as sharers\n", groups, sharers);
+	for (i = 0; i < WAYS; i++) {
+		if (rounds[i])
+			ksft_test_result(!wrong[i], "%u predictions, by %s: %u wrong\n",
+					 rounds[i], way_name[i], wrong[i]);
+		else
+			ksft_test_result_skip("none by %s\n", way_name[i]);
+	}
+	ksft_test_result(played == goal, "%lu of %lu rounds could be played\n", played, goal);
+	ksft_test_result(ties && sharers && (groups || cg_version() != 2) &&
+			 (with_swap || !swap) && dead_leaders,
+			 "each shape was among the victims\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
