@@ -331,6 +331,9 @@ static int attempt(const struct statement *s)
 	struct actor a;
 	int err, ret = -EIO;
 
+	/* In memory before it counts: to be touched is a change of its own. */
+	memset(&before, 0, sizeof(before));
+	memset(&after, 0, sizeof(after));
 	err = actor_start(&a);
 	if (err)
 		return err;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Demand paging, copy on write and mlock, seen in commit and badness: what is
+ * promised is not what is taken.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "oomlens_actor.h"
+
+#define PAGES	4000L
+#define SOME	1000L
+
+/*
+ * Counters that the kernel keeps by CPU or by thread may lag by so much: in
+ * badness, which shows what the OOM killer reads, and in meminfo.
+ */
+#define LAG	512
+
+static struct {
+	volatile long order, done;
+} *with_child;
+
+static int map_pages(long pages)
+{
+	actor_len = pages * page_size();
+	actor_at = mmap(NULL, actor_len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (actor_at == MAP_FAILED)
+		return -errno;
+	return madvise(actor_at, actor_len, MADV_NOHUGEPAGE) && errno != EINVAL ?
+		-errno : 0;
+}
+
+static int touch(long pages)
+{
+	long i;
+
+	for (i = 0; i < pages; i++)
+		++*(volatile char *)(actor_at + i * page_size());
+	return 0;
+}
+
+static int lock_all(long unused)
+{
+	return mlockall(MCL_CURRENT) ? -errno : 0;
+}
+
+/* A child that touches as many pages as the test orders. */
+static int fork_toucher(long unused)
+{
+	long done = 0;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	/* Its own copy of the stack and of what it writes is made before it counts. */
+	for (;;) {
+		if (with_child->order > done) {
+			done = with_child->order;
+			touch(done);
+		}
+		with_child->done = done;
+		nap_ms(1);
+	}
+}
+
+static bool child_touches(long pages)
+{
+	with_child->order = pages;
+	return wait_until(with_child->done == pages, PATIENCE_MS);
+}
+
+static long long badness_of(pid_t pid, const char *col)
+{
+	struct table *t = table_read(lens_path("badness"));
+	int row = t ? table_find(t, "pid", pid) : -1;
+	long long value = row < 0 ? -1 : table_number(t, row, col);
+
+	table_free(t);
+	return value;
+}
+
+static long long status_pages(pid_t pid, const char *key)
+{
+	char path[32], *text;
+	long long kb = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	text = read_file(path);
+	key_number(text ? text : "", key, &kb);
+	free(text);
+	return kb < 0 ? -1 : kb / (long long)(page_size() / 1024);
+}
+
+/* What a step of the actor's changes, in commit and in badness. */
+static bool step(struct actor *a, actor_fn fn, long arg, struct figures *d, long long *rss)
+{
+	static struct reading before, after;
+	bool good;
+
+	*rss = -badness_of(a->pid, "rss_anon");
+	good = reading_take(&before, a->pid) && !actor_do(a, fn, arg) &&
+	       reading_take(&after, a->pid) && reading_since(&before, &after, d);
+	*rss += badness_of(a->pid, "rss_anon");
+	if (good)
+		ksft_print_msg("changed by: charge %lld vm_total %lld touched %lld uncashed %lld rss_anon %lld\n",
+			       d->charge, d->vm_total, d->touched, d->uncashed, *rss);
+	return good;
+}
+
+static bool about(long long value, long long expected)
+{
+	return value >= expected - LAG && value <= expected + LAG;
+}
+
+static void test_demand(void)
+{
+	struct figures d;
+	struct actor a;
+	long long rss;
+
+	if (actor_start(&a))
+		ksft_exit_fail_msg("no actor\n");
+	ksft_test_result(step(&a, map_pages, PAGES, &d, &rss) && d.charge == PAGES &&
+			 d.vm_total == PAGES && !d.touched && d.uncashed == PAGES &&
+			 about(rss, 0),
+			 "what is mapped is promised and not taken\n");
+	ksft_test_result(step(&a, touch, SOME, &d, &rss) && !d.charge &&
+			 !d.vm_total && d.touched == SOME && d.uncashed == -SOME &&
+			 about(rss, SOME),
+			 "what is touched is taken, and no longer owed\n");
+	actor_end(&a);
+}
+
+static long long private_pages(pid_t pid)
+{
+	long long clean = 0, dirty = 0;
+	char path[48], *text;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	text = read_file(path);
+	key_number(text ? text : "", "Private_Clean:", &clean);
+	key_number(text ? text : "", "Private_Dirty:", &dirty);
+	free(text);
+	return (clean + dirty) / (long long)(page_size() / 1024);
+}
+
+static long long free_pages(void)
+{
+	return meminfo_kb("MemFree") / (long long)(page_size() / 1024);
+}
+
+static void test_copy_on_write(void)
+{
+	static struct reading before, after;
+	long long free[3], own[2] = { 0 };
+	struct figures d = {};
+	struct actor a;
+	bool forked = false, written = false;
+	int pid = -1;
+
+	with_child->order = 0;
+	if (!actor_start(&a) && !actor_do(&a, map_pages, PAGES) &&
+	    !actor_do(&a, touch, PAGES)) {
+		free[0] = free_pages();
+		pid = actor_do(&a, fork_toucher, 0);
+		free[1] = free_pages();
+	}
+	if (pid > 0) {
+		/* One page first, so that the child's own few are not counted. */
+		forked = child_touches(1) && free[0] - free[1] < PAGES / 4;
+		own[0] = private_pages(pid);
+		free[1] = free_pages();
+		written = reading_take(&before, pid) && child_touches(1 + SOME) &&
+			  reading_take(&after, pid);
+		own[1] = private_pages(pid);
+		free[2] = free_pages();
+		written = written && reading_since(&before, &after, &d) &&
+			  !d.charge && !d.touched && own[1] - own[0] == SOME &&
+			  free[1] - free[2] > SOME * 8 / 10 &&
+			  free[1] - free[2] < SOME * 12 / 10 + LAG;
+		ksft_print_msg("fork took %lld pages; %ld writes made %lld pages private and took %lld\n",
+			       free[0] - free[1], SOME, own[1] - own[0], free[1] - free[2]);
+		kill(pid, SIGKILL);
+	}
+	actor_end(&a);
+	ksft_test_result(forked, "fork leaves the free memory\n");
+	ksft_test_result(written, "the child's writes cost pages one by one\n");
+}
+
+static void test_locked(void)
+{
+	long long before = lens_key("overcommit", "locked"), after, locked;
+	struct actor a;
+	bool good;
+
+	good = !actor_start(&a) && !actor_do(&a, map_pages, PAGES) &&
+	       !badness_of(a.pid, "locked") && !actor_do(&a, lock_all, 0);
+	locked = badness_of(a.pid, "locked");
+	good = good && locked >= PAGES && locked == status_pages(a.pid, "VmLck:") &&
+	       wait_until((after = lens_key("overcommit", "locked")) - before >= PAGES,
+			  PATIENCE_MS);
+	ksft_print_msg("locked %lld, of the machine %lld to %lld\n", locked, before,
+		       lens_key("overcommit", "locked"));
+	actor_end(&a);
+	ksft_test_result(good, "mlockall shows as locked, of the process and of the machine\n");
+}
+
+int main(void)
+{
+	test_begin(5);
+	with_child = mmap(NULL, sizeof(*with_child), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	test_demand();
+	test_copy_on_write();
+	test_locked();
+	ksft_exit(!ksft_get_fail_cnt());
+}
