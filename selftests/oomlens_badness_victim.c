@@ -15,9 +15,9 @@
 
 #define HOGS		14
 #define TIDS		8
-#define SHARED_PAGES	600
-#define TIE_MAX		1000	/* pages that a task may grow by for a tie */
-#define NO_LIMIT	(1UL << 20)
+#define SHARED_PAGES	300
+#define TIE_MAX		500	/* pages that a task may grow by for a tie */
+#define NO_LIMIT	1000000
 #define MARGIN		64	/* pages that a CPU may have charged ahead */
 
 enum way { SYSRQ, MEMCG, PRESSURE, WAYS };
@@ -81,7 +81,7 @@ static void random_spec(unsigned long long *seed, struct hog_spec *spec)
 	unsigned long where = rnd_range(seed, 0, 3);
 
 	memset(spec, 0, sizeof(*spec));
-	spec->anon = rnd_range(seed, 100, 1600);
+	spec->anon = rnd_range(seed, 50, 800);
 	spec->adj = random_adj(seed);
 	spec->comm = "subject";
 	if (cg_version() && where < 3)
@@ -143,12 +143,12 @@ static void population_stir(unsigned long long *seed)
 		set_adj(s->hog.pid, random_adj(seed));
 		if (!s->spec.vfork)
 			hog_do(&s->hog, rnd_range(seed, 0, 1) ? HOG_GROW : HOG_SHRINK,
-			       rnd_range(seed, 1, 400));
+			       rnd_range(seed, 1, 200));
 	}
 	for (i = 0; cg_version() == 2 && i < 2; i++)
-		cg_oom_group(cg_leaf[i], rnd_range(seed, 0, 4) == 0);
+		cg_oom_group(cg_leaf[i], rnd_range(seed, 0, 7) == 0);
 	if (cg_version() == 2)
-		cg_oom_group(cg_limited, rnd_range(seed, 0, 7) == 0);
+		cg_oom_group(cg_limited, rnd_range(seed, 0, 11) == 0);
 }
 
 static struct subject *subject_of(pid_t pid)
@@ -325,11 +325,11 @@ static bool kill_by_memcg(pid_t *killed)
 	long long room = limit - cg_usage(cg_limited);
 	unsigned int i;
 
-	/* Page by page at the end: one kill must be enough to go on. */
+	/* Few at the end: what any one victim gives back is enough to go on. */
 	if (room > 2 * MARGIN)
 		hog_do(&eater, HOG_GROW, room - 2 * MARGIN);
-	for (i = 0; i < 4096; i++) {
-		hog_do(&eater, HOG_GROW, 1);
+	for (i = 0; i < 256; i++) {
+		hog_do(&eater, HOG_GROW, 16);
 		if (next_kill(killed, 0))
 			return true;
 	}
@@ -558,10 +558,10 @@ int main(void)
 	while (played < goal && tries++ < goal * 4) {
 		enum way way = SYSRQ;
 
-		if (cg_version() && rnd_range(&seed, 0, 1))
-			way = MEMCG;
-		else if (pressure && played % 50 == 49)
+		if (pressure && played % 200 == 99 % goal)
 			way = PRESSURE;
+		else if (cg_version() && rnd_range(&seed, 0, 1))
+			way = MEMCG;
 		played += one_round(&seed, way);
 	}
 	for (i = 0; i < HOGS; i++)

@@ -29,6 +29,7 @@
 #define CTL_FD		3
 #define ACK_FD		4
 #define SECOND_STACK	65536
+#define CHUNKS		4096
 
 struct order {
 	enum hog_op op;
@@ -42,8 +43,11 @@ struct answer {
 
 /* What a hog's own threads share; one per process, made after the fork. */
 static struct {
-	char *grown;
-	unsigned long pages;
+	struct chunk {
+		char *at;
+		unsigned long pages;
+	} grown[CHUNKS];	/* what GROW took, the latest last */
+	unsigned int chunks;
 	char *churned;
 	unsigned long churn;
 	pid_t second;
@@ -91,29 +95,33 @@ static long long swapped_kb(void)
 	return kb;
 }
 
-static int resize(unsigned long pages)
+static int grow(unsigned long pages)
 {
-	unsigned long unit = page_size();
-	char *at;
+	struct chunk *c = &self.grown[self.chunks];
 
-	if (!pages) {
-		if (self.pages)
-			munmap(self.grown, self.pages * unit);
-		self.grown = NULL;
-	} else if (!self.pages) {
-		self.grown = map(pages, MAP_PRIVATE);
-		if (!self.grown)
-			return -errno;
-	} else {
-		at = mremap(self.grown, self.pages * unit, pages * unit, MREMAP_MAYMOVE);
-		if (at == MAP_FAILED)
-			return -errno;
-		self.grown = at;
-	}
-	if (pages > self.pages)
-		touch(self.grown + self.pages * unit, pages - self.pages);
-	self.pages = pages;
+	if (self.chunks == CHUNKS)
+		return -ENOSPC;
+	c->at = map(pages, MAP_PRIVATE);
+	if (!c->at)
+		return -errno;
+	c->pages = pages;
+	self.chunks++;
+	touch(c->at, pages);
 	return 0;
+}
+
+static void shrink(unsigned long pages)
+{
+	while (pages && self.chunks) {
+		struct chunk *c = &self.grown[self.chunks - 1];
+		unsigned long n = pages < c->pages ? pages : c->pages;
+
+		c->pages -= n;
+		munmap(c->at + c->pages * page_size(), n * page_size());
+		if (!c->pages)
+			self.chunks--;
+		pages -= n;
+	}
 }
 
 /*
@@ -196,11 +204,12 @@ static void *obey(void *unused)
 	while (read(CTL_FD, &o, sizeof(o)) == sizeof(o)) {
 		switch (o.op) {
 		case HOG_GROW:
-			err = resize(self.pages + o.pages);
+			err = o.pages ? grow(o.pages) : 0;
 			settle_counters();
 			break;
 		case HOG_SHRINK:
-			err = resize(o.pages < self.pages ? self.pages - o.pages : 0);
+			shrink(o.pages);
+			err = 0;
 			break;
 		case HOG_FORK:
 			err = fork_some(o.pages);
@@ -319,7 +328,6 @@ static void __noreturn hog_main(const struct hog_spec *spec, int ctl, int ack)
 	dup2(ctl, CTL_FD);
 	dup2(ack, ACK_FD);
 	syscall(SYS_close_range, ACK_FD + 1, ~0U, 0);
-	memset(&self, 0, sizeof(self));
 
 	err = hog_setup(spec);
 	if (err) {
