@@ -25,6 +25,8 @@ built()
 publish()
 {
 	mkdir -p "$2"
+	# Another tree with the same contents may have been first
+	rm -rf "${2:?}/$3"
 	mv "$1" "$2/$3"
 	# shellcheck disable=SC2012 # our own names: hashes
 	ls -1t "$2" | tail -n +6 | while read -r old; do
@@ -61,8 +63,26 @@ compile_module()
 	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"
 	step "build oomlens.ko for $K_ID ($K_RELEASE)" kbuild_module
-	cp "$OBJ/oomlens.ko" "$OBJ.ko"
-	publish "$OBJ.ko" "$CACHE/module/$K_KEY" "$key.ko"
+	finish_module
+	publish "$OBJ/guest.ko" "$CACHE/module/$K_KEY" "$key.ko"
+}
+
+# finish_module: what goes into a guest, at OBJ/guest.ko: without its debug
+# information, which a small guest would have to hold while it loads; signed
+# by its own key if a kernel of our own insists on signatures.
+finish_module()
+{
+	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" "${A_CROSS}strip" --strip-debug \
+		-o /build/oomlens/guest.ko /build/oomlens/oomlens.ko
+	case $K_FLAVOUR in
+	own-*)
+		[ ! -f "$OWN/certs/signing_key.pem" ] ||
+			in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" \
+				/own/build/scripts/sign-file sha256 \
+				/own/build/certs/signing_key.pem \
+				/own/build/certs/signing_key.x509 /build/oomlens/guest.ko
+		;;
+	esac
 }
 
 # kbuild_module [ARGUMENT...]: -Werror is the compiler's; kernel-doc, which W=1
@@ -71,7 +91,7 @@ kbuild_module()
 {
 	kbuild_log=$OBJ.log
 	kbuild_status=0
-	in_root "$OBJ:/build/oomlens" make -C "/usr/src/$HEADERS" \
+	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" make -C "$KBUILD_DIR" \
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
 		W=1 KCFLAGS=-Werror "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
@@ -123,6 +143,11 @@ build_tests()
 	build_root "$TESTS_SUITE"
 	if [ -n "$A_CROSS" ]; then
 		root_need "gcc-$(printf '%s' "$A_TRIPLET" | tr _ -)" "libc6-dev-$K_ARCH-cross"
+	elif [ "$K_ARCH" = amd64 ]; then
+		# The arithmetic is tested with longs of 32 bits too. gcc-multilib would
+		# do, but it excludes every cross compiler.
+		gcc_version=$(in_root '' gcc -dumpversion)
+		root_need libc6-dev-i386 "lib32gcc-$gcc_version-dev"
 	fi
 	key=$(hash_files "$src/selftests" "$src/module")-$(hash_of "$(cat "$VM_DIR/build.sh")")
 	built "$CACHE/tests/$K_ARCH" "$key" || locked "tests-$K_ARCH$src_tag" compile_tests
@@ -147,12 +172,20 @@ install_tests()
 {
 	in_root "$tsrc:/tests/src $new:/tests/install $KSFT_TREE:/tests/linux" \
 		sh -eu -c '
+		# What gcc-multilib would bring for -m32
+		[ -e /usr/include/asm ] || [ ! -d /usr/include/x86_64-linux-gnu ] ||
+			ln -s x86_64-linux-gnu/asm /usr/include/asm
 		cd /tests/src/selftests
 		ksft=/tests/linux/tools/testing/selftests
+		cross=$1
 		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" STATIC=1 \
 			USERLDFLAGS=-static USERCFLAGS=-Werror
 		make "$@" INSTALL_PATH=/tests/install/oomlens install
 		make -s "$@" COLLECTION=oomlens emit_tests >/tests/install/kselftest-list.txt
+		"${cross}strip" --strip-debug $(find /tests/install/oomlens -type f -perm -100 |
+			while read -r f; do
+				[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || echo "$f"
+			done)
 		cp $ksft/run_kselftest.sh /tests/install/
 		cp -r $ksft/kselftest /tests/install/
 		' sh "$A_CROSS" "$A_KARCH"

@@ -93,8 +93,21 @@ root_install()
 # own tools come from the build machine's linux-kbuild.
 root_headers()
 {
+	KBUILD_MOUNTS=
+	case $K_FLAVOUR in
+	own-*)
+		# Our own kernel's build directory is its headers
+		OWN=$CACHE/own/$K_KEY
+		OWN_SOURCE=$CACHE/source/$source-$version
+		HEADERS=own-$own_key
+		KBUILD_DIR=/own/build
+		KBUILD_MOUNTS="$OWN_SOURCE:/own/source $OWN:/own/build"
+		return
+		;;
+	esac
 	apt_state "$K_SUITE" "$K_ARCH"
 	HEADERS=linux-headers-$K_RELEASE
+	KBUILD_DIR=/usr/src/$HEADERS
 	mark=$ROOT/usr/src/$HEADERS/.oomlens-unpacked
 	[ -f "$mark" ] || locked "root-$K_SUITE" unpack_headers
 	root_need $(cat "$mark")
