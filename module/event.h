@@ -18,10 +18,13 @@
 #include "oomlens.h"
 
 /* Victims kept in full of each event; memory.oom.group can take more. */
-#define OOMLENS_VICTIMS		6
+#define OOMLENS_VICTIMS		4
 
 /* Cgroups named by one event beside its candidates': limit, caller, victims. */
 #define OOMLENS_MORE_MEMCGS	4
+
+/* A longer path of a cgroup is cut. */
+#define OOMLENS_PATH_SIZE	1024
 
 /*
  * Names that are printed, in the file, in the log and by trace events: X for
@@ -195,6 +198,7 @@ struct oomlens_memcg_record {
  * @pid: thread group id of the caller
  * @caller_memcg: index into the event's cgroups
  * @limit_memcg: index of the one whose limit was hit, memcg OOMs only
+ * @nodes: that a cpuset or mempolicy OOM may use, the first 64; others 0
  * @nr_marked: victims, those that did not fit into @victims too
  * @kills: SIGKILLs by the kernel's count; a group kill counts the first twice
  * @probed: seen from entry to return, so that nothing was guessed
@@ -209,6 +213,7 @@ struct oomlens_event {
 	u64 capture_ns;
 	unsigned long totalpages;
 	unsigned long freed;
+	u64 nodes;
 	gfp_t gfp;
 	int order;
 	pid_t pid;

@@ -5,9 +5,9 @@
  * A position in the file is the number of an event, so a reader that stays
  * open goes on where it stopped, and sees each event once and in order.
  */
+#include <linux/bitmap.h>
 #include <linux/ctype.h>
 #include <linux/kernel.h>
-#include <linux/limits.h>
 #include <linux/oom.h>
 #include <linux/poll.h>
 #include <linux/ratelimit.h>
@@ -40,7 +40,6 @@ static const char * const reach_names[] = {
 };
 static_assert(ARRAY_SIZE(reach_names) == OOMLENS_NR_REACHES);
 
-#define PATH_SIZE	1024	/* of a cgroup's path; a longer one is cut */
 #define COMM_SIZE	(4 * TASK_COMM_LEN)
 
 /* One open file. */
@@ -70,7 +69,7 @@ static const char *escape(char *buf, size_t size, const char *s)
 	return buf;
 }
 
-/* The event line up to the caller's cgroup, and from there on. */
+/* The event line up to the cgroup, and from there on. */
 
 #define HEAD_SIZE	320
 #define TAIL_SIZE	256
@@ -113,10 +112,18 @@ static void print_tail(char *buf, const struct oomlens_event *e)
 		scnprintf(buf + n, TAIL_SIZE - n, "duration_us=-");
 }
 
+/* Instead of a cgroup whose limit was hit. */
+static const char *no_limit(const struct oomlens_event *e)
+{
+	if (!oomlens_memcg_enabled() || e->kind == OOMLENS_KIND_UNKNOWN)
+		return "-";
+	return "/";
+}
+
 /**
  * oomlens_event_log() - say an event in the kernel's log, in one line
  * @e: the event
- * @memcg: the caller's cgroup
+ * @memcg: the path of the cgroup whose limit was hit, if it is known
  *
  * Rate-limited, so that a storm does not fill the log; the ring has them all.
  *
@@ -132,7 +139,7 @@ void oomlens_event_log(const struct oomlens_event *e, const char *memcg)
 		return;
 	print_head(head, e);
 	print_tail(tail, e);
-	escape(path, sizeof(path), memcg);
+	escape(path, sizeof(path), e->kind == OOMLENS_KIND_MEMCG ? memcg : no_limit(e));
 	if (e->nr_victims)
 		pr_info("%s memcg=%s %s victim_pid=%d victim_comm=%s\n", head, path, tail,
 			e->victims[0].pid, escape(comm, sizeof(comm), e->victims[0].comm));
@@ -163,7 +170,7 @@ static void show_path(struct seq_file *m, const char *key, unsigned int index)
 
 	if (index && r->finish->number == r->event->number)
 		where = r->finish->paths[index - 1];
-	oomlens_pathlog_copy(where, r->path, PATH_SIZE);
+	oomlens_pathlog_copy(where, r->path, OOMLENS_PATH_SIZE);
 	seq_printf(m, " %s=", key);
 	oomlens_puts_escaped(m, r->path);
 }
@@ -174,6 +181,14 @@ static void show_comm(struct seq_file *m, const char *comm)
 	oomlens_puts_escaped(m, comm);
 }
 
+static void show_nodes(struct seq_file *m, u64 nodes)
+{
+	DECLARE_BITMAP(bits, 64);
+
+	bitmap_from_u64(bits, nodes);
+	seq_printf(m, " nodes=%*pbl", 64, bits);
+}
+
 static void show_event(struct seq_file *m, const struct oomlens_event *e)
 {
 	char buf[HEAD_SIZE];
@@ -181,9 +196,18 @@ static void show_event(struct seq_file *m, const struct oomlens_event *e)
 	BUILD_BUG_ON(TAIL_SIZE > HEAD_SIZE);
 	print_head(buf, e);
 	seq_puts(m, buf);
-	show_path(m, "memcg", e->caller_memcg);
+	if (e->kind == OOMLENS_KIND_MEMCG)
+		show_path(m, "memcg", e->limit_memcg);
+	else
+		seq_printf(m, " memcg=%s", no_limit(e));
 	print_tail(buf, e);
-	seq_printf(m, " %s\n", buf);
+	seq_printf(m, " %s", buf);
+	show_path(m, "caller_memcg", e->caller_memcg);
+	if (e->nodes)
+		show_nodes(m, e->nodes);
+	else
+		seq_puts(m, " nodes=-");
+	seq_putc(m, '\n');
 }
 
 static void show_memory(struct seq_file *m, const struct oomlens_event *e)
@@ -261,14 +285,23 @@ static bool ranked(const struct oomlens_task_record *r)
 	return r->verdict == OOMLENS_ELIGIBLE || r->verdict == OOMLENS_ORIGIN;
 }
 
+/* To the kernel an origin has LONG_MAX; what is printed is the sum. */
 static long points_of(const struct oomlens_task_record *r, unsigned long totalpages)
 {
 	struct oomlens_terms terms;
 
-	if (r->verdict == OOMLENS_ORIGIN)
-		return LONG_MAX;
 	unpack_terms(r, &terms);
 	return oomlens_points(&terms, oomlens_adj_points(r->adj, totalpages));
+}
+
+static bool goes_before(const struct oomlens_task_record *a,
+			const struct oomlens_task_record *b, unsigned long totalpages)
+{
+	if (!ranked(a) || !ranked(b))
+		return ranked(a) && !ranked(b);
+	if (a->verdict != b->verdict)
+		return a->verdict == OOMLENS_ORIGIN;
+	return points_of(a, totalpages) > points_of(b, totalpages);
 }
 
 static unsigned long score_of(const struct oomlens_task_record *r,
@@ -294,14 +327,8 @@ static void order_candidates(u8 *order, const struct oomlens_event *e)
 	unsigned int i, k;
 
 	for (i = 0; i < e->nr_candidates; i++) {
-		for (k = i; k; k--) {
-			const struct oomlens_task_record *before = &c[order[k - 1]];
-
-			if (!ranked(&c[i]) || (ranked(before) &&
-			    points_of(before, e->totalpages) >= points_of(&c[i], e->totalpages)))
-				break;
+		for (k = i; k && goes_before(&c[i], &c[order[k - 1]], e->totalpages); k--)
 			order[k] = order[k - 1];
-		}
 		order[k] = i;
 	}
 }
@@ -400,7 +427,7 @@ static int events_snapshot(struct seq_file *m)
 		return 0;
 	r->event = kmalloc(oomlens_event_size(), OOMLENS_GFP);
 	r->finish = kmalloc(oomlens_finish_size(), OOMLENS_GFP);
-	r->path = kmalloc(PATH_SIZE, OOMLENS_GFP);
+	r->path = kmalloc(OOMLENS_PATH_SIZE, OOMLENS_GFP);
 	r->order = kmalloc(max(oomlens_candidates, 1U), OOMLENS_GFP);
 	if (!r->event || !r->finish || !r->path || !r->order) {
 		free_reader(r);

@@ -8,16 +8,15 @@
  * copy, then look whether the bytes were still there.
  */
 #include <linux/kernel.h>
-#include <linux/limits.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "event.h"
 
-#define LOG_SIZE	8192	/* holds two of the longest */
+#define LOG_SIZE	4096	/* holds four of the longest */
 
 static char *bytes;
-static char *path;	/* PATH_MAX, the kthread's */
+static char *path;	/* OOMLENS_PATH_SIZE, the kthread's */
 
 /*
  * Positions count bytes since load and wrap at 2^32; the byte at one is at
@@ -84,7 +83,7 @@ u32 oomlens_pathlog_add(struct mem_cgroup *memcg)
 	u32 where;
 	size_t i;
 
-	oomlens_memcg_path(memcg, path, PATH_MAX);
+	oomlens_memcg_path(memcg, path, OOMLENS_PATH_SIZE);
 	where = find_string();
 	if (where)
 		return where;
@@ -135,12 +134,12 @@ void oomlens_pathlog_copy(u32 where, char *buf, size_t size)
 int oomlens_pathlog_init(void)
 {
 	bytes = kzalloc(LOG_SIZE, GFP_KERNEL);
-	path = kmalloc(PATH_MAX, GFP_KERNEL);
+	path = kmalloc(OOMLENS_PATH_SIZE, GFP_KERNEL);
 	if (!bytes || !path) {
 		oomlens_pathlog_exit();
 		return -ENOMEM;
 	}
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, LOG_SIZE + PATH_MAX);
+	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, LOG_SIZE + OOMLENS_PATH_SIZE);
 	return 0;
 }
 

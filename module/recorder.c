@@ -166,7 +166,7 @@ static void finish_event(unsigned long number)
 	for (i = 0; i < n; i++) {
 		where = oomlens_pathlog_add(thread_memcgs[i]);
 		oomlens_memcg_put(thread_memcgs[i]);
-		if (i + 1 == thread_event->caller_memcg)
+		if (i + 1 == thread_event->limit_memcg)
 			oomlens_pathlog_copy(where, path, sizeof(path));
 		f = oomlens_finish_begin(number);
 		if (!f)

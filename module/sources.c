@@ -356,6 +356,28 @@ static enum oomlens_outcome late_outcome(const struct oomlens_event *e,
 	return OOMLENS_OUTCOME_EXITING;
 }
 
+/* The nodes that the OOM was confined to, those of the first 64. */
+static u64 constraint_nodes(const struct oom_control *oc)
+{
+	u64 nodes = 0;
+#ifdef CONFIG_NUMA
+	const nodemask_t *mask = NULL;
+	int nid;
+
+	if (oc->constraint == CONSTRAINT_MEMORY_POLICY)
+		mask = oc->nodemask;
+#ifdef CONFIG_CPUSETS
+	if (oc->constraint == CONSTRAINT_CPUSET)
+		mask = &current->mems_allowed;
+#endif
+	if (mask)
+		for_each_node_mask(nid, *mask)
+			if (nid < 64)
+				nodes |= 1ULL << nid;
+#endif
+	return nodes;
+}
+
 static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct call *call = (struct call *)ri->data;
@@ -375,6 +397,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 			e->kind = OOMLENS_KIND_CPUSET;
 		if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_MEMORY_POLICY)
 			e->kind = OOMLENS_KIND_MEMPOLICY;
+		e->nodes = constraint_nodes(oc);
 		e->outcome = late_outcome(e, oc);
 	} else {
 		/* A bool: the upper bits of the register mean nothing. */
