@@ -73,8 +73,9 @@ int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c)
 {
 	struct oomlens_charges sum = {};
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
 	int err;
+
+	VMA_ITERATOR(vmi, mm, 0);
 
 	err = lock_vmas(mm);
 	if (err)
@@ -193,8 +194,9 @@ static int fill(struct oomlens_vmas *v, struct mm_struct *mm,
 		struct oomlens_charges *c)
 {
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
 	int err;
+
+	VMA_ITERATOR(vmi, mm, 0);
 
 	clear(v);
 	memset(c, 0, sizeof(*c));

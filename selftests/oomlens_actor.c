@@ -99,7 +99,8 @@ static long long sum_smaps(char *text)
 	char *line, *save;
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		sscanf(line, "Size: %lld kB", &kb);
+		if (sscanf(line, "Size: %lld kB", &kb) == 1)
+			continue;
 		if (strncmp(line, "VmFlags:", 8))
 			continue;
 		flags = true;

@@ -41,7 +41,7 @@ struct figures {
 	long long meminfo_committed, smaps_charged;
 };
 
-#define READING_TEXT_MAX	(1 << 18)
+#define READING_TEXT_MAX	262144
 
 /* Large: keep it static. */
 struct reading {

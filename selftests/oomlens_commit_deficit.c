@@ -14,7 +14,7 @@
 /* In percent: MemAvailable is the kernel's estimate of what can be had. */
 #define TOLERANCE	15
 
-static volatile long *progress;		/* of each actor, pages; with the test */
+static long *progress;				/* of each actor, pages; with the test */
 static int number;			/* the actor's own */
 
 static int set_number(long n)
@@ -41,8 +41,8 @@ static int call_in(long unused)
 	unsigned long i;
 
 	for (i = 0; i < actor_len / page_size(); i++) {
-		*(volatile char *)(actor_at + i * page_size()) = 1;
-		progress[number] = i + 1;
+		__atomic_store_n(actor_at + i * page_size(), 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&progress[number], i + 1, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
@@ -88,7 +88,7 @@ static long long taken(void)
 	int i;
 
 	for (i = 0; i < ACTORS; i++)
-		sum += progress[i];
+		sum += __atomic_load_n(&progress[i], __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -246,7 +246,7 @@ static bool event_explains(long long event, pid_t pid)
 		    line_number(first, "locked", &own) &&
 		    line_number(first, "pid", &who);
 
-	ksft_print_msg("swap_free %lld of %lld, mlocked %lld; first in line pid %lld, locked %lld\n",
+	ksft_print_msg("swap_free %lld of %lld, mlocked %lld; first pid %lld, locked %lld\n",
 		       swap_free, swap_total, locked, who, own);
 	good = good && who == pid && swap_free > swap_total / 2 &&
 	       locked > lens_key("overcommit", "ram") / 2 && own >= locked * 9 / 10;

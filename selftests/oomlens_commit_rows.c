@@ -253,7 +253,7 @@ static bool found_in_pid(pid_t pid, long long pages)
 
 static void test_reservation(void)
 {
-	const char *says = "an idle reservation that makes fork fail is the first row, and its mapping too";
+	const char *says = "an idle reservation that makes fork fail comes first, in both scopes";
 	long long total = lens_key("overcommit", "ram") + lens_key("overcommit", "swap_total");
 	long half = total / 10 * 6;
 	struct table *t = NULL;
