@@ -14,8 +14,9 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/mmap_lock.h>
+#include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/rwsem.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -216,7 +217,9 @@ static bool has_mm(struct task_struct *p, const struct mm_struct *mm)
 
 /*
  * Holds @p where it is: its mm, with the mmap_lock held for writing, or
- * ERR_PTR. The lock is tried for: its readers may be waiting for memory.
+ * ERR_PTR. The lock is tried for: its readers may be waiting for memory. The
+ * rwsem itself is taken, as 6.12 has no mmap_write_trylock() and what
+ * mmap_write_lock() does besides is for those who change VMAs.
  */
 static struct mm_struct *pin_target(struct task_struct *p)
 {
@@ -227,11 +230,11 @@ static struct mm_struct *pin_target(struct task_struct *p)
 		mm = grab_mm(p);
 		if (!mm)
 			return ERR_PTR(-ESRCH);
-		if (mmap_write_trylock(mm)) {
+		if (down_write_trylock(&mm->mmap_lock)) {
 			/* Not if it has exec'd or exited before the lock was had. */
 			if (has_mm(p, mm))
 				return mm;
-			mmap_write_unlock(mm);
+			up_write(&mm->mmap_lock);
 		}
 		mmdrop(mm);
 		if (fatal_signal_pending(current))
@@ -244,7 +247,7 @@ static struct mm_struct *pin_target(struct task_struct *p)
 
 static void unpin_target(struct mm_struct *mm)
 {
-	mmap_write_unlock(mm);
+	up_write(&mm->mmap_lock);
 	mmdrop(mm);
 }
 

@@ -341,6 +341,7 @@ const char *oomlens_recorder_lacks_oom_probe(void);
  */
 void oomlens_recorder_claim(struct task_struct *task);
 u64 oomlens_recorder_disclaim(void);
+void oomlens_recorder_adopt(void);
 /* Waits until the claimed event is over: its number, 0 on time-out, -EINTR. */
 s64 oomlens_recorder_wait(unsigned int timeout_ms);
 
@@ -391,6 +392,7 @@ int oomlens_trigger_permitted(const struct seq_file *m);
 /* The commands; each gets the words after its name. */
 int oomlens_kill_run(char *args, struct oomlens_run *run);
 int oomlens_pressure_run(char *args, struct oomlens_run *run);
+void oomlens_pressure_exit(void);
 int oomlens_kill_allowed(const struct oomlens_scope *scope);
 int oomlens_kill_eligible(const struct oomlens_scope *scope);
 int oomlens_reserve_init(void);
@@ -401,6 +403,8 @@ void oomlens_reserve_exit(void);
  */
 unsigned long oomlens_pressure_relief(void);
 unsigned long oomlens_reserve_relief(void);
+/* Called by the recorder at each kill, preemption off. */
+void oomlens_pressure_killed(void);
 
 /* ---- files.c: the table of files ---- */
 

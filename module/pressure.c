@@ -20,6 +20,7 @@
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "oomlens.h"
 
@@ -54,7 +55,7 @@
 #define STRIDE_MAX	8192UL
 
 /* What is asked for. Sizes are pages, 0: not given. */
-struct request {
+struct pressure_request {
 	bool kill;
 	bool memcg;
 	bool hold;
@@ -73,7 +74,7 @@ static DEFINE_MUTEX(relief_lock);
 /* The one run. What is not said to change is constant while active is set. */
 static struct {
 	bool active;			/* under relief_lock */
-	struct request req;
+	struct pressure_request req;
 	struct oomlens_scope scope;	/* whom the OOM may take */
 	struct mem_cgroup *memcg;	/* held, with req.memcg */
 	unsigned long deadline;		/* jiffies; changed by the run */
@@ -93,18 +94,18 @@ static struct {
 
 /* ---- parsing ---- */
 
-static int parse_outcome(struct request *req, const char *value)
+static int parse_outcome(struct pressure_request *req, const char *value)
 {
 	req->kill = !strcmp(value, "kill");
 	return req->kill || !strcmp(value, "avert") ? 0 : -EINVAL;
 }
 
-static int parse_leave(struct request *req, const char *value)
+static int parse_leave(struct pressure_request *req, const char *value)
 {
 	return oomlens_parse_size(value, &req->leave) ?: (req->leave ? 0 : -EINVAL);
 }
 
-static int parse_limit(struct request *req, const char *value)
+static int parse_limit(struct pressure_request *req, const char *value)
 {
 	return oomlens_parse_size(value, &req->limit) ?: (req->limit ? 0 : -EINVAL);
 }
@@ -117,18 +118,18 @@ static int parse_number(const char *value, unsigned int min, unsigned int max,
 	return *n >= min && *n <= max ? 0 : -EINVAL;
 }
 
-static int parse_hold(struct request *req, const char *value)
+static int parse_hold(struct pressure_request *req, const char *value)
 {
 	req->hold = true;
 	return parse_number(value, 0, HOLD_MS_MAX, &req->hold_ms);
 }
 
-static int parse_timeout(struct request *req, const char *value)
+static int parse_timeout(struct pressure_request *req, const char *value)
 {
 	return parse_number(value, 1, TIMEOUT_S_MAX, &req->timeout_s);
 }
 
-static int parse_memcg(struct request *req, const char *value)
+static int parse_memcg(struct pressure_request *req, const char *value)
 {
 	req->memcg = true;
 	return 0;
@@ -137,7 +138,7 @@ static int parse_memcg(struct request *req, const char *value)
 static const struct option {
 	const char *name;
 	bool has_value;
-	int (*parse)(struct request *req, const char *value);
+	int (*parse)(struct pressure_request *req, const char *value);
 } options[] = {
 	{ "outcome",	true,	parse_outcome },
 	{ "leave",	true,	parse_leave },
@@ -147,7 +148,7 @@ static const struct option {
 	{ "memcg",	false,	parse_memcg },
 };
 
-static int parse_word(struct request *req, char *word, unsigned long *given)
+static int parse_word(struct pressure_request *req, char *word, unsigned long *given)
 {
 	const char *name = strsep(&word, "=");
 	int i;
@@ -163,13 +164,13 @@ static int parse_word(struct request *req, char *word, unsigned long *given)
 	return -EINVAL;
 }
 
-static int parse(char *args, struct request *req)
+static int parse(char *args, struct pressure_request *req)
 {
 	unsigned long given = 0;
 	char *word;
 	int err;
 
-	*req = (struct request){ .timeout_s = TIMEOUT_S_DEFAULT };
+	*req = (struct pressure_request){ .timeout_s = TIMEOUT_S_DEFAULT };
 	while ((word = strsep(&args, " \t"))) {
 		if (!*word)
 			continue;
@@ -197,7 +198,7 @@ static bool killed(void)
  */
 static bool leave_to_kernel(int ooms)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 
 	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS)
 		return false;
@@ -226,6 +227,8 @@ unsigned long oomlens_pressure_relief(void)
 	if (!READ_ONCE(pressure.active))
 		return 0;
 	mutex_lock(&relief_lock);
+	if (pressure.active)
+		oomlens_recorder_adopt();
 	if (pressure.active && !leave_to_kernel(atomic_inc_return(&pressure.ooms))) {
 		oomlens_pool_close(&pressure.pool);
 		given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
@@ -235,6 +238,44 @@ unsigned long oomlens_pressure_relief(void)
 	}
 	mutex_unlock(&relief_lock);
 	return given;
+}
+
+/*
+ * After a kill the pages must be back before a second one. The allocator asks
+ * the notifier again before it gets there, but a cgroup's charge goes round in
+ * the kernel, so that somebody else has to give back meanwhile.
+ */
+static void give_all(struct work_struct *work)
+{
+	u64 start = ktime_get_ns();
+
+	mutex_lock(&relief_lock);
+	if (pressure.active) {
+		oomlens_pool_close(&pressure.pool);
+		pressure.relieved += oomlens_pool_give(&pressure.pool, ULONG_MAX, 0);
+		pressure.relief_ns += ktime_get_ns() - start;
+		wake_up(&pressure.wait);
+	}
+	mutex_unlock(&relief_lock);
+}
+
+static DECLARE_WORK(give_work, give_all);
+
+/**
+ * oomlens_pressure_killed() - the OOM killer has taken somebody
+ *
+ * Context: OOM path, preemption off; by RCU the cgroup read here stays.
+ */
+void oomlens_pressure_killed(void)
+{
+	if (!READ_ONCE(pressure.active) || !pressure.req.kill)
+		return;
+	/* Others' cgroups have OOMs too. */
+	if (pressure.req.memcg ?
+	    oomlens_memcg_ooms(pressure.memcg) == pressure.memcg_ooms :
+	    !atomic_read(&pressure.ooms))
+		return;
+	queue_work(system_highpri_wq, &give_work);
 }
 
 /* ---- the writer's side ---- */
@@ -260,7 +301,7 @@ static unsigned long available(void)
 /* Pages to take before looking again; 0 at the level. */
 static unsigned long stride(void)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 	unsigned long n = STRIDE_MAX;
 
 	if (req->leave) {
@@ -282,7 +323,7 @@ static unsigned long stride(void)
  */
 static int last_page(void)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 	const gfp_t gfp = GFP_LAST | (req->memcg ? __GFP_ACCOUNT : 0);
 
 	/* A level is to be reached without an OOM. */
@@ -333,7 +374,7 @@ static int take(void)
 /* Stays at the level: what others give back is taken too. */
 static int hold(void)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 	unsigned long end = req->hold ? jiffies + msecs_to_jiffies(req->hold_ms) :
 					pressure.deadline;
 	long left;
@@ -422,12 +463,14 @@ static int start_run(void)
 		return -EOPNOTSUPP;
 	}
 	find_scope(&pressure.scope);
+	err = -EOPNOTSUPP;
+	/* Likewise: in a cgroup only the mark tells of a kill. */
+	if (pressure.req.kill && pressure.req.memcg && oomlens_recorder_lacks_mark_victim())
+		goto err_put;
 	if (pressure.req.kill) {
 		err = oomlens_kill_allowed(&pressure.scope);
-		if (err) {
-			oomlens_memcg_put(pressure.memcg);
-			return err;
-		}
+		if (err)
+			goto err_put;
 	}
 	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
 	pressure.kills = oomlens_stat_read(OOMLENS_STAT_KILLS);
@@ -440,6 +483,10 @@ static int start_run(void)
 	mutex_unlock(&relief_lock);
 	oomlens_recorder_claim(current);
 	return 0;
+
+err_put:
+	oomlens_memcg_put(pressure.memcg);
+	return err;
 }
 
 static void end_run(struct oomlens_run *run)
@@ -462,13 +509,12 @@ static void end_run(struct oomlens_run *run)
 /* The result of a run that an OOM has ended. */
 static int judge(void)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 	bool by_memcg = req->memcg &&
 			oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
 
 	if (req->kill)
-		return killed() || (by_memcg && oomlens_recorder_lacks_mark_victim()) ?
-			0 : -EAGAIN;
+		return killed() && (by_memcg || !req->memcg) ? 0 : -EAGAIN;
 	if (!req->memcg)
 		return 0;
 	/* Another OOM than the one that was wanted came first. */
@@ -479,7 +525,7 @@ static int judge(void)
 
 static int run_to_end(struct oomlens_run *run)
 {
-	const struct request *req = &pressure.req;
+	const struct pressure_request *req = &pressure.req;
 	u64 start = ktime_get_ns();
 	int end = take();
 
@@ -490,6 +536,14 @@ static int run_to_end(struct oomlens_run *run)
 	if (!end)
 		end = hold();
 	return end > 0 ? judge() : end;
+}
+
+/**
+ * oomlens_pressure_exit() - no run and no recorder is left to give to
+ */
+void oomlens_pressure_exit(void)
+{
+	cancel_work_sync(&give_work);
 }
 
 /**

@@ -184,4 +184,5 @@ int oomlens_trigger_init(void)
 void oomlens_trigger_exit(void)
 {
 	WARN_ON(mutex_is_locked(&run_lock));
+	oomlens_pressure_exit();
 }
