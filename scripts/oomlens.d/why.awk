@@ -33,7 +33,7 @@ function rules_outcome() {
 		"If the machine hung here: a driver or file system asks for memory where reclaim can do little. Its allocation needs a pool of its own, or memory kept free (vm.min_free_kbytes).")
 	say("outcome", "in_flight", "{caller} asked for {request}. An earlier victim had not given its memory back yet, so the kernel waited for it and killed nobody.", \
 		"If many of these follow each other, the earlier victim is stuck in the kernel: look at its stack (/proc/PID/stack) and at the event before.")
-	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed, so nobody died and the request failed.", \
+	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed, so nobody died: the request fails, or is tried again and again.", \
 		"Every process in {path} has oom_score_adj -1000, or has gone and left its memory charged (tmpfs files, page cache). Look for files in tmpfs; give one process a higher oom_score_adj.")
 	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
 		"Let at least one large process have an oom_score_adj above -1000: with nobody left, the kernel panics.")
@@ -56,7 +56,7 @@ function rules_shortage() {
 		"Widen the policy (numactl --preferred instead of --membind), or move other load off these nodes.")
 	say("shortage", "cpuset", "The NUMA nodes of the caller's cpuset{nodes}.", \
 		"Give the cpuset more nodes (cpuset.mems), or move other load off these nodes.")
-	say("shortage", "fragmented", "Memory in one piece: the request was for {pieces} pages in a row (order {order}), and there were single pages, but no such piece.", \
+	say("shortage", "fragmented", "Memory in one piece: the request was for {pieces} pages in a row (order {order}), and the {free} that was free had no such piece.", \
 		"Fragmentation: let the driver or kernel path ask for less at once or use vmalloc; more room for compaction: raise vm.min_free_kbytes, or echo 1 >/proc/sys/vm/compact_memory before the load.")
 	say("shortage", "lowzone", "The zones that this request may use ({zones}): it cannot live elsewhere.", \
 		"Kernel memory and old devices need these zones. On 32 bits: a 64-bit kernel, or fewer, larger kernel objects; for devices: a wider DMA mask.")
@@ -96,7 +96,8 @@ function rules_although() {
 function rules_holder() {
 	say("holder", "kernel_holds", "The kernel itself: {slab} of slab that cannot be reclaimed, {pagetables} of page tables, {stacks} of thread stacks.", \
 		"Find the cache: slabtop or /proc/slabinfo. Page tables grow with many processes that map the same large memory: huge pages; stacks with the number of threads.")
-	say("holder", "rest_holds", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, vmalloc, or memory that oomlens' pressure holds.", \
+	say("holder", "rest_holds by_pressure", "oomlens' own pressure: {rest}.")
+	say("holder", "rest_holds !by_pressure", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, pipes and sockets, or memory that oomlens' pressure holds.", \
 		"HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner tell who.")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
@@ -217,14 +218,13 @@ function protection(n, z, top,   i, s, ratio) {
 	return int(s / ratio)
 }
 
-function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, has_high) {
+function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes) {
 	top = highest_zone(n)
 	movable = gfp_bit(n, 8)
 	for (z = 1; z <= count(n, "zone"); z++) {
 		name = rec(n, "zone", z, "name")
 		free = num(rec(n, "zone", z, "free"))
 		if (zone_index(name) > top) {
-			has_high = 1
 			others += free
 			other_names = other_names (other_names == "" ? "" : ", ") name
 			continue
@@ -263,9 +263,9 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	fact("raced", F["machine"] && ok && num(ev(n, "order")) == 0)
 	fact("cma_hides", F["machine"] && hidden_cma)
 	fact("highatomic_hides", F["machine"] && hidden_high)
-	fact("protection_hides", F["machine"] && low > 256)
-	fact("other_zones_free", F["machine"] && others > 256)
-	fact("lowzone", F["machine"] && has_high && others > 256)
+	fact("protection_hides", F["machine"] && low > 256 && low * 50 > mem(n, "ram"))
+	fact("other_zones_free", F["machine"] && others > 256 && others * 50 > mem(n, "ram"))
+	fact("lowzone", F["other_zones_free"])
 	fact("others_free", other_nodes > 256)
 	T["cma"] = bytes(hidden_cma)
 	T["highatomic"] = bytes(hidden_high)
@@ -346,14 +346,18 @@ function terms_of(n, type, i,   name, label, v, k, best, s, told) {
 	}
 }
 
+function terms_sum(n, type, i) {
+	return num(rec(n, type, i, "rss_anon")) + num(rec(n, type, i, "rss_file")) + num(rec(n, type, i, "rss_shmem")) + num(rec(n, type, i, "swap")) + num(rec(n, type, i, "pgtables"))
+}
+
 function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 	pid = count(n, "victim") ? rec(n, "victim", 1, "pid") : "-"
 	for (i = 1; i <= count(n, "candidate"); i++) {
 		if (rec(n, "candidate", i, "pid") == pid)
 			mine = i
 		if (rec(n, "candidate", i, "rank") == "-") {
-			p = num(rec(n, "candidate", i, "rss_anon")) + num(rec(n, "candidate", i, "swap"))
-			if (p > num(rec(n, "victim", 1, "rss_anon")) + num(rec(n, "victim", 1, "swap")) && !F["first_exempt"]) {
+			p = terms_sum(n, "candidate", i)
+			if (pid != "-" && p > num(rec(n, "victim", 1, "points")) && !F["first_exempt"]) {
 				fact("first_exempt", 1)
 				T["exempt"] = named(rec(n, "candidate", i, "comm"), rec(n, "candidate", i, "pid"))
 				T["exempt_why"] = verdict_text(rec(n, "candidate", i, "verdict"))

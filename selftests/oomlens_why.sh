@@ -1,0 +1,457 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# "oomlens why" on OOMs of a known cause: each is staged for real, and the
+# explanation must say so (oomlens_why.expect). Causes that need swap, a second
+# NUMA node or CMA are staged where the machine has that; arguments name single
+# ones. $OOMLENS_SAVE: a directory for the records, so that other machines can
+# read them (scripts/test-cli).
+# shellcheck disable=SC2317,SC2329 # ready_* and stage_* are called by name
+
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$here:$here/../scripts:$PATH
+proc=/proc/oomlens
+debug=/sys/kernel/debug/oomlens
+group=/sys/fs/cgroup/oomlens_why
+nl='
+'
+
+skip_all()
+{
+	echo "TAP version 13"
+	echo "1..0 # SKIP $1"
+	exit 4
+}
+
+[ "$(id -u)" = 0 ] || skip_all "not root"
+[ -e $debug/trigger ] || skip_all "the module is not loaded, or has no debugfs"
+command -v oomlens >/dev/null || skip_all "the command oomlens is not installed"
+stage=$here/oomlens_stage
+[ -x "$stage" ] || stage=oomlens_stage
+
+# ---- put everything back, whichever way this ends ----
+
+saved=
+sysctl_set()
+{
+	saved="$1 $(cat "$1")$nl$saved"
+	echo "$2" >"$1"
+}
+
+sysctls_back()
+{
+	printf '%s' "$saved" | while read -r path value; do
+		[ -z "$path" ] || echo "$value" >"$path"
+	done
+	saved=
+}
+
+clean_up()
+{
+	for p in $children; do
+		kill -9 "$p" 2>/dev/null
+	done
+	wait 2>/dev/null
+	children=
+	sysctls_back
+	rm -f /dev/shm/oomlens_why
+	umount /tmp/oomlens_why 2>/dev/null
+	rmdir /tmp/oomlens_why 2>/dev/null
+	for g in "$group" "$group/sub"; do
+		[ ! -d "$g" ] || while read -r p; do
+			kill -9 "$p" 2>/dev/null
+		done <"$g"/cgroup.procs
+	done
+	tries=0
+	while [ -d "$group" ] && [ "$tries" -lt 50 ]; do
+		rmdir "$group/sub" "$group" 2>/dev/null
+		[ ! -d "$group" ] || sleep 0.1
+		tries=$((tries + 1))
+	done
+	echo 0 >$debug/reserve 2>/dev/null
+}
+children=
+trap 'clean_up; exit 1' INT TERM HUP
+
+# sleeper ARGUMENTS: a stage that has taken its memory and stays
+sleeper()
+{
+	out=$(mktemp)
+	"$stage" "$@" >"$out" &
+	children="$children $!"
+	tries=0
+	while ! grep -q taken "$out" && [ "$tries" -lt 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	rm -f "$out"
+}
+
+# in_group COMMAND...: as a member of the cgroup; bounded, as a kernel that
+# finds nobody to kill tries for ever
+in_group()
+{
+	(
+		echo 0 >"$group"/cgroup.procs
+		exec timeout 5 "$@"
+	) >/dev/null 2>&1
+}
+
+make_group()
+{
+	mkdir "$group" && echo "$1" >"$group"/memory.max
+}
+
+ram_mib()
+{
+	awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+swap_mib()
+{
+	awk '/^SwapTotal/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+# ---- the causes: what is needed, how it is staged, which event is meant ----
+
+want()
+{
+	WANT=$*
+}
+
+need_v2()
+{
+	grep -qsw memory /sys/fs/cgroup/cgroup.controllers || {
+		echo "no cgroup v2 memory controller"
+		return 1
+	}
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+}
+
+need_swap()
+{
+	[ "$(swap_mib)" -ge 64 ] || {
+		echo "no swap"
+		return 1
+	}
+}
+
+need_nodes()
+{
+	[ -d /sys/devices/system/node/node1 ] || {
+		echo "one NUMA node"
+		return 1
+	}
+}
+
+# Memory of the machine must run out, not its swap first.
+need_no_swap()
+{
+	[ "$(swap_mib)" = 0 ] || {
+		echo "there is swap"
+		return 1
+	}
+}
+
+ready_limit() { need_v2; }
+stage_limit()
+{
+	want kind=memcg outcome=killed
+	make_group 20M
+	in_group "$stage" anon 60
+}
+
+ready_limit_noswap() { need_v2 && need_swap; }
+stage_limit_noswap()
+{
+	want kind=memcg outcome=killed
+	make_group 20M
+	echo 0 >"$group"/memory.swap.max
+	in_group "$stage" anon 60
+}
+
+ready_limit_swap() { need_v2 && need_swap; }
+stage_limit_swap()
+{
+	want kind=memcg outcome=killed
+	make_group 20M
+	echo 8M >"$group"/memory.swap.max
+	in_group "$stage" anon 60
+}
+
+ready_nobody() { need_v2; }
+stage_nobody()
+{
+	want kind=memcg outcome=nobody
+	make_group 20M
+	# Beyond the program's own little, only files: no page fault to repeat.
+	(
+		echo -1000 >/proc/self/oom_score_adj
+		in_group dd if=/dev/zero of=/dev/shm/oomlens_why bs=4k count=10000
+	)
+}
+
+ready_group() { need_v2; }
+stage_group()
+{
+	want kind=memcg outcome=killed
+	make_group 40M
+	echo 1 >"$group"/memory.oom.group
+	in_group sleep 60 &
+	in_group "$stage" anon 10 &
+	in_group "$stage" anon 60
+}
+
+ready_anon() { need_no_swap; }
+stage_anon()
+{
+	want kind=global outcome=killed
+	"$stage" anon $(($(ram_mib) * 2))
+}
+
+ready_swapfull() { need_swap; }
+stage_swapfull()
+{
+	want kind=global outcome=killed
+	"$stage" anon $((($(ram_mib) + $(swap_mib)) * 2))
+}
+
+ready_locked() { need_swap; }
+stage_locked()
+{
+	want kind=global outcome=killed
+	"$stage" -l anon $(($(ram_mib) * 2))
+}
+
+ready_shmem() { need_no_swap; }
+stage_shmem()
+{
+	want kind=global outcome=killed
+	mkdir /tmp/oomlens_why
+	mount -t tmpfs -o size=100% oomlens_why /tmp/oomlens_why
+	dd if=/dev/zero of=/tmp/oomlens_why/file bs=1M count=$(($(ram_mib) * 6 / 10)) 2>/dev/null
+	"$stage" anon "$(ram_mib)"
+}
+
+ready_tables() { :; }
+stage_tables()
+{
+	want kind=global outcome=killed
+	"$stage" tables $(($(ram_mib) * 2))
+}
+
+ready_pipes() { :; }
+stage_pipes()
+{
+	want kind=global outcome=killed
+	"$stage" -a 1000 pipes $(($(ram_mib) * 2))
+}
+
+ready_pieces() { :; }
+stage_pieces()
+{
+	want kind=global outcome=killed order=3
+	sysctl_set /proc/sys/net/core/optmem_max 100000
+	"$stage" -a 1000 pieces $(($(ram_mib) * 2))
+}
+
+ready_huge()
+{
+	[ -e /proc/sys/vm/nr_hugepages ] || {
+		echo "no huge pages"
+		return 1
+	}
+}
+stage_huge()
+{
+	want kind=global outcome=killed
+	sysctl_set /proc/sys/vm/nr_hugepages $(($(ram_mib) * 6 / 10 / 2))
+	"$stage" anon $((($(ram_mib) + $(swap_mib)) * 2))
+}
+
+ready_caller() { need_no_swap; }
+stage_caller()
+{
+	want kind=global outcome=killed
+	sysctl_set /proc/sys/vm/oom_kill_allocating_task 1
+	sleeper anon $(($(ram_mib) * 5 / 10))
+	"$stage" anon "$(ram_mib)"
+}
+
+ready_adjusted() { need_no_swap; }
+stage_adjusted()
+{
+	want kind=global outcome=killed
+	sleeper anon $(($(ram_mib) * 5 / 10))
+	"$stage" -a 700 anon "$(ram_mib)"
+}
+
+ready_exempt() { need_no_swap; }
+stage_exempt()
+{
+	want kind=global outcome=killed
+	sleeper -a -1000 anon $(($(ram_mib) * 5 / 10))
+	"$stage" anon "$(ram_mib)"
+}
+
+ready_sysrq()
+{
+	[ -e /proc/sysrq-trigger ] || {
+		echo "no sysrq"
+		return 1
+	}
+}
+stage_sysrq()
+{
+	want kind=sysrq trigger=sysrq
+	sleeper -a 500 anon 20
+	echo f >/proc/sysrq-trigger
+	sleep 1
+}
+
+ready_pinned() { ready_sysrq; }
+stage_pinned()
+{
+	want trigger=oomlens outcome=killed
+	sysctl_set /proc/sys/kernel/sysrq 1
+	sleeper anon 10
+	oomlens trigger kill pid="${children##* }" >/dev/null
+}
+
+ready_drill() { :; }
+stage_drill()
+{
+	want trigger=oomlens outcome=averted
+	oomlens trigger pressure >/dev/null
+}
+
+ready_reserve() { :; }
+stage_reserve()
+{
+	want outcome=averted by=reserve
+	oomlens reserve 16M >/dev/null
+	"$stage" anon $((($(ram_mib) + $(swap_mib)) * 2))
+}
+
+ready_cpuset()
+{
+	need_nodes && need_v2 && grep -qw cpuset /sys/fs/cgroup/cgroup.controllers
+}
+stage_cpuset()
+{
+	want kind=cpuset outcome=killed
+	echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control
+	make_group max
+	echo 1 >"$group"/cpuset.mems
+	(
+		echo 0 >"$group"/cgroup.procs
+		exec "$stage" anon $((($(ram_mib) + $(swap_mib)) * 2))
+	)
+}
+
+ready_mempolicy() { need_nodes; }
+stage_mempolicy()
+{
+	want kind=mempolicy outcome=killed
+	"$stage" -n 1 anon $((($(ram_mib) + $(swap_mib)) * 2))
+}
+
+ready_cma()
+{
+	grep -q '^CmaTotal: *[1-9]' /proc/meminfo || {
+		echo "no CMA area"
+		return 1
+	}
+}
+stage_cma()
+{
+	want kind=global outcome=killed
+	"$stage" -a 1000 pipes $(($(ram_mib) * 2))
+}
+
+# ---- run ----
+
+all="limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
+	pieces huge caller adjusted exempt sysrq pinned drill reserve cpuset mempolicy cma"
+
+# The number of the last event that has all the wanted words
+event_meant()
+{
+	awk -v want="$WANT" -v after="$1" '
+	/^event / && $2 > after {
+		n = split(want, word, " ")
+		for (i = 1; i <= n; i++)
+			if (index($0 " ", " " word[i] " ") == 0)
+				next
+		print $2
+		exit
+	}' $proc/events
+}
+
+newest()
+{
+	awk '$1 == "events" { print $2 }' $proc/stats
+}
+
+save_event()
+{
+	[ -n "${OOMLENS_SAVE:-}" ] || return 0
+	mkdir -p "$OOMLENS_SAVE/why"
+	awk -v n="$2" '/^#/ || $2 == n' $proc/events >"$OOMLENS_SAVE/why/$1"
+}
+
+one_case()
+{
+	before=$(newest)
+	"stage_$1" >/dev/null 2>&1
+	tries=0
+	while number=$(event_meant "$before") && [ -z "$number" ] && [ "$tries" -lt 50 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	if [ -z "$number" ]; then
+		echo "# no event with $WANT; there were:"
+		awk -v n="$before" '/^event / && $2 > n { print "# " $0 }' $proc/events
+		return 1
+	fi
+	# Long enough for the times of its victims
+	tries=0
+	while oomlens events --json "$number" | grep -q '"freed_us":null' && [ "$tries" -lt 50 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	save_event "$1" "$number"
+	oomlens why "$number" >/tmp/oomlens_why.text 2>&1
+	"$here/oomlens_why_check.sh" "$1" /tmp/oomlens_why.text
+}
+
+[ -z "${OOMLENS_SAVE:-}" ] || oomlens save "$OOMLENS_SAVE"
+echo "TAP version 13"
+# Without names, whatever this machine is ready for
+if [ $# = 0 ]; then
+	for c in $all; do
+		if missing=$("ready_$c"); then
+			set -- "$@" "$c"
+		else
+			echo "# $c: not staged here: $missing"
+		fi
+	done
+fi
+echo "1..$#"
+n=0
+bad=0
+for c; do
+	n=$((n + 1))
+	if missing=$("ready_$c"); then
+		if one_case "$c"; then
+			echo "ok $n $c"
+		else
+			echo "not ok $n $c"
+			bad=1
+		fi
+		clean_up
+	else
+		echo "ok $n $c # SKIP $missing"
+	fi
+done
+rm -f /tmp/oomlens_why.text
+exit $bad
