@@ -88,12 +88,32 @@ u64 oomlens_recorder_disclaim(void)
  */
 bool oomlens_event_claim(struct oomlens_event *e, bool sysrq)
 {
-	if (!smp_load_acquire(&claim.active) || READ_ONCE(claim.number))
+	if (!smp_load_acquire(&claim.active))
 		return false;
-	if (claim.task ? claim.task != current : !sysrq)
+	if (claim.task ? claim.task != current : !sysrq || READ_ONCE(claim.number))
 		return false;
-	WRITE_ONCE(claim.number, e->number);
+	/* One allocation can call the OOM killer more than once: the first counts. */
+	if (!READ_ONCE(claim.number))
+		WRITE_ONCE(claim.number, e->number);
 	return true;
+}
+
+/**
+ * oomlens_recorder_adopt() - the OOM under way belongs to the run that claims
+ *
+ * Whoever's allocation it was that failed first.
+ *
+ * Context: OOM notifier.
+ */
+void oomlens_recorder_adopt(void)
+{
+	struct oomlens_event *e = oomlens_event_peek();
+
+	if (!e || !smp_load_acquire(&claim.active))
+		return;
+	e->trigger = OOMLENS_CAUSE_OOMLENS;
+	if (!READ_ONCE(claim.number))
+		WRITE_ONCE(claim.number, e->number);
 }
 
 static bool claim_is_over(void)

@@ -215,6 +215,7 @@ static void note_mark(struct task_struct *victim)
 		trace_oom_begin(e);
 	}
 	oomlens_capture_victim(e, victim, killed);
+	oomlens_pressure_killed();
 	trace_oom_victim(e->number, victim, killed);
 	if (!e->probed)
 		e->outcome = killed ? OOMLENS_OUTCOME_KILLED :
