@@ -116,6 +116,8 @@ static void undo_one(const struct undo *u)
 	} else if (!strcmp(u->what, "umount")) {
 		err = umount2(u->path, MNT_DETACH) ? -errno : 0;
 		rmdir(u->path);
+	} else if (!strcmp(u->what, "swapon")) {
+		err = swapon(u->path, 0) && errno != EBUSY ? -errno : 0;
 	} else if (!strcmp(u->what, "swapoff")) {
 		err = swapoff(u->path) ? -errno : 0;
 	}

@@ -71,7 +71,7 @@ int setting_write(const char *path, const char *value);
 
 /*
  * Runs at the end, in the supervisor, the last one noted first: "rmdir",
- * "umount" or "swapoff" of @path; "rmcg" removes a cgroup and all below it,
+ * "umount", "swapon" or "swapoff" of @path; "rmcg" removes a cgroup and all below it,
  * "nomemcg" takes the memory controller from the children of one.
  */
 void undo_at_end(const char *what, const char *path);
