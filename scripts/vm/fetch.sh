@@ -193,17 +193,19 @@ boot_image()
 	{
 		od -An "-tu$2" -j "$1" -N "$2" "$KERNEL/vmlinuz" | tr -d ' '
 	}
-	# Documentation/arch/x86/boot.rst: setup_sects, payload_offset, _length;
-	# the payload's last four bytes are its unpacked size
+	# Documentation/arch/x86/boot.rst: setup_sects, payload_offset, _length.
+	# The payload's last four bytes are its unpacked size: gzip has them of its
+	# own, after all others they were put.
 	start=$((($(word 497 1) + 1) * 512 + $(word 584 4)))
-	tail -c +$((start + 1)) "$KERNEL/vmlinuz" | head -c $(($(word 588 4) - 4)) \
-		>"$KERNEL/payload"
+	length=$(word 588 4)
+	tail -c +$((start + 1)) "$KERNEL/vmlinuz" | head -c "$length" >"$KERNEL/payload"
 	case $(od -An -tx1 -N2 "$KERNEL/payload" | tr -d ' ') in
 	fd37) set -- xz ;;
 	28b5) set -- zstd -q ;;
 	1f8b) set -- gzip ;;
 	*) set -- false ;;
 	esac
+	[ "$1" = gzip ] || truncate -s $((length - 4)) "$KERNEL/payload"
 	if "$@" -dc <"$KERNEL/payload" >"$KERNEL/vmlinux" &&
 			LC_ALL=C grep -aqP '\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0' \
 				"$KERNEL/vmlinux"; then

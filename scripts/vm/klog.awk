@@ -18,7 +18,7 @@
 	next
 }
 
-/Kernel panic|Oops[: ]|BUG:|WARNING:|INFO: (possible|suspicious|task|rcu)|KASAN|KCSAN:|UBSAN:|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|general protection|unable to handle|Internal error|scheduling while atomic|sleeping function called|bad page|Bad page|list_(add|del) corruption|refcount_t:|ODEBUG:|possible recursive locking|trace_recursion|[Kk]ernel BUG|unregister_netdevice|workqueue lockup|page_owner|BUG [a-z_-]+ .*(Not tainted|Tainted)|SLUB.*corrupt|Unbalanced|call trace missing|nobody cared|stack guard page|corrupted stack/ {
+/Kernel panic|Oops[: ]|BUG:|WARNING:|INFO: (possible|suspicious|task|rcu)|KASAN|KCSAN:|UBSAN:|rcu.*(stall|self-detected)|soft lockup|hard LOCKUP|general protection|[Uu]nable to handle|Internal error|scheduling while atomic|sleeping function called|bad page|Bad page|list_(add|del) corruption|refcount_t:|ODEBUG:|possible recursive locking|trace_recursion|[Kk]ernel BUG|unregister_netdevice|workqueue lockup|page_owner|BUG [a-z_-]+ .*(Not tainted|Tainted)|SLUB.*corrupt|Unbalanced|call trace missing|nobody cared|stack guard page|corrupted stack/ {
 	for (i = 1; i <= expected; i++)
 		if (expect[i] != "" && index($0, expect[i])) {
 			expect[i] = ""

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+# The judge judged: each way in which a guest or a test can go wrong is done
+# once, and has to come out as the failure that it is. Sourced.
+
+# expect NAME WANTED GOT
+expect()
+{
+	if [ "$2" = "$3" ]; then
+		self_passed=$((self_passed + 1))
+		say "ok: $1"
+	else
+		self_failed=$((self_failed + 1))
+		say "FAILED: $1: wanted '$2', got '$3'"
+	fi
+}
+
+# counts SKIPS: verdict.awk's counts of the KTAP on stdin
+counts()
+{
+	awk -v SKIPS="$1" -f "$VM_DIR/verdict.awk" | sed -n 's/^counts //p'
+}
+
+# One program of three subtests: its lines, then the runner's word
+program()
+{
+	printf '%s\n' 'TAP version 13' '1..1' '# selftests: oomlens: prog' "$@"
+}
+
+self_verdict()
+{
+	expect "a good run" "2 0 0 1" "$(program '# 1..2' '# ok 1 a' '# ok 2 b' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a failed subtest, counted once" "1 1 0 1" "$(program '# 1..2' '# ok 1 a' \
+		'# not ok 2 b' 'not ok 1 selftests: oomlens: prog # exit=1' | counts '')"
+	expect "a plan not kept" "1 1 0 1" "$(program '# 1..2' '# ok 1 a' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a bad end after fine subtests" "1 1 0 1" "$(program '# 1..1' '# ok 1 a' \
+		'not ok 1 selftests: oomlens: prog # exit=139' | counts '')"
+	expect "a skip that the list allows" "1 0 1 1" "$(program '# 1..2' '# ok 1 a' \
+		'# ok 2 b c # SKIP no b' 'ok 1 selftests: oomlens: prog' | counts 'prog:b?c')"
+	expect "a skip that it does not" "1 1 0 1" "$(program '# 1..2' '# ok 1 a' \
+		'# ok 2 b c # SKIP no b' 'ok 1 selftests: oomlens: prog' | counts 'prog:c')"
+	expect "a whole program skipped" "0 0 1 1" "$(program '# 1..0 # SKIP no x' \
+		'ok 1 selftests: oomlens: prog # SKIP' | counts 'prog')"
+	expect "a program that never ended" "1 2 0 0" "$(program '# 1..1' '# ok 1 a' | counts '')"
+	expect "no output at all" "0 1 0 0" "$(counts '' </dev/null)"
+	expect "a program missing" "0 1 0 0" "$(printf '1..1\n' | counts '')"
+}
+
+klog()
+{
+	printf '%s\n' 'WARNING: before the start' 'oomlens-rig: start' "$@" |
+		awk -f "$VM_DIR/klog.awk" | wc -l
+}
+
+self_klog()
+{
+	expect "an OOM kill is no report" 0 "$(klog \
+		'hog invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0' \
+		'CPU: 0 PID: 86 Comm: hog Tainted: G           OE      6.1.0-50-amd64 #1' \
+		'Call Trace:' ' <TASK>' ' dump_stack_lvl+0x44/0x5c' 'Mem-Info:' \
+		'Out of memory: Killed process 86 (hog) total-vm:1kB, anon-rss:1kB' \
+		'oom_reaper: reaped process 86 (hog), now anon-rss:0kB')"
+	for line in 'WARNING: CPU: 0 PID: 1 at mm/oom_kill.c:1 x+0x1/0x2' \
+		'WARNING: possible circular locking dependency detected' \
+		'INFO: task a:1 blocked for more than 60 seconds.' \
+		'BUG: KASAN: use-after-free in x+0x1/0x2' \
+		'BUG: KCSAN: data-race in a / b' \
+		'BUG: sleeping function called from invalid context at a.c:1' \
+		'UBSAN: array-index-out-of-bounds in a.c:1:2' \
+		'rcu: INFO: rcu_preempt self-detected stall on CPU' \
+		'watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [a:1]' \
+		'Unable to handle kernel NULL pointer dereference at virtual address 0' \
+		'Internal error: Oops: 96000004 [#1] SMP' \
+		'Kernel panic - not syncing: System is deadlocked on memory' \
+		'ODEBUG: free active (active state 0) object type: work_struct' \
+		'list_add corruption. prev->next should be next' \
+		'refcount_t: underflow; use-after-free.'; do
+		expect "a report: $line" 1 "$(klog "[    1.5] $line")"
+	done
+	expect "a report that was expected" 0 "$(klog 'oomlens-rig: expect at mm/x.c' \
+		'WARNING: CPU: 0 at mm/x.c:1')"
+	expect "the second of it was not" 1 "$(klog 'oomlens-rig: expect at mm/x.c' \
+		'WARNING: CPU: 0 at mm/x.c:1' 'WARNING: CPU: 0 at mm/x.c:1')"
+	expect "an expected report that never came" 1 "$(klog 'oomlens-rig: expect at mm/x.c')"
+}
+
+# guest STATUS OUTCOME SCRIPT: what "vm run" returns, and the outcome kept
+guest()
+{
+	run_guest "$self_id" -t 90 -S 60 "$3" >/dev/null 2>&1
+	case $outcome in
+	$2) expect "guest: $3" "$1" "$STATUS" ;;
+	*) expect "guest: $3" "$2" "$outcome" ;;
+	esac
+}
+
+self_guests()
+{
+	self_id=$(native_id)
+	guest 0 'ok' 'true'
+	guest 3 'status 3' 'exit 3'
+	guest 125 'failed: the kernel complained*' 'echo c >/proc/sysrq-trigger'
+	guest 125 'failed: ended without a word*' 'reboot -f; sleep 60'
+	guest 125 'failed: hung, silent*' 'sleep 3600'
+	guest 125 'failed: hung, over 90 s*' 'while :; do echo busy; sleep 1; done'
+	guest 125 'failed: the kernel complained (ok)' 'echo 512 >/proc/sys/kernel/tainted'
+	guest 125 'failed: the kernel complained (ok)' \
+		'sleep 3600 </sys/kernel/debug/oomlens/features &'
+	guest 137 'status 137' 'kill -9 $PPID; sleep 5'
+}
+
+cmd_selfcheck()
+{
+	sh "$VM_DIR/setup" --quiet
+	self_passed=0 self_failed=0
+	self_verdict
+	self_klog
+	[ "${1:-}" = --quick ] || self_guests
+	echo "$self_passed passed, $self_failed failed, 0 skipped"
+	[ $self_failed = 0 ]
+}
