@@ -3,6 +3,7 @@
  * commit: who holds the commit charge, by address space, by cgroup, or by VMA
  * of one process, and what of Committed_AS belongs to no process.
  */
+#include <linux/ctype.h>
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -405,7 +406,8 @@ static int set_scope_pid(struct commit *c, const char *number)
 	struct pid *pid;
 	unsigned int nr;
 
-	if (kstrtouint(number, 10, &nr) || !nr || nr > INT_MAX)
+	/* kstrtouint() takes a sign. */
+	if (!isdigit(*number) || kstrtouint(number, 10, &nr) || !nr || nr > INT_MAX)
 		return -EINVAL;
 	pid = find_process(nr);
 	if (IS_ERR(pid))

@@ -167,8 +167,10 @@ static int parse_memcg(struct oomlens_scope *scope, char *rest)
 	char *path;
 
 	/* As it is printed, so that a path can be copied from the table. */
-	string_unescape_inplace(rest, UNESCAPE_OCTAL);
-	len = strlen(rest);
+	len = string_unescape_inplace(rest, UNESCAPE_OCTAL);
+	/* An escaped NUL would make it the path of another cgroup. */
+	if (len != strlen(rest))
+		return -EINVAL;
 	while (len > 1 && rest[len - 1] == '/')
 		rest[--len] = '\0';
 	memcg = oomlens_memcg_find(rest);
