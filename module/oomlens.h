@@ -94,6 +94,8 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
 unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 
+/* ---- paths.c ---- */
+
 /*
  * The distinct cgroups of one snapshot and their paths; index 0 is "-". Up to
  * resolve each is held by a reference, after it there is only the name.
@@ -101,6 +103,7 @@ unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 struct oomlens_paths;
 struct oomlens_paths *oomlens_paths_alloc(unsigned int max);
 void oomlens_paths_free(struct oomlens_paths *paths);
+bool oomlens_paths_full(const struct oomlens_paths *paths);
 unsigned int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg);
 struct mem_cgroup *oomlens_paths_memcg(const struct oomlens_paths *paths, unsigned int i);
 int oomlens_paths_resolve(struct oomlens_paths *paths);
@@ -265,9 +268,11 @@ struct oomlens_vmas {
 	char *names;			/* strings, the first is empty */
 	unsigned int names_size;
 	unsigned int names_used;
+	unsigned long from;		/* address that the next call goes on from */
 };
 
-int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c);
+int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
+			 unsigned long *from);
 int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 		      struct oomlens_charges *c);
 void oomlens_vmas_free(struct oomlens_vmas *v);
@@ -278,6 +283,7 @@ void oomlens_vmas_free(struct oomlens_vmas *v);
  * @charges: zero if skipped
  * @touched: pages, anonymous ones present or swapped
  * @vm_total: pages, mm->total_vm
+ * @from: address that measuring goes on from
  * @cached: of @touched, what threads have counted and not handed in
  * @order: place in the walk
  * @memcg: index in paths, of its owner
@@ -292,6 +298,7 @@ struct oomlens_space {
 	struct oomlens_charges charges;
 	unsigned long touched;
 	unsigned long vm_total;
+	unsigned long from;
 	long cached;
 	unsigned int order;
 	unsigned int memcg;

@@ -95,6 +95,15 @@ void oomlens_sample_mm(struct mm_struct *mm, struct oomlens_sample *s)
 	s->vm_total = READ_ONCE(mm->total_vm);
 }
 
+static void clear_figures(struct oomlens_sample *s)
+{
+	s->mm = NULL;
+	memset(&s->terms, 0, sizeof(s->terms));
+	s->locked = 0;
+	s->vm_total = 0;
+	s->mm_shared = false;
+}
+
 /* The kernel's checks in the kernel's order: oom_evaluate_task(), oom_badness(). */
 static enum oomlens_verdict judge_task(struct task_struct *p, bool has_mm,
 				       bool skip, bool vfork, short adj)
@@ -120,7 +129,7 @@ static enum oomlens_verdict judge_task(struct task_struct *p, bool has_mm,
 /**
  * oomlens_sample_task() - read one thread group's figures
  * @p: the group's leader, not a kernel thread
- * @s: filled in but for points, order, memcg and fate, which are the caller's
+ * @s: filled in but for points and order; memcg and fate are none yet
  * @wait: false where the task's lock may not be waited for
  *
  * The memory terms are zero for a group that has given up its mm.
@@ -136,7 +145,6 @@ int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wa
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	memset(s, 0, sizeof(*s));
 	s->adj = READ_ONCE(p->signal->oom_score_adj);
 	if (t) {
 		oomlens_sample_mm(t->mm, s);
@@ -146,13 +154,21 @@ int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wa
 		 */
 		s->mm_shared = atomic_read(&t->mm->mm_users) > atomic_read(&p->signal->live);
 		skip = mm_flags_test(MMF_OOM_SKIP, t->mm);
-		vfork = in_vfork(t);
+		/* in_vfork() begins with RCU, and this is no to nearly all. */
+		vfork = t->vfork_done && in_vfork(t);
 		task_unlock(t);
+	} else {
+		clear_figures(s);
 	}
 	s->pid = p->tgid;
-	s->uid = from_kuid(&init_user_ns, task_uid(p));
+	/* from_kuid() of the initial user namespace, which maps each to itself. */
+	s->uid = __kuid_val(__task_cred(p)->uid);
 	s->threads = get_nr_threads(p);
-	strscpy_pad(s->comm, p->comm, sizeof(s->comm));
+	s->memcg = 0;
+	s->fate = OOMLENS_FATE_NONE;
+	/* A comm that is being changed is one or the other, and always ends. */
+	memcpy(s->comm, p->comm, sizeof(s->comm));
+	s->comm[sizeof(s->comm) - 1] = '\0';
 	s->verdict = judge_task(p, t, skip, vfork, s->adj);
 	s->killable = t && !is_global_init(p) && s->adj != OOM_SCORE_ADJ_MIN &&
 		      !skip && !vfork;
