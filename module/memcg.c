@@ -159,7 +159,8 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 		if (oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
 		    strcmp(buf, path))
 			continue;
-		if (css_tryget(css)) {
+		/* A removed one stays listed for as long as it has pages. */
+		if (css_tryget_online(css)) {
 			found = from_css(css);
 			break;
 		}
