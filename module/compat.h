@@ -85,12 +85,13 @@ static inline struct file *oomlens_open_at(struct vfsmount *mnt, const char *nam
 
 /*
  * 6.1 replaced the list of VMAs by a maple tree (763ecb035029). The stand-in
- * for its iterator starts at the first VMA, which is all that is asked of it.
+ * for its iterator has to be declared with the mmap lock held.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#define VMA_ITERATOR(name, mm, addr)	struct mm_struct *name = (mm)
+#define VMA_ITERATOR(name, mm, addr)	\
+	struct vm_area_struct *name = find_vma(mm, addr)
 #define for_each_vma(vmi, vma)	\
-	for ((vma) = (vmi)->mmap; (vma); (vma) = (vma)->vm_next)
+	for ((vma) = (vmi); (vma); (vma) = (vma)->vm_next)
 #endif
 
 /*

@@ -239,7 +239,7 @@ static int measure_round(struct oomlens_spaces *t)
 
 		if (!row->mm)
 			continue;
-		err = oomlens_vmas_charges(row->mm, &row->charges);
+		err = oomlens_vmas_charges(row->mm, &row->charges, &row->from);
 		if (err == -EAGAIN) {
 			left++;
 			continue;
@@ -274,6 +274,8 @@ static int measure(struct oomlens_spaces *t)
 
 		if (!row->mm)
 			continue;
+		/* What is known so far is not the whole. */
+		memset(&row->charges, 0, sizeof(row->charges));
 		row->skipped = true;
 		measure_touched(row);
 		drop_mm(row);
@@ -376,7 +378,12 @@ int oomlens_spaces_read_one(struct oomlens_spaces *t, struct pid *pid,
 	err = read_vmas(s, vmas);
 	if (err && err != -EAGAIN)
 		return err;
-	s->skipped = err == -EAGAIN;
+	if (err) {
+		/* What is known so far is not the whole. */
+		oomlens_vmas_free(vmas);
+		memset(&s->charges, 0, sizeof(s->charges));
+		s->skipped = true;
+	}
 	measure_touched(s);
 	drop_mm(s);
 	return oomlens_paths_resolve(t->paths);

@@ -10,7 +10,8 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/rwsem.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -18,10 +19,14 @@
 
 #include "oomlens.h"
 
-/* The charge is what VM_ACCOUNT says: mprotect may have changed the rest since. */
-static void add_vma(struct oomlens_charges *c, struct vm_area_struct *vma)
+/*
+ * What lies at @from and above. The charge is what VM_ACCOUNT says: mprotect
+ * may have changed the rest since.
+ */
+static void add_vma(struct oomlens_charges *c, struct vm_area_struct *vma,
+		    unsigned long from)
 {
-	unsigned long pages = vma_pages(vma);
+	unsigned long pages = (vma->vm_end - max(vma->vm_start, from)) >> PAGE_SHIFT;
 
 	if (vma->vm_flags & VM_ACCOUNT) {
 		if (vma->vm_flags & VM_STACK)
@@ -58,33 +63,62 @@ static void unlock_vmas(struct mm_struct *mm)
 	mmput_async(mm);
 }
 
+/*
+ * Is someone waiting for the lock that is held here? Asked every so many VMAs:
+ * nobody waits longer than these take, some hundred microseconds, however many
+ * there are. Who is not in anybody's way sees all of one moment.
+ */
+#define CONTENTION_VMAS	4096
+
+static bool in_the_way(struct mm_struct *mm, unsigned int *left)
+{
+	if (--*left)
+		return false;
+	*left = CONTENTION_VMAS;
+	return rwsem_is_contended(&mm->mmap_lock);
+}
+
+/* From *@from on; where it had to stop is left there. */
+static int add_vmas(struct mm_struct *mm, struct oomlens_charges *c, unsigned long *from)
+{
+	unsigned int left = CONTENTION_VMAS;
+	struct vm_area_struct *vma;
+
+	VMA_ITERATOR(vmi, mm, *from);
+
+	for_each_vma(vmi, vma) {
+		add_vma(c, vma, *from);
+		if (in_the_way(mm, &left)) {
+			*from = vma->vm_end;
+			return -EAGAIN;
+		}
+	}
+	return 0;
+}
+
 /**
  * oomlens_vmas_charges() - what all VMAs of an address space are charged
  * @mm: held by mmgrab()
- * @c: filled in on success
+ * @c: zero at first; complete on success
+ * @from: zero at first; where the next call goes on
  *
- * The mmap lock is held once, for reading, for the whole: some ten
- * instructions a VMA, so that the sum is of one moment.
+ * The mmap lock is held for reading over all VMAs, so that the sum is of one
+ * moment; if someone waits for it, it is let go, and the rest is another call's.
  *
  * Context: process context, may sleep; does not wait for the lock.
- * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken.
+ * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken
+ * or wanted: to be called again.
  */
-int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c)
+int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
+			 unsigned long *from)
 {
-	struct oomlens_charges sum = {};
-	struct vm_area_struct *vma;
-	int err;
+	int err = lock_vmas(mm);
 
-	VMA_ITERATOR(vmi, mm, 0);
-
-	err = lock_vmas(mm);
 	if (err)
 		return err;
-	for_each_vma(vmi, vma)
-		add_vma(&sum, vma);
+	err = add_vmas(mm, c, from);
 	unlock_vmas(mm);
-	*c = sum;
-	return 0;
+	return err;
 }
 
 /* ---- one row a VMA ---- */
@@ -140,7 +174,11 @@ static const char *special_name(struct vm_area_struct *vma, char *buf)
 	return name;
 }
 
-/* Return: 0, or -ENOSPC if rows or names are full. */
+/*
+ * One that grew together across the place where the last call had to stop is
+ * shown from there on.
+ * Return: 0, or -ENOSPC if rows or names are full.
+ */
 static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 		    struct oomlens_charges *c)
 {
@@ -151,12 +189,12 @@ static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 	if (v->n == v->max)
 		return -ENOSPC;
 	memset(row, 0, sizeof(*row));
-	row->start = vma->vm_start;
-	row->pages = vma_pages(vma);
+	row->start = max(vma->vm_start, v->from);
+	row->pages = (vma->vm_end - row->start) >> PAGE_SHIFT;
 	/* What it adds to the sums is what it is. */
 	row->charged = oomlens_charge(c);
 	row->noreserve = c->noreserve;
-	add_vma(c, vma);
+	add_vma(c, vma, v->from);
 	row->charged = oomlens_charge(c) - row->charged;
 	row->noreserve = c->noreserve - row->noreserve;
 	row->perms[0] = vma->vm_flags & VM_READ ? 'r' : '-';
@@ -177,40 +215,36 @@ static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* Back to no rows and no names but the empty one at 0. */
-static void clear(struct oomlens_vmas *v)
+/* Goes on from v->from. */
+static int fill(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens_charges *c)
 {
-	unsigned int i;
-
-	for (i = 0; i < v->n; i++)
-		if (v->rows[i].file)
-			fput(v->rows[i].file);
-	v->n = 0;
-	v->names[0] = '\0';
-	v->names_used = 1;
-}
-
-static int fill(struct oomlens_vmas *v, struct mm_struct *mm,
-		struct oomlens_charges *c)
-{
+	unsigned int left = CONTENTION_VMAS;
 	struct vm_area_struct *vma;
 	int err;
 
-	VMA_ITERATOR(vmi, mm, 0);
+	VMA_ITERATOR(vmi, mm, v->from);
 
-	clear(v);
-	memset(c, 0, sizeof(*c));
-	err = lock_vmas(mm);
-	if (err)
-		return err;
 	for_each_vma(vmi, vma) {
 		err = fill_row(v, vma, c);
 		if (err)
-			break;
+			return err;
+		if (in_the_way(mm, &left)) {
+			v->from = vma->vm_end;
+			return -EAGAIN;
+		}
 	}
-	unlock_vmas(mm);
+	return 0;
+}
+
+static int lock_and_fill(struct oomlens_vmas *v, struct mm_struct *mm,
+			 struct oomlens_charges *c)
+{
+	int err = lock_vmas(mm);
+
 	if (err)
-		memset(c, 0, sizeof(*c));
+		return err;
+	err = fill(v, mm, c);
+	unlock_vmas(mm);
 	return err;
 }
 
@@ -220,7 +254,12 @@ static int alloc(struct oomlens_vmas *v, unsigned int rows, unsigned int names)
 	v->names_size = names;
 	v->rows = kvmalloc_array(rows, sizeof(*v->rows), OOMLENS_GFP);
 	v->names = kvmalloc(names, OOMLENS_GFP);
-	return v->rows && v->names ? 0 : -ENOMEM;
+	if (!v->rows || !v->names)
+		return -ENOMEM;
+	/* The first name is none. */
+	v->names[0] = '\0';
+	v->names_used = 1;
+	return 0;
 }
 
 static int grow_names(struct oomlens_vmas *v)
@@ -294,35 +333,37 @@ static int compare_rows(const void *a, const void *b)
 
 /**
  * oomlens_vmas_read() - one row for each VMA, largest charge first
- * @v: zeroed or read before; oomlens_vmas_free() is the caller's, also on error
+ * @v: zeroed at first; oomlens_vmas_free() is the caller's, also on error
  * @mm: held by mmgrab()
- * @c: their sum
+ * @c: their sum, complete on success
  *
  * Context: process context, may sleep; does not wait for the mmap lock.
  * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken
- * or it grows faster than room is made for it; -ENOMEM.
+ * or wanted, or it has more VMAs than there is room for: to be called again;
+ * -ENOMEM.
  */
 int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 		      struct oomlens_charges *c)
 {
-	unsigned int names = NAMES_SIZE, tries;
-	int err = -EAGAIN;
+	unsigned int names;
+	int err;
 
-	for (tries = 0; tries < 8; tries++) {
-		oomlens_vmas_free(v);
-		err = alloc(v, READ_ONCE(mm->map_count) + ROWS_SLACK, names);
+	if (!v->rows) {
+		memset(c, 0, sizeof(*c));
+		err = alloc(v, READ_ONCE(mm->map_count) + ROWS_SLACK, NAMES_SIZE);
 		if (err)
 			return err;
-		err = fill(v, mm, c);
-		if (err != -ENOSPC)
-			break;
-		names *= 4;
-		err = -EAGAIN;
 	}
-	if (err) {
+	err = lock_and_fill(v, mm, c);
+	if (err == -ENOSPC) {
+		/* From the beginning, with more room. */
+		names = v->names_size * 4;
 		oomlens_vmas_free(v);
-		return err;
+		memset(c, 0, sizeof(*c));
+		return alloc(v, READ_ONCE(mm->map_count) + ROWS_SLACK, names) ?: -EAGAIN;
 	}
+	if (err)
+		return err;
 	err = resolve(v);
 	if (err)
 		return err;
@@ -336,8 +377,11 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
  */
 void oomlens_vmas_free(struct oomlens_vmas *v)
 {
-	if (v->rows && v->names)
-		clear(v);
+	unsigned int i;
+
+	for (i = 0; i < v->n; i++)
+		if (v->rows[i].file)
+			fput(v->rows[i].file);
 	kvfree(v->rows);
 	kvfree(v->names);
 	memset(v, 0, sizeof(*v));
