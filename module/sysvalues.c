@@ -87,14 +87,43 @@ static int read_ulong(enum source source, unsigned long *value)
 	return kstrtoul(strim(text), 10, value);
 }
 
-/* One "Key:  123 kB" line of /proc/meminfo in text, in pages. */
-static unsigned long meminfo_pages(const char *key)
-{
-	const char *line = strstr(text, key);
+/* The lines of /proc/meminfo that are wanted, and where they go. */
+static const struct {
+	const char *key;
+	size_t at;		/* of an unsigned long in struct oomlens_sysvalues */
+} meminfo_keys[] = {
+	{ "SwapTotal:",		offsetof(struct oomlens_sysvalues, total_swap) },
+	{ "SwapFree:",		offsetof(struct oomlens_sysvalues, swap_free) },
+	{ "CommitLimit:",	offsetof(struct oomlens_sysvalues, commit_limit) },
+	{ "Committed_AS:",	offsetof(struct oomlens_sysvalues, committed) },
+	{ "MemAvailable:",	offsetof(struct oomlens_sysvalues, available) },
+	{ "Mlocked:",		offsetof(struct oomlens_sysvalues, locked) },
+	{ "Hugetlb:",		offsetof(struct oomlens_sysvalues, hugetlb) },
+};
 
-	if (!line)
-		return 0;
-	return KB_TO_PAGES(simple_strtoul(skip_spaces(line + strlen(key)), NULL, 10));
+/*
+ * One pass over text, line by line: strstr() for each key took two thirds of
+ * the time of a whole reading. A line that is missing leaves 0.
+ */
+static void parse_meminfo(struct oomlens_sysvalues *v)
+{
+	const char *line, *next;
+	unsigned int i;
+
+	for (line = text; *line; line = next) {
+		next = strchrnul(line, '\n');
+		next += *next == '\n';
+		for (i = 0; i < ARRAY_SIZE(meminfo_keys); i++) {
+			size_t len = strlen(meminfo_keys[i].key);
+
+			if (strncmp(line, meminfo_keys[i].key, len))
+				continue;
+			*(unsigned long *)((char *)v + meminfo_keys[i].at) =
+				KB_TO_PAGES(simple_strtoul(skip_spaces(line + len),
+							   NULL, 10));
+			break;
+		}
+	}
 }
 
 /* A missing sysctl leaves the value 0; any other error is the caller's. */
@@ -115,13 +144,7 @@ static int read_all(struct oomlens_sysvalues *v)
 	if (err)
 		return err;
 	v->totalram = totalram_pages();
-	v->total_swap = meminfo_pages("\nSwapTotal:");
-	v->swap_free = meminfo_pages("\nSwapFree:");
-	v->commit_limit = meminfo_pages("\nCommitLimit:");
-	v->committed = meminfo_pages("\nCommitted_AS:");
-	v->available = meminfo_pages("\nMemAvailable:");
-	v->locked = meminfo_pages("\nMlocked:");
-	v->hugetlb = meminfo_pages("\nHugetlb:");
+	parse_meminfo(v);
 
 	err = read_optional(OVERCOMMIT_MEMORY, &v->mode) ?:
 	      read_optional(OVERCOMMIT_RATIO, &v->ratio) ?:
