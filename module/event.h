@@ -298,14 +298,14 @@ void oomlens_ring_exit(void);
 size_t oomlens_event_size(void);
 size_t oomlens_finish_size(void);
 unsigned long oomlens_event_newest(void);
-unsigned long oomlens_event_oldest(unsigned long newest);
+unsigned long oomlens_event_kept(unsigned long number);
 enum oomlens_event_state oomlens_event_state(unsigned long number);
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 			struct oomlens_finish *f);
 void oomlens_event_was_read(unsigned long number);
 unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs);
 struct oomlens_finish *oomlens_finish_begin(unsigned long number);
-void oomlens_finish_end(struct oomlens_finish *f);
+void oomlens_finish_end(void);
 
 /* ---- recorder.c ---- */
 

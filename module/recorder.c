@@ -153,7 +153,7 @@ unsigned long oomlens_event_next(unsigned long number)
 	/* Pairs with finish_events(). */
 	unsigned long newest = smp_load_acquire(&published);
 
-	number = max(number, oomlens_event_oldest(oomlens_event_newest()));
+	number = oomlens_event_kept(number);
 	return number <= newest ? number : 0;
 }
 
@@ -192,7 +192,7 @@ static void finish_event(unsigned long number)
 		if (!f)
 			continue;
 		f->paths[i] = where;
-		oomlens_finish_end(f);
+		oomlens_finish_end();
 	}
 	oomlens_event_log(thread_event, path);
 }
@@ -203,11 +203,10 @@ static bool finish_events(void)
 	bool any = false;
 
 	for (;;) {
-		unsigned long newest = oomlens_event_newest();
 		/* What a storm overwrote before this came to it is counted there. */
-		unsigned long number = max(published + 1, oomlens_event_oldest(newest));
+		unsigned long number = oomlens_event_kept(published + 1);
 
-		if (number > newest || oomlens_event_state(number) != OOMLENS_EVENT_OVER)
+		if (!number || oomlens_event_state(number) != OOMLENS_EVENT_OVER)
 			return any;
 		finish_event(number);
 		/* Pairs with oomlens_event_next(). */

@@ -55,8 +55,13 @@ static struct slot *slots;
 static void *slot_memory;
 unsigned int oomlens_nr_zones;
 
-/* The newest event; written under oom_lock. */
+/*
+ * The newest event, and how many places were taken so far: two counters, as a
+ * repetition takes no new place. Numbers rise with places. Written under
+ * oom_lock.
+ */
 static unsigned long head;
+static unsigned long places;
 
 /* The event that is being written; under oom_lock. */
 static struct {
@@ -65,9 +70,31 @@ static struct {
 	unsigned long touched;			/* jiffies */
 } open;
 
-static struct slot *slot_of(unsigned long number)
+static struct slot *slot_at(unsigned long place)
 {
-	return &slots[(number - 1) % oomlens_events];
+	return &slots[(place - 1) % oomlens_events];
+}
+
+static unsigned long oldest_place(unsigned long newest)
+{
+	return newest > oomlens_events ? newest - oomlens_events + 1 : 1;
+}
+
+/* NULL if the event is not kept; it can go at any time, so look at the number. */
+static struct slot *find_slot(unsigned long number)
+{
+	unsigned long newest = smp_load_acquire(&places), place;
+
+	for (place = newest; place >= oldest_place(newest); place--) {
+		struct slot *slot = slot_at(place);
+		unsigned long n = READ_ONCE(slot->number);
+
+		if (n == number)
+			return slot;
+		if (n < number)
+			break;
+	}
+	return NULL;
 }
 
 size_t oomlens_event_size(void)
@@ -136,6 +163,25 @@ static void settle_open_slot(void)
 	open.slot = NULL;
 }
 
+/*
+ * While a victim is on its way out, everybody else who asks for memory calls
+ * the OOM killer again and again, a thousand times a second. Each is an event,
+ * but they must not push out the one that tells of the kill: of a row of calls
+ * that did nothing, for the same reason, the first and the last are kept.
+ */
+static bool newest_is_repetition(void)
+{
+	u8 outcome;
+
+	if (places < 2 || oomlens_events < 3)
+		return false;
+	outcome = slot_at(places)->event->outcome;
+	if (outcome != OOMLENS_OUTCOME_IN_FLIGHT && outcome != OOMLENS_OUTCOME_NOBODY &&
+	    outcome != OOMLENS_OUTCOME_NO_FS)
+		return false;
+	return slot_at(places - 1)->event->outcome == outcome;
+}
+
 /**
  * oomlens_event_begin() - open the next slot
  * @probed: its end will be told by oomlens_event_end()
@@ -148,10 +194,14 @@ static void settle_open_slot(void)
 struct oomlens_event *oomlens_event_begin(bool probed)
 {
 	unsigned long number = head + 1;
-	struct slot *slot = slot_of(number);
-	struct oomlens_event *e = slot->event;
+	struct oomlens_event *e;
+	struct slot *slot;
 
 	settle_open_slot();
+	if (!newest_is_repetition())
+		smp_store_release(&places, places + 1);
+	slot = slot_at(places);
+	e = slot->event;
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
 		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
 	slot_write_begin(slot);
@@ -249,7 +299,7 @@ void oomlens_event_end(void)
  */
 u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
 {
-	struct slot *slot = slot_of(e->number);
+	struct slot *slot = slot_at(places);
 	unsigned int i;
 
 	if (!memcg || slot->no_refs)
@@ -277,9 +327,11 @@ u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 			struct oomlens_finish *f)
 {
-	struct slot *slot = slot_of(number);
+	struct slot *slot = find_slot(number);
 	unsigned int seq;
 
+	if (!slot)
+		return false;
 	for (;;) {
 		seq = raw_read_seqcount(&slot->seq);
 		if (READ_ONCE(slot->number) != number)
@@ -310,16 +362,21 @@ bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
  */
 void oomlens_event_was_read(unsigned long number)
 {
-	atomic_long_t *read = &slot_of(number)->read;
-	long old = atomic_long_read(read);
+	struct slot *slot = find_slot(number);
+	long old;
 
+	if (!slot)
+		return;
+	old = atomic_long_read(&slot->read);
 	/* Not back: a slower reader may hold the slot's event before. */
 	while ((unsigned long)old < number &&
-	       !atomic_long_try_cmpxchg(read, &old, number))
+	       !atomic_long_try_cmpxchg(&slot->read, &old, number))
 		;
 }
 
 /* ---- The kthread: the one writer of what is learnt later ---- */
+
+static struct slot *finishing;	/* between begin and end */
 
 /**
  * oomlens_finish_begin() - write the later part of an event
@@ -330,11 +387,13 @@ void oomlens_event_was_read(unsigned long number)
  */
 struct oomlens_finish *oomlens_finish_begin(unsigned long number)
 {
-	struct slot *slot = slot_of(number);
-	struct oomlens_finish *f = slot->finish;
+	struct slot *slot = find_slot(number);
+	struct oomlens_finish *f;
 
-	if (READ_ONCE(slot->number) != number)
+	if (!slot)
 		return NULL;
+	f = slot->finish;
+	finishing = slot;
 	preempt_disable();
 	raw_write_seqcount_begin(&slot->finish_seq);
 	if (f->number != number) {
@@ -348,11 +407,10 @@ struct oomlens_finish *oomlens_finish_begin(unsigned long number)
 
 /**
  * oomlens_finish_end() - end oomlens_finish_begin()
- * @f: what it returned
  */
-void oomlens_finish_end(struct oomlens_finish *f)
+void oomlens_finish_end(void)
 {
-	raw_write_seqcount_end(&slot_of(f->number)->finish_seq);
+	raw_write_seqcount_end(&finishing->finish_seq);
 	preempt_enable();
 }
 
@@ -368,9 +426,11 @@ void oomlens_finish_end(struct oomlens_finish *f)
  */
 unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs)
 {
-	struct slot *slot = slot_of(number);
+	struct slot *slot = find_slot(number);
 	unsigned int n;
 
+	if (!slot)
+		return 0;
 	if (atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_TAKEN) != REFS_FILLED)
 		return 0;
 	if (slot->refs_number != number) {
@@ -394,12 +454,26 @@ unsigned long oomlens_event_newest(void)
 }
 
 /**
- * oomlens_event_oldest() - the number of the oldest event that is kept
- * @newest: the newest
+ * oomlens_event_kept() - the first event from a number on that is kept
+ * @number: from 1
+ *
+ * Context: any.
+ * Return: its number, or 0 if there is none.
  */
-unsigned long oomlens_event_oldest(unsigned long newest)
+unsigned long oomlens_event_kept(unsigned long number)
 {
-	return newest > oomlens_events ? newest - oomlens_events + 1 : 1;
+	unsigned long newest = smp_load_acquire(&places), place, found = 0;
+
+	for (place = newest; place >= oldest_place(newest); place--) {
+		unsigned long n = READ_ONCE(slot_at(place)->number);
+
+		if (n < number)
+			break;
+		/* A place that was taken anew meanwhile has a higher one. */
+		if (!found || n < found)
+			found = n;
+	}
+	return found;
 }
 
 /**
@@ -410,9 +484,9 @@ unsigned long oomlens_event_oldest(unsigned long newest)
  */
 enum oomlens_event_state oomlens_event_state(unsigned long number)
 {
-	struct slot *slot = slot_of(number);
+	struct slot *slot = find_slot(number);
 
-	if (number != oomlens_event_newest())
+	if (!slot || number != oomlens_event_newest())
 		return OOMLENS_EVENT_OVER;
 	/* Pairs with settle_open_slot() and oomlens_event_pause(). */
 	switch (smp_load_acquire(&slot->state)) {

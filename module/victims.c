@@ -108,7 +108,7 @@ static void look_at(struct tracked *t)
 		f->exit_us[t->index] = elapsed_us(t->marked_ns, now);
 	if (freed && f->freed_us[t->index] == OOMLENS_US_UNKNOWN)
 		f->freed_us[t->index] = elapsed_us(t->marked_ns, now);
-	oomlens_finish_end(f);
+	oomlens_finish_end();
 	t->exited = exited;
 	if (exited && freed)
 		drop(t);

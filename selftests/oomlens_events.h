@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests of events share: a descriptor that stays open and is read on,
+ * and lines of key=value held against what is expected.
+ */
+#ifndef OOMLENS_EVENTS_H
+#define OOMLENS_EVENTS_H
+
+#include <poll.h>
+
+#include "oomlens_test.h"
+
+/* What there is to read from here on; "" at the end; to be freed. */
+static inline char *read_on(int fd)
+{
+	size_t size = 1 << 16, n = 0;
+	char *text = malloc(size);
+	ssize_t got;
+
+	while (text && (got = read(fd, text + n, size - n - 1)) > 0) {
+		n += got;
+		if (size - n < 4096)
+			text = realloc(text, size *= 2);
+	}
+	if (text)
+		text[n] = '\0';
+	return text;
+}
+
+static inline void drain(int fd)
+{
+	free(read_on(fd));
+}
+
+/* The next event, found by poll, with whatever came with it. */
+static inline char *next_event(int fd, long long *number)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char *text, *line;
+
+	if (poll(&p, 1, PATIENCE_MS) != 1 || !(p.revents & POLLIN)) {
+		ksft_print_msg("poll tells of no event\n");
+		return NULL;
+	}
+	text = read_on(fd);
+	line = text ? strstr(text, "event ") : NULL;
+	if (!line || sscanf(line, "event %lld", number) != 1) {
+		ksft_print_msg("poll told of an event, and there is none\n");
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* The next one that killed; a real shortage can come with others before it. */
+static inline char *next_killed(int fd, long long *number)
+{
+	unsigned long long end = now_ns() + PATIENCE_MS * 1000000ULL;
+	char *text, *line;
+
+	while (now_ns() < end) {
+		text = next_event(fd, number);
+		if (!text)
+			return NULL;
+		line = strstr(text, " outcome=killed ");
+		if (line) {
+			while (line > text && line[-1] != '\n')
+				line--;
+			sscanf(line, "event %lld", number);
+			return text;
+		}
+		free(text);
+	}
+	return NULL;
+}
+
+static inline bool wants(const char *line, const char *key, long long want)
+{
+	long long got;
+
+	if (line_number(line, key, &got) && got == want)
+		return true;
+	ksft_print_msg("want %s=%lld in '%s'\n", key, want, line);
+	return false;
+}
+
+static inline bool near_to(const char *line, const char *key, long long want, long long by)
+{
+	long long got;
+
+	if (line_number(line, key, &got) && got >= want - by && got <= want + by)
+		return true;
+	ksft_print_msg("want %s=%lld, give or take %lld, in '%s'\n", key, want, by, line);
+	return false;
+}
+
+static inline bool event_has(const char *text, long long n, const char *key,
+			     const char *want)
+{
+	char *line = event_line(text, "event", n, 0);
+	char got[256] = "";
+	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
+
+	if (!good)
+		ksft_print_msg("want %s=%s in '%s'\n", key, want, line ? line : "nothing");
+	free(line);
+	return good;
+}
+
+static inline bool event_has_number(const char *text, long long n, const char *key,
+				    long long want)
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), "%lld", want);
+	return event_has(text, n, key, value);
+}
+
+#endif /* OOMLENS_EVENTS_H */
