@@ -326,7 +326,7 @@ static int hold_lock(long pages)
 	if (space == MAP_FAILED || at == MAP_FAILED)
 		return -errno;
 	madvise(at, len, MADV_NOHUGEPAGE);
-	for (i = 0; i < pages; i++)
+	for (i = 0; i < len / unit; i++)
 		at[i * unit] = 1;
 	/* A process of its own: this one has to answer. */
 	pid = fork();
