@@ -11,7 +11,7 @@
 
 #include "oomlens_test.h"
 
-/* The names that version 1 promises, in their order; more may follow. */
+/* The names that version 1 promises, in their order; others may be among them. */
 static const char * const badness_names[] = {
 	"rank", "pid", "uid", "adj", "score", "points", "rss_anon", "rss_file",
 	"rss_shmem", "swap", "pgtables", "adj_points", "locked", "vm_total",
@@ -120,16 +120,16 @@ static bool check_first_line(const char *text, const struct file *f)
 /* The file's names are there, in that order; and each that is there is in ABI. */
 static bool check_names(const struct file *f, char *const *have, unsigned int n)
 {
+	unsigned int i, want = 0;
 	bool good = true;
-	unsigned int i;
 
-	for (i = 0; f->names[i]; i++) {
-		if (i < n && !strcmp(have[i], f->names[i]))
-			continue;
-		ksft_print_msg("%s: '%s' where '%s' should be\n", f->name,
-			       i < n ? have[i] : "nothing", f->names[i]);
+	/* Others may have been added anywhere. */
+	for (i = 0; i < n && f->names[want]; i++)
+		want += !strcmp(have[i], f->names[want]);
+	if (f->names[want]) {
+		ksft_print_msg("%s: '%s' is missing or out of order\n", f->name,
+			       f->names[want]);
 		good = false;
-		break;
 	}
 	for (i = 0; abi && i < n; i++) {
 		if (!word_in(abi, have[i])) {
