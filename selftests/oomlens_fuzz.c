@@ -7,14 +7,8 @@
  */
 #include <fcntl.h>
 #include <signal.h>
-#include <linux/kcov.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "oomlens_fuzz_model.h"
-
-#define KCOV_PCS	16384
 
 #define INPUT_MAX	6000
 #define CORPUS_MAX	512
@@ -233,87 +227,11 @@ static void make_input(struct input *in)
 		mutate(in);
 }
 
-/* ---- Coverage of the module's code ---- */
-
-static struct kcov {
-	int fd;
-	unsigned long *area;
-	unsigned long start, end;	/* of the module */
-	unsigned long seen[1 << 14];	/* open hash of addresses */
-	unsigned int n;
-} kcov = { .fd = -1 };
-
-static void module_range(void)
+static void breed(const struct input *in)
 {
-	char line[512], name[64];
-	FILE *f = fopen("/proc/modules", "r");
-	unsigned long size, start;
+	unsigned int i;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %lu %*s %*s %*s %lx", name, &size, &start) == 3 &&
-		    !strcmp(name, "oomlens")) {
-			kcov.start = start;
-			kcov.end = start + size;
-		}
-	if (f)
-		fclose(f);
-}
-
-static void kcov_begin(void)
-{
-	void *area;
-
-	kcov.fd = open("/sys/kernel/debug/kcov", O_RDWR | O_CLOEXEC);
-	if (kcov.fd < 0)
-		return;
-	area = MAP_FAILED;
-	if (!ioctl(kcov.fd, KCOV_INIT_TRACE, KCOV_PCS))
-		area = mmap(NULL, KCOV_PCS * sizeof(long), PROT_READ | PROT_WRITE,
-			    MAP_SHARED, kcov.fd, 0);
-	if (area == MAP_FAILED || ioctl(kcov.fd, KCOV_ENABLE, KCOV_TRACE_PC)) {
-		ksft_print_msg("KCOV: %s\n", strerror(errno));
-		close(kcov.fd);
-		kcov.fd = -1;
-		return;
-	}
-	kcov.area = area;
-	module_range();
-}
-
-static void kcov_clear(void)
-{
-	if (kcov.fd >= 0)
-		__atomic_store_n(&kcov.area[0], 0, __ATOMIC_RELAXED);
-}
-
-static bool first_seen(unsigned long pc)
-{
-	unsigned int mask = ARRAY_SIZE(kcov.seen) - 1;
-	unsigned int i = (pc * 0x9e3779b1u >> 4) & mask;
-
-	while (kcov.seen[i] && kcov.seen[i] != pc)
-		i = (i + 1) & mask;
-	if (kcov.seen[i] == pc || kcov.n > mask / 2)
-		return false;
-	kcov.seen[i] = pc;
-	kcov.n++;
-	return true;
-}
-
-static void kcov_breed(const struct input *in)
-{
-	unsigned long n, i, pc;
-	bool new = false;
-
-	if (kcov.fd < 0)
-		return;
-	n = __atomic_load_n(&kcov.area[0], __ATOMIC_RELAXED);
-	for (i = 1; i <= n && i < KCOV_PCS; i++) {
-		pc = kcov.area[i];
-		if (pc >= kcov.start && pc < kcov.end)
-			new |= first_seen(pc);
-	}
-	if (!new)
+	if (!kcov_reached_new())
 		return;
 	i = corpus_size < CORPUS_MAX ? corpus_size++ : rnd(&seed) % CORPUS_MAX;
 	if (!corpus[i])
@@ -455,7 +373,7 @@ static void one_write(struct input *in)
 	result = write(fd, in->bytes, in->len);
 	if (result < 0)
 		result = -errno;
-	kcov_breed(in);
+	breed(in);
 	counts.writes++;
 	if (result < 0 ? !error_is(&f, result) : !f.pass || result != (int)in->len)
 		complain(in, result < 0 ? "" : "was taken", result < 0 ? strerror(-result) : "");
@@ -561,11 +479,13 @@ int main(void)
 	unsigned long n = env_number("OOMLENS_WRITES", 2000), i;
 	long long before, after;
 	static struct input in;
+	unsigned int places;
 	struct hog hogs[2];
 
-	test_begin(3);
+	test_begin(0);
 	if (!lens_writable() || !lens_feature("debugfs"))
 		ksft_exit_skip("the module was loaded without trigger=1, or without debugfs\n");
+	ksft_set_plan(3);
 	seed = test_seed();
 	if (!prepare(hogs))
 		ksft_exit_fail_msg("cannot prepare: %s\n", strerror(errno));
@@ -581,14 +501,13 @@ int main(void)
 		if (i % CHECK_EVERY == 0)
 			check_state(&in);
 	}
-	if (kcov.fd >= 0)
-		ioctl(kcov.fd, KCOV_DISABLE, 0);
+	places = kcov_end();
 	ksft_print_msg("%lu written: %lu taken, %lu refused, %lu read back; %lu withheld\n",
 		       counts.writes, counts.passed, counts.refused, counts.read_back,
 		       counts.withheld);
-	if (kcov.n)
+	if (places)
 		ksft_print_msg("%u places of the module's code reached, %u inputs bred from\n",
-			       kcov.n, corpus_size);
+			       places, corpus_size);
 	check_state(&in);
 	ksft_test_result(!counts.wrong && counts.passed && counts.refused,
 			 "%lu inputs did what the grammar says\n", n);

@@ -42,4 +42,11 @@ void fuzz_forecast(enum fuzz_file file, const char *buf, size_t len, struct fore
 /* As the module escapes a name; "-" for none. */
 void fuzz_escape(const char *s, char *to, size_t size);
 
+/* ---- oomlens_fuzz_kcov.c: does nothing on a kernel without KCOV ---- */
+
+void kcov_begin(void);
+void kcov_clear(void);
+bool kcov_reached_new(void);	/* since kcov_clear(): anything for the first time? */
+unsigned int kcov_end(void);	/* how many places in all */
+
 #endif /* OOMLENS_FUZZ_MODEL_H */

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each allocation fails in turn, by the kernel's fault injection: of a load,
+ * which must fail with ENOMEM and leave nothing, or leave out a part and say
+ * which in features; and of each file's open, write, read and close.
+ * $OOMLENS_FAULTS (all) is how many of each are made.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "oomlens_loader.h"
+
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define INJECT		"/sys/kernel/debug/"
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+
+/* More than any of the paths has. */
+#define FAULTS_MAX	5000
+
+/* register_kretprobe() makes so many, before it changes any code. */
+#define PROBE_FAULTS	5
+
+static unsigned long faults;
+static int kmsg;
+
+/* The N-th allocation of this thread from now on fails. */
+static void fault_arm(unsigned int n)
+{
+	char text[16];
+	int fd = open(FAIL_NTH, O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	if (fd < 0 || write(fd, text, len) != len)
+		ksft_exit_fail_msg("cannot write fail-nth: %s\n", strerror(errno));
+	/* close() allocates nothing; what comes after the write counts. */
+	close(fd);
+}
+
+/* Off again; true if it has struck. */
+static bool fault_disarm(void)
+{
+	char text[16] = "";
+	int fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	bool struck;
+
+	/* An open that the fault strikes is one that nothing else had. */
+	if (fd < 0) {
+		fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	struck = read(fd, text, sizeof(text) - 1) > 0 && atoi(text) == 0;
+	if (write(fd, "0", 1) != 1)
+		ksft_exit_fail_msg("cannot write fail-nth: %s\n", strerror(errno));
+	close(fd);
+	return struck;
+}
+
+static int prepare(void)
+{
+	setting_write(INJECT "failslab/ignore-gfp-wait", "N");
+	setting_write(INJECT "failslab/verbose", "0");
+	setting_write(INJECT "failslab/probability", "0");
+	setting_write(INJECT "fail_page_alloc/ignore-gfp-wait", "N");
+	setting_write(INJECT "fail_page_alloc/ignore-gfp-highmem", "N");
+	setting_write(INJECT "fail_page_alloc/min-order", "0");
+	setting_write(INJECT "fail_page_alloc/verbose", "0");
+	return setting_write(INJECT "fail_page_alloc/probability", "0");
+}
+
+/* A load that a fault struck. */
+static bool judge_load(unsigned int n, int err, unsigned long *degraded)
+{
+	if (err) {
+		if (err != -ENOMEM)
+			ksft_print_msg("fault %u: load fails with %s\n", n, strerror(-err));
+		if (!loader_traceless())
+			ksft_print_msg("fault %u: something is left of the load\n", n);
+		return err == -ENOMEM && loader_traceless();
+	}
+	++*degraded;
+	if (!loader_whole()) {
+		ksft_print_msg("fault %u: loaded, but not whole\n", n);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * All faults of a load with these parameters. @files: the first that the
+ * making of files met, 0 if none did.
+ */
+static bool load_faults(const char *parameters, unsigned int *files)
+{
+	unsigned long refused = 0, degraded = 0, wrong = 0;
+	char line[512];
+	unsigned int n;
+	int err;
+
+	if (files)
+		*files = 0;
+	for (n = 1; n <= faults; n++) {
+		bool struck;
+
+		fault_arm(n);
+		err = loader_load(parameters);
+		struck = fault_disarm();
+		if (!struck && !err) {
+			loader_unload();
+			break;
+		}
+		wrong += !judge_load(n, err, &degraded);
+		refused += err != 0;
+		if (files && !*files && kmsg_wait(kmsg, "cannot make the files", line,
+						  sizeof(line), 0))
+			*files = n;
+		if (!err && loader_unload()) {
+			ksft_print_msg("fault %u: it cannot be unloaded\n", n);
+			return false;
+		}
+	}
+	ksft_print_msg("%s: %u faults, %lu loads refused, %lu went on\n", parameters, n - 1,
+		       refused, degraded);
+	return !wrong && refused;
+}
+
+static bool load_works(void)
+{
+	bool good = !loader_load("trigger=1") && loader_whole() && lens_feature("notifier") &&
+		    lens_feature("mark_victim") && lens_feature("oom_probe");
+
+	return !loader_unload() && good;
+}
+
+/*
+ * The return probe: its allocations come where the files' would without it.
+ * Only those: later ones make the kernel itself warn.
+ */
+static bool probe_faults(unsigned int first)
+{
+	unsigned int n, lacking = 0;
+	int err;
+
+	for (n = first; n < first + PROBE_FAULTS; n++) {
+		fault_arm(n);
+		err = loader_load("trigger=1");
+		if (!fault_disarm() || err) {
+			ksft_print_msg("fault %u of the probe: load: %s\n", n, strerror(-err));
+			return false;
+		}
+		lacking += !lens_feature("oom_probe");
+		if (!loader_whole() || loader_unload())
+			return false;
+	}
+	ksft_print_msg("%u of %u left the probe out, and features says so\n", lacking,
+		       PROBE_FAULTS);
+	return lacking == PROBE_FAULTS;
+}
+
+/* ---- The files of a loaded module ---- */
+
+static const struct use {
+	const char *file;
+	const char *write;
+} uses[] = {
+	{ "badness", NULL }, { "badness", "memcg /nowhere" }, { "badness", "memcg %s" },
+	{ "overcommit", NULL }, { "commit", NULL }, { "commit", "memcg" },
+	{ "commit", "pid 1" }, { "events", NULL }, { "features", NULL }, { "stats", NULL },
+	{ "trigger", "pressure limit=64K" }, { "trigger", "nonsense" },
+	{ "reserve", "256K" }, { "reserve", "0" },
+};
+
+/* Opens, writes, reads to the end, closes: 0 or the first error. */
+static int use_file(const char *path, const char *text)
+{
+	static char buf[65536];
+	int fd = open(path, text ? O_RDWR | O_CLOEXEC : O_RDONLY | O_CLOEXEC);
+	int err = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (text && write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	while (!err && (n = read(fd, buf, sizeof(buf))))
+		if (n < 0)
+			err = -errno;
+	close(fd);
+	return err;
+}
+
+static bool use_faults(const struct use *use, const char *cgroup)
+{
+	char text[256], path[128];
+	int plain, err;
+	unsigned int n, failed = 0, wrong = 0;
+
+	snprintf(path, sizeof(path), "%s", lens_path(use->file));
+	snprintf(text, sizeof(text), use->write ? use->write : "", cgroup);
+	plain = use_file(path, use->write ? text : NULL);
+	for (n = 1; n <= faults; n++) {
+		fault_arm(n);
+		err = use_file(path, use->write ? text : NULL);
+		if (!fault_disarm())
+			break;
+		failed += err == -ENOMEM;
+		/* A part of pressure's run may be had and another not. */
+		if (err && err != -ENOMEM && err != plain && err != -EAGAIN) {
+			ksft_print_msg("%s '%s', fault %u: %s\n", use->file, text, n,
+				       strerror(-err));
+			wrong++;
+		}
+	}
+	err = use_file(path, use->write ? text : NULL);
+	if (err != plain) {
+		ksft_print_msg("%s '%s' ends with %s after the faults, %s before\n", use->file,
+			       text, strerror(-err), strerror(-plain));
+		wrong++;
+	}
+	ksft_print_msg("%s '%s': %u faults, %u ENOMEM\n", use->file, text, n - 1, failed);
+	return !wrong && n > 1;
+}
+
+static bool all_uses(void)
+{
+	char *dir = cg_version() ? cg_create(NULL, "fault") : NULL;
+	bool good = true;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(uses); i++)
+		good &= use_faults(&uses[i], dir ? cg_shown(dir) : "/");
+	return good && loader_whole() && !lens_key("reserve", "held");
+}
+
+/* ---- Leaks ---- */
+
+/* Objects that nothing points to any more and that this program allocated. */
+static long leaks(void)
+{
+	char *text, *s;
+	long n = 0;
+	int i;
+
+	/* An object is only told of some seconds after it was made. */
+	for (i = 0; i < 2; i++) {
+		nap_ms(5500);
+		if (write_file(KMEMLEAK, "scan"))
+			return -1;
+	}
+	text = read_file(KMEMLEAK);
+	for (s = text; s && (s = strstr(s, "comm \"oomlens_fault\"")); s++)
+		n++;
+	if (n)
+		ksft_print_msg("kmemleak:\n%s", text);
+	free(text);
+	return n;
+}
+
+int main(void)
+{
+	long long before, after = 0;
+	unsigned int files = 0;
+	char with[256];
+
+	test_begin(0);
+	if (access(FAIL_NTH, W_OK) || access(INJECT "failslab", F_OK))
+		ksft_exit_skip("no fault injection: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB\n");
+	if (!loader_ko())
+		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	ksft_set_plan(6);
+	if (prepare())
+		ksft_exit_fail_msg("cannot set the fault injection up\n");
+	faults = env_number("OOMLENS_FAULTS", FAULTS_MAX);
+	kmsg = kmsg_open();
+	snprintf(with, sizeof(with), "%s", loader_parameters());
+	/* Each failed load has its line; a console is slow. */
+	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
+
+	ksft_test_result(!loader_unload() && load_works(), "load and unload\n");
+	before = meminfo_kb("MemAvailable");
+	ksft_test_result(load_faults("trigger=1 sources=3", &files),
+			 "each allocation of a load fails in turn\n");
+	ksft_test_result(files && probe_faults(files), "the return probe is left out by name\n");
+	ksft_test_result(load_works(), "the next load works\n");
+
+	if (loader_load("trigger=1"))
+		ksft_exit_fail_msg("cannot load\n");
+	ksft_test_result(all_uses(), "each allocation of each file fails in turn\n");
+	loader_unload();
+	wait_until((after = meminfo_kb("MemAvailable")) > before - 4096, 5000);
+	ksft_print_msg("MemAvailable %lld kB before, %lld kB after\n", before, after);
+	if (access(KMEMLEAK, W_OK))
+		ksft_print_msg("no kmemleak: leaks are judged by MemAvailable alone\n");
+	ksft_test_result(after > before - 4096 && (access(KMEMLEAK, W_OK) || !leaks()),
+			 "nothing leaked\n");
+	if (loader_load(with))
+		ksft_print_msg("cannot load it again with %s\n", with);
+	ksft_exit(!ksft_get_fail_cnt());
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading and unloading the module, for the tests that do it themselves.
+ */
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sys/syscall.h>
+
+#include "oomlens_loader.h"
+
+static const char *const parameter_names[] = {
+	"events", "candidates", "trigger", "debugfs", "sources"
+};
+
+static const char *const file_names[] = {
+	"badness", "overcommit", "commit", "events", "features", "stats", "trigger", "reserve"
+};
+
+const char *loader_ko(void)
+{
+	static char ko[PATH_MAX];
+	static const char *const places[] = { "", "/..", "/../.." };
+	char self[PATH_MAX - 64];
+	const char *env = getenv("OOMLENS_KO");
+	unsigned int i;
+	ssize_t n;
+
+	if (env && *env)
+		return env;
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return NULL;
+	self[n] = '\0';
+	dirname(self);
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(ko, sizeof(ko), "%s%s/oomlens.ko", self, places[i]);
+		if (!access(ko, R_OK))
+			return ko;
+	}
+	return NULL;
+}
+
+bool loader_loaded(void)
+{
+	return !access("/sys/module/oomlens", F_OK);
+}
+
+const char *loader_parameters(void)
+{
+	static char all[256];
+	unsigned int i, n = 0;
+	char path[128], *value;
+
+	all[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(parameter_names); i++) {
+		snprintf(path, sizeof(path), "/sys/module/oomlens/parameters/%s",
+			 parameter_names[i]);
+		value = read_file(path);
+		if (!value)
+			continue;
+		value[strcspn(value, "\n")] = '\0';
+		n += snprintf(all + n, sizeof(all) - n, "%s=%s ", parameter_names[i], value);
+		free(value);
+	}
+	return all;
+}
+
+int loader_load(const char *parameters)
+{
+	int fd = open(loader_ko(), O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int unload_once(void)
+{
+	return syscall(SYS_delete_module, "oomlens", O_NONBLOCK) ? -errno : 0;
+}
+
+int loader_unload(void)
+{
+	int err = 0;
+
+	wait_until(!(err = unload_once()) || (err != -EAGAIN && err != -EWOULDBLOCK &&
+					      err != -EBUSY), PATIENCE_MS);
+	return err;
+}
+
+bool loader_traceless(void)
+{
+	return access("/proc/oomlens", F_OK) && access("/sys/kernel/debug/oomlens", F_OK) &&
+	       !loader_loaded();
+}
+
+static bool begins(const char *dir, const char *file)
+{
+	char path[128], want[64], head[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	snprintf(want, sizeof(want), "# oomlens %s 1\n", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, head, sizeof(head) - 1) < 0)
+		head[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return !strncmp(head, want, strlen(want));
+}
+
+bool loader_whole(void)
+{
+	bool debugfs = lens_feature("debugfs");
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(file_names); i++) {
+		/* The last two are not in /proc. */
+		if (i < 6 && !begins("/proc/oomlens", file_names[i])) {
+			ksft_print_msg("/proc/oomlens/%s is not right\n", file_names[i]);
+			return false;
+		}
+		if (debugfs && !begins("/sys/kernel/debug/oomlens", file_names[i])) {
+			ksft_print_msg("features says debugfs, and its %s is not right\n",
+				       file_names[i]);
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Loading and unloading the module, for the tests that do it themselves.
+ */
+#ifndef OOMLENS_LOADER_H
+#define OOMLENS_LOADER_H
+
+#include "oomlens_test.h"
+
+/* oomlens.ko: $OOMLENS_KO, or where the rig and an installation have it; NULL. */
+const char *loader_ko(void);
+bool loader_loaded(void);
+/* The parameters that it is loaded with now, as load() takes them. */
+const char *loader_parameters(void);
+/* 0 or a negative errno of finit_module(2). */
+int loader_load(const char *parameters);
+/* Waits, with a bound, until nobody has a file open. */
+int loader_unload(void);
+/* Nothing of it is left: no file, no directory, no module. */
+bool loader_traceless(void);
+/* Its files are all there and begin as they should. */
+bool loader_whole(void);
+
+#endif /* OOMLENS_LOADER_H */

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Load and unload under readers and under OOMs, many times; the memory is the
+ * same before and after. $OOMLENS_LOADS (10) is how many.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "oomlens_loader.h"
+
+#define LIMIT_PAGES	1024UL
+
+/* What may differ by chance, for the whole machine. */
+#define SLACK_KB	4096
+
+static const char *const parameters[] = {
+	"", "trigger=1", "trigger=1 events=1 candidates=0", "events=256 candidates=64",
+	"debugfs=0", "sources=1", "sources=2", "sources=4", "sources=3 trigger=1",
+};
+
+/* Reads whatever is there, all at a time, for ever. */
+static void read_for_ever(unsigned int turn)
+{
+	static const char *const files[] = {
+		"/proc/oomlens/badness", "/sys/kernel/debug/oomlens/events",
+		"/proc/oomlens/commit", "/proc/oomlens/overcommit", "/proc/oomlens/events",
+		"/sys/kernel/debug/oomlens/badness", "/sys/kernel/debug/oomlens/trigger",
+		"/sys/kernel/debug/oomlens/reserve", "/proc/oomlens/stats",
+	};
+	static char buf[65536];
+
+	for (;; turn++) {
+		int fd = open(files[turn % ARRAY_SIZE(files)], O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0) {
+			nap_ms(1);
+			continue;
+		}
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+		close(fd);
+		/* An open file keeps the module: let it go in between. */
+		nap_ms(turn % 8);
+	}
+}
+
+/* One memory cgroup OOM after the other; killed by the kernel each time. */
+static void oom_for_ever(const char *dir)
+{
+	size_t size = 4 * LIMIT_PAGES * page_size();
+
+	for (;;) {
+		pid_t pid = fork();
+		char *p;
+
+		if (pid < 0) {
+			nap_ms(10);
+			continue;
+		}
+		if (pid) {
+			waitpid(pid, NULL, 0);
+			continue;
+		}
+		if (set_adj(0, 0) || cg_attach(dir, 0))
+			_exit(1);
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (p != MAP_FAILED)
+			memset(p, 1, size);
+		_exit(0);
+	}
+}
+
+static long long cgroup_kills(const char *dir)
+{
+	char path[512], *text;
+	long long n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, cg_version() == 2 ? "memory.events" :
+		 "memory.oom_control");
+	text = read_file(path);
+	if (text)
+		key_number(text, "oom_kill", &n);
+	free(text);
+	return n;
+}
+
+/* kB that the kernel itself holds */
+static long long kernel_kb(void)
+{
+	return meminfo_kb("SUnreclaim") + meminfo_kb("VmallocUsed") + meminfo_kb("Percpu");
+}
+
+static unsigned long reload(unsigned long loads, unsigned long *whole)
+{
+	unsigned long i, heads = 0;
+	int err = 0;
+
+	for (i = 0; i < loads; i++) {
+		const char *with = parameters[i % ARRAY_SIZE(parameters)];
+
+		err = loader_load(with);
+		if (err) {
+			ksft_print_msg("load %lu, '%s': %s\n", i, with, strerror(-err));
+			break;
+		}
+		heads += loader_whole();
+		err = loader_unload();
+		if (err || !loader_traceless()) {
+			ksft_print_msg("unload %lu, '%s': %s\n", i, with, strerror(-err));
+			break;
+		}
+	}
+	*whole = heads;
+	return i;
+}
+
+int main(void)
+{
+	unsigned long loads = env_number("OOMLENS_LOADS", 10), done, whole;
+	long long before, after = 0, kills = 0;
+	char *dir, with[256];
+	unsigned int i, n = 0;
+	pid_t child[3];
+
+	test_begin(0);
+	if (!loader_ko())
+		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	ksft_set_plan(4);
+	snprintf(with, sizeof(with), "%s", loader_parameters());
+	/* Each OOM has its page in the log; a console is slow. */
+	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
+	if (!access("/proc/sys/vm/oom_dump_tasks", F_OK))
+		setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	dir = cg_version() ? cg_create(NULL, "storm") : NULL;
+	if (dir) {
+		cg_limit(dir, LIMIT_PAGES);
+		cg_swap_limit(dir, 0);
+	}
+	/* The first load and the first OOM leave what is kept for good. */
+	ksft_test_result(!loader_unload() && !loader_load("trigger=1") && loader_whole() &&
+			 !loader_unload() && loader_traceless(), "load and unload\n");
+	for (i = 0; i < ARRAY_SIZE(child); i++) {
+		if (i == 2 && !dir)
+			break;
+		child[n] = fork();
+		if (!child[n]) {
+			if (i == 2)
+				oom_for_ever(dir);
+			read_for_ever(i);
+		}
+		n++;
+	}
+	if (dir)
+		wait_until(cgroup_kills(dir) > 0, PATIENCE_MS);
+	before = kernel_kb();
+
+	done = reload(loads, &whole);
+	ksft_test_result(done == loads && whole == loads,
+			 "%lu loads and unloads under readers and OOMs\n", loads);
+	if (dir)
+		kills = cgroup_kills(dir);
+	for (i = 0; i < n; i++) {
+		kill(child[i], SIGKILL);
+		waitpid(child[i], NULL, 0);
+	}
+	if (dir)
+		ksft_test_result(kills > 1, "OOMs meanwhile: %lld killed\n", kills);
+	else
+		ksft_test_result_skip("OOMs meanwhile: no memory cgroups\n");
+	wait_until((after = kernel_kb()) <= before + SLACK_KB, 10000);
+	ksft_print_msg("the kernel holds %lld kB before, %lld kB after\n", before, after);
+	ksft_test_result(after <= before + SLACK_KB, "the memory is the same\n");
+	if (loader_load(with))
+		ksft_print_msg("cannot load it again with %s\n", with);
+	ksft_exit(!ksft_get_fail_cnt());
+}

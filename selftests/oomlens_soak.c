@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything at once for $OOMLENS_SOAK_S seconds (4): readers of every file,
+ * scopes, triggers, cgroup OOMs, swap on and off, processors coming and going,
+ * tasks coming and going, load and unload. The kernel's log is the judge, and
+ * each of them must have got somewhere.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+
+#include "oomlens_loader.h"
+
+#define LIMIT_PAGES	1024UL
+#define SWAP_PAGES	1024UL
+#define CPU1		"/sys/devices/system/cpu/cpu1/online"
+
+/* Shared: what the workers did, and what was not as it should be. */
+static struct tally {
+	unsigned long steps[16];
+	unsigned long wrong;
+} *tally;
+
+static unsigned long long seed;
+static char *cgroup[2];
+static char swap_path[256];
+static char with[256];
+
+static void wrong(const char *what, const char *which, int err)
+{
+	__atomic_add_fetch(&tally->wrong, 1, __ATOMIC_RELAXED);
+	ksft_print_msg("%s %s: %s\n", what, which, strerror(err));
+	fflush(stdout);
+}
+
+/* ENOENT: unloaded just now. ENODEV: it is being unloaded. */
+static int open_lens(const char *file, int flags)
+{
+	static const char *const dirs[] = { "/proc/oomlens", "/sys/kernel/debug/oomlens" };
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dirs[rnd(&seed) % 2], file);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT && errno != ENODEV && errno != EINVAL)
+		wrong("open", path, errno);
+	if (fd < 0)
+		nap_ms(1);
+	return fd;
+}
+
+/* A read from somewhere to somewhere; the first bytes are the file's own. */
+static void step_read(void)
+{
+	static const char *const files[] = {
+		"badness", "overcommit", "commit", "events", "features", "stats", "trigger",
+		"reserve"
+	};
+	const char *file = files[rnd(&seed) % ARRAY_SIZE(files)];
+	struct pollfd p = { .events = POLLIN };
+	static char buf[16384];
+	char want[32];
+	ssize_t n;
+	int fd;
+
+	fd = open_lens(file, O_RDONLY);
+	if (fd < 0)
+		return;
+	p.fd = fd;
+	poll(&p, 1, rnd(&seed) % 3);
+	snprintf(want, sizeof(want), "# oomlens %s 1\n", file);
+	n = read(fd, buf, sizeof(buf));
+	if (n < 0 || strncmp(buf, want, strlen(want)))
+		wrong("read", file, n < 0 ? errno : EBADMSG);
+	while (rnd(&seed) % 8 && read(fd, buf, rnd_range(&seed, 1, sizeof(buf))) > 0)
+		;
+	if (pread(fd, buf, sizeof(buf), rnd_range(&seed, 0, 4096)) < 0)
+		wrong("pread", file, errno);
+	close(fd);
+	/* An open file keeps the module: let it go now and then. */
+	nap_ms(rnd(&seed) % 4);
+}
+
+static void step_scope(void)
+{
+	static const char *const scopes[] = { "global", "nodes 0", "nodes 0-1", "mempolicy 0" };
+	bool commit = rnd(&seed) % 2;
+	static char buf[65536];
+	char line[512];
+	int fd;
+
+	fd = open_lens(commit ? "commit" : "badness", O_RDWR);
+	if (fd < 0)
+		return;
+	if (commit && rnd(&seed) % 2)
+		snprintf(line, sizeof(line), "memcg");
+	else if (commit)
+		snprintf(line, sizeof(line), "pid %lu", rnd_range(&seed, 1, getpid() + 50));
+	else if (cgroup[0] && rnd(&seed) % 2)
+		snprintf(line, sizeof(line), "memcg %s", cg_shown(cgroup[rnd(&seed) % 2]));
+	else
+		snprintf(line, sizeof(line), "%s", scopes[rnd(&seed) % ARRAY_SIZE(scopes)]);
+	if (write(fd, line, strlen(line)) < 0 && errno != ESRCH && errno != EOPNOTSUPP &&
+	    errno != EINVAL)
+		wrong("scope", line, errno);
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	close(fd);
+	nap_ms(rnd(&seed) % 4);
+}
+
+/* Small runs, and kills of nobody but its own. */
+static void step_trigger(void)
+{
+	static const char *const runs[] = {
+		"pressure limit=1M", "pressure limit=512K hold=10", "pressure nonsense"
+	};
+	struct hog_spec spec = { .anon = 64 };
+	struct hog hog;
+	char line[64];
+	int fd;
+
+	if (rnd(&seed) % 4 == 0 && !hog_start(&hog, &spec)) {
+		snprintf(line, sizeof(line), "kill pid=%d", hog.pid);
+		lens_command("trigger", "%s", line);
+		hog_end(&hog);
+		return;
+	}
+	fd = open("/sys/kernel/debug/oomlens/trigger", O_WRONLY | O_CLOEXEC);
+	if (fd < 0) {
+		nap_ms(1);
+		return;
+	}
+	snprintf(line, sizeof(line), "%s", runs[rnd(&seed) % ARRAY_SIZE(runs)]);
+	if (write(fd, line, strlen(line)) < 0 && errno != ENOSPC && errno != EINVAL &&
+	    errno != EBUSY && errno != ENOMEM && errno != EPERM && errno != EOPNOTSUPP)
+		wrong("trigger", line, errno);
+	close(fd);
+	lens_command("reserve", "%luK", rnd_range(&seed, 0, 1024));
+}
+
+static bool can_trigger(void)
+{
+	return lens_writable() && lens_feature("debugfs");
+}
+
+static void step_oom(void)
+{
+	size_t size = 4 * LIMIT_PAGES * page_size();
+	pid_t pid = fork();
+	char *p;
+
+	if (pid) {
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+		return;
+	}
+	if (set_adj(0, 0) || cg_attach(cgroup[rnd(&seed) % 2], 0))
+		_exit(1);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		memset(p, 1, size);
+	_exit(0);
+}
+
+static bool can_oom(void)
+{
+	return cgroup[0] && cgroup[1];
+}
+
+static void step_swap(void)
+{
+	nap_ms(rnd_range(&seed, 1, 50));
+	if (!swapoff(swap_path)) {
+		nap_ms(rnd_range(&seed, 1, 20));
+		if (swapon(swap_path, 0))
+			wrong("swapon", swap_path, errno);
+	}
+}
+
+static bool can_swap(void)
+{
+	char *swaps, *line;
+
+	if (!swap_ensure(SWAP_PAGES))
+		return false;
+	swaps = read_file("/proc/swaps");
+	line = swaps ? strchr(swaps, '\n') : NULL;
+	if (!line || sscanf(line, "%255s", swap_path) != 1)
+		swap_path[0] = '\0';
+	free(swaps);
+	return swap_path[0];
+}
+
+static void step_cpu(void)
+{
+	nap_ms(rnd_range(&seed, 1, 100));
+	if (!write_file(CPU1, "0")) {
+		nap_ms(rnd_range(&seed, 1, 50));
+		if (write_file(CPU1, "1"))
+			wrong("online", CPU1, errno);
+	}
+}
+
+static bool can_cpu(void)
+{
+	return !access(CPU1, W_OK) && !setting_write(CPU1, "1");
+}
+
+/* Tasks that come and go, by threads, forks and vforks. */
+static void step_tasks(void)
+{
+	struct hog_spec spec = {
+		.anon = rnd_range(&seed, 1, 64), .threads = rnd(&seed) % 3,
+		.adj = (int)rnd_range(&seed, 0, 1000), .sharer = rnd(&seed) % 4 == 0,
+	};
+	struct hog hog;
+
+	if (hog_start(&hog, &spec))
+		return;
+	hog_do(&hog, HOG_FORK, 2);
+	hog_end(&hog);
+}
+
+static void step_load(void)
+{
+	int err;
+
+	nap_ms(rnd_range(&seed, 50, 300));
+	err = loader_unload();
+	if (err) {
+		wrong("unload", "", -err);
+		return;
+	}
+	if (!loader_traceless())
+		wrong("unload", "left something", EEXIST);
+	err = loader_load(with);
+	if (err)
+		wrong("load", with, -err);
+}
+
+static bool can_load(void)
+{
+	return loader_ko();
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+static const struct worker {
+	const char *name;
+	void (*step)(void);
+	bool (*possible)(void);
+} workers[] = {
+	{ "read",	step_read,	always },
+	{ "read",	step_read,	always },
+	{ "scope",	step_scope,	always },
+	{ "trigger",	step_trigger,	can_trigger },
+	{ "cgroup OOM",	step_oom,	can_oom },
+	{ "cgroup OOM",	step_oom,	can_oom },
+	{ "swap",	step_swap,	can_swap },
+	{ "processor",	step_cpu,	can_cpu },
+	{ "tasks",	step_tasks,	always },
+	{ "load",	step_load,	can_load },
+};
+
+/* 0: not begun, or ended; -1: not possible here */
+static pid_t pids[ARRAY_SIZE(workers)];
+
+static void set_up(void)
+{
+	unsigned int i;
+	char name[16];
+
+	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
+	if (!access("/proc/sys/kernel/sysrq", F_OK))
+		setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	for (i = 0; i < ARRAY_SIZE(cgroup) && cg_version(); i++) {
+		snprintf(name, sizeof(name), "storm%u", i);
+		cgroup[i] = cg_create(NULL, name);
+		if (!cgroup[i])
+			continue;
+		cg_limit(cgroup[i], LIMIT_PAGES);
+		/* One that swaps first, and one that does not. */
+		if (i)
+			cg_swap_limit(cgroup[i], 0);
+	}
+	snprintf(with, sizeof(with), "%s", loader_parameters());
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (tally == MAP_FAILED)
+		ksft_exit_fail_msg("no shared memory\n");
+}
+
+/* In its own process, until @end; a step that was begun is ended. */
+static void __noreturn work(unsigned int i, unsigned long long end)
+{
+	seed += i * 7919;
+	while (now_ns() < end) {
+		workers[i].step();
+		__atomic_add_fetch(&tally->steps[i], 1, __ATOMIC_RELAXED);
+	}
+	_exit(0);
+}
+
+/* All have ended, by themselves. */
+static bool all_end(void)
+{
+	unsigned int i;
+	bool all = true;
+	int status;
+
+	for (i = 0; i < ARRAY_SIZE(workers); i++) {
+		if (pids[i] <= 0)
+			continue;
+		if (waitpid(pids[i], &status, WNOHANG) != pids[i]) {
+			all = false;
+			continue;
+		}
+		if (!WIFEXITED(status) || WEXITSTATUS(status))
+			wrong("worker", workers[i].name, ECHILD);
+		pids[i] = 0;
+	}
+	return all;
+}
+
+int main(void)
+{
+	unsigned long seconds = env_number("OOMLENS_SOAK_S", 4);
+	unsigned long long end;
+	unsigned int i;
+	bool ended;
+
+	test_begin(ARRAY_SIZE(workers) + 3);
+	seed = test_seed();
+	set_up();
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		if (!workers[i].possible())
+			pids[i] = -1;
+	fflush(stdout);
+	end = now_ns() + seconds * 1000000000ULL;
+	for (i = 0; i < ARRAY_SIZE(workers); i++) {
+		if (pids[i] < 0)
+			continue;
+		pids[i] = fork();
+		if (!pids[i])
+			work(i, end);
+	}
+	ended = wait_until(all_end(), seconds * 1000 + 2 * PATIENCE_MS);
+	for (i = 0; i < ARRAY_SIZE(workers); i++) {
+		if (pids[i] < 0)
+			ksft_test_result_skip("%s: not possible here\n", workers[i].name);
+		else
+			ksft_test_result(tally->steps[i], "%s: %lu steps\n", workers[i].name,
+					 tally->steps[i]);
+	}
+	ksft_test_result(ended, "all ended within their time\n");
+	ksft_test_result(!tally->wrong, "nothing was wrong with any\n");
+	if (!loader_loaded() && loader_load(with))
+		ksft_print_msg("cannot load it again with %s\n", with);
+	lens_command("reserve", "0");
+	ksft_test_result(loader_whole(), "all files are there and whole\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
