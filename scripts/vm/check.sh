@@ -59,15 +59,25 @@ relay()
 	eval "SEEN_$2=$lines"
 }
 
+# One line that says what each running job is at
 ticker()
 {
 	[ -t 2 ] || return 0
 	line=
 	for id in $RUNNING; do
-		done_tests=$(grep -cE '^# (not )?ok' "$LOGS/$id/last/output" 2>/dev/null || :)
-		line="$line $id (${done_tests:-0} tests)"
+		at=$(tail -n 1 "$CHECK/$id.log" 2>/dev/null | sed 's/^\[[^]]*\] //; s/ (.*//; s/: .*//')
+		case $at in
+		booting*)
+			at="$(grep -cE '^# (not )?ok' "$LOGS/$id/last/output" 2>/dev/null || :) tests"
+			;;
+		esac
+		line="$line  $id: ${at:-starting}"
 	done
-	printf '\r%s s:%s \033[K' "$(($(now) - CHECK_START))" "$line" >&2
+	width=$(stty size <&2 2>/dev/null | cut -d' ' -f2)
+	[ "${width:-0}" -ge 20 ] || width=80
+	# A line that wraps could not be written over
+	printf '\r\033[K%s' "$(printf '%s s%s' "$(($(now) - CHECK_START))" "$line" |
+		cut -c1-$((width - 1)))" >&2
 }
 
 cmd_check()

@@ -57,7 +57,8 @@ lint_shell()
 
 lint_spdx()
 {
-	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config)$' |
+	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config|.*\.json)$' |
+		grep -vE '^(selftests/recorded/.*/|scripts/packaging/debian/)' |
 		while read -r file; do
 			head -n 3 "$file" | grep -q 'SPDX-License-Identifier' || echo "no SPDX: $file"
 		done | grep .
@@ -88,6 +89,7 @@ cmd_lint()
 	OBJ=$CACHE/build/$K_KEY$src_tag
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
 	counted "shellcheck" lint_shell
+	counted "the command line on recorded files" scripts/test-cli
 	counted "SPDX lines" lint_spdx
 	counted "no file over 600 lines" lint_long
 	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
