@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154 # a part of oomlens, which has the variables
+# The commands that look: rank, whatif, top, overcommit, commit, events, why.
+
+cmd_rank()
+{
+	ROWS=20 ALL='' JSON=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-a) ALL=1 ;;
+		--json) JSON=1 ;;
+		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
+		*) bad_usage "rank: '$1'?" ;;
+		esac
+		shift
+	done
+	find_dir
+	set_clock
+	look_at_terminal
+	[ -z "$JSON" ] || ROWS=0
+	open_scoped badness
+	run rank mode=rank rows="$ROWS" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
+		"$(meminfo)" "$DIR/overcommit" - <&3
+}
+
+cmd_whatif()
+{
+	ROWS=10 pid='' adj=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
+		-[!0-9]*) bad_usage "whatif: '$1'?" ;;
+		*)
+			if [ -z "$pid" ]; then
+				pid=$1
+			elif [ -z "$adj" ]; then
+				adj=$1
+			else
+				bad_usage "whatif takes a PID and an ADJ"
+			fi
+			;;
+		esac
+		shift
+	done
+	need_number PID "$pid"
+	need_number ADJ "$adj"
+	if [ "$adj" -lt -1000 ] || [ "$adj" -gt 1000 ]; then
+		bad_usage "ADJ is -1000 to 1000"
+	fi
+	find_dir
+	set_clock
+	look_at_terminal
+	open_scoped badness
+	run rank mode=whatif rows="$ROWS" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
+		"$(meminfo)" "$DIR/overcommit" - <&3
+}
+
+# The frame is made whole before the screen is touched: no flicker.
+top_frame()
+{
+	set_clock
+	open_scoped badness
+	run rank mode=top rows="$1" all=1 wide="$WIDE" colour="$COLOUR" \
+		"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" - <&3
+	exec 3<&-
+}
+
+top_restore()
+{
+	[ -z "$TTY_WAS" ] || stty "$TTY_WAS" </dev/tty 2>/dev/null
+	printf '\033[?25h\n'
+}
+
+# wait_key SECONDS: true when q was pressed
+wait_key()
+{
+	if [ -z "$TTY_WAS" ]; then
+		sleep "$1"
+		return 1
+	fi
+	[ "$(dd bs=1 count=1 2>/dev/null </dev/tty)" = q ]
+}
+
+cmd_top()
+{
+	DELAY=2 ROWS='' ONCE=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-d) need_number -d "${2:-}"; DELAY=$2; shift ;;
+		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-1) ONCE=1 ;;
+		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
+		*) bad_usage "top: '$1'?" ;;
+		esac
+		shift
+	done
+	if [ "$DELAY" -lt 1 ] || [ "$DELAY" -gt 25 ]; then
+		bad_usage "-d is 1 to 25 seconds"
+	fi
+	find_dir
+	file events
+	[ -z "$FROM" ] || ONCE=1
+	look_at_terminal
+	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
+		top_frame "${ROWS:-20}"
+		return
+	fi
+	TTY_WAS=$(stty -g 2>/dev/null </dev/tty) || TTY_WAS=
+	trap 'top_restore; exit 0' INT TERM HUP
+	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time "${DELAY}0" </dev/tty
+	printf '\033[?25l\033[H\033[2J'
+	while :; do
+		look_at_terminal
+		# A failure ends this shell's subshell only: its code is passed on.
+		frame=$(top_frame "${ROWS:-$((HIGH - 6))}") || {
+			status=$?
+			top_restore
+			exit "$status"
+		}
+		printf '\033[H'
+		printf '%s\n' "$frame" | sed "s/\$/$(printf '\033')[K/"
+		printf '\033[J'
+		! wait_key "$DELAY" || break
+	done
+	top_restore
+}
+
+cmd_overcommit()
+{
+	JSON=''
+	case ${1:-} in
+	'') ;;
+	--json) JSON=1 ;;
+	*) bad_usage "overcommit: '$1'?" ;;
+	esac
+	find_dir
+	set_clock
+	file overcommit
+	run memory mode=overcommit json="$JSON" "$(meminfo)" "$DIR/overcommit"
+}
+
+cmd_commit()
+{
+	ROWS=20 JSON='' of_pid=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		--json) JSON=1 ;;
+		--memcg) SCOPE=memcg ;;
+		[0-9]*) need_number PID "$1"; of_pid=$1; SCOPE="pid $1" ;;
+		*) bad_usage "commit: '$1'?" ;;
+		esac
+		shift
+	done
+	find_dir
+	set_clock
+	look_at_terminal
+	[ -z "$JSON" ] || ROWS=0
+	open_scoped commit
+	run memory mode=commit rows="$ROWS" json="$JSON" of_pid="$of_pid" wide="$WIDE" \
+		"$(meminfo)" "$DIR/overcommit" - <&3
+}
+
+# counter NAME: of the stats file, without a process
+counter()
+{
+	COUNTER=
+	[ -r "$DIR/stats" ] || die $E_NO_MODULE "the module is gone"
+	while read -r k v; do
+		[ "$k" != "$1" ] || COUNTER=$v
+	done <"$DIR/stats"
+}
+
+# Each event is shown once, however often the file is read; the file is not
+# held open in between, so that the module can be unloaded.
+follow()
+{
+	last=$1
+	while :; do
+		counter events
+		# Fewer than before: the module has been loaded anew.
+		[ "$COUNTER" -ge "$last" ] || last=0
+		if [ "$COUNTER" -gt "$last" ]; then
+			set_clock
+			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 \
+				"$(meminfo)" "$DIR/overcommit" "$DIR/events" 3>&1 >&4); } 4>&1
+			last=${shown:-$last}
+		fi
+		sleep 1
+	done
+}
+
+cmd_events()
+{
+	ROWS=0 JSON='' FOLLOW='' NEW='' SETTLE='' only=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		--json) JSON=1 ;;
+		--follow | -f) FOLLOW=1 ;;
+		--settle) SETTLE=10 ;;
+		--new) NEW=1 ;;
+		[0-9]*) need_number EVENT "$1"; only=$1 ;;
+		*) bad_usage "events: '$1'?" ;;
+		esac
+		shift
+	done
+	find_dir
+	set_clock
+	file events
+	TITLE=1
+	[ -z "$JSON" ] || TITLE=''
+	if [ -z "$FOLLOW" ]; then
+		run events json="$JSON" title="$TITLE" rows="$ROWS" only="$only" \
+			"$(meminfo)" "$DIR/overcommit" "$DIR/events"
+		return
+	fi
+	[ -z "$FROM" ] || die $E_USAGE "--follow needs the live module, not --from"
+	counter events
+	[ -z "$TITLE" ] || run events title=1 only='' after="$COUNTER" /dev/null
+	last=0
+	[ -z "$NEW" ] || last=$COUNTER
+	[ "$ROWS" = 0 ] || [ "$ROWS" -ge "$COUNTER" ] || last=$((COUNTER - ROWS))
+	follow "$last"
+}
+
+cmd_why()
+{
+	case ${1:-} in
+	'') only='' ;;
+	*) need_number EVENT "$1"; only=$1 ;;
+	esac
+	[ $# -le 1 ] || bad_usage "why takes one EVENT"
+	find_dir
+	set_clock
+	file events
+	look_at_terminal
+	run "why explain" only="$only" wide="$WIDE" \
+		"$(meminfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
+}
