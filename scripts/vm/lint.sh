@@ -90,7 +90,6 @@ cmd_lint()
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
 	counted "shellcheck" lint_shell
 	counted "the command line on recorded files" scripts/test-cli
-	counted "the command line on recorded files" scripts/test-cli
 	counted "SPDX lines" lint_spdx
 	counted "no file over 600 lines" lint_long
 	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
