@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pressure: each option does what it says, memory is back after each way out,
+ * and nobody dies who was not to. Judged by /proc/meminfo, /proc/vmstat, the
+ * cgroup's own files and the exit status of bystanders.
+ * $OOMLENS_DRILLS sets the number of drills (50), $OOMLENS_SIGNALS that of
+ * writers killed in the middle (50), $OOMLENS_SEED repeats a run.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "oomlens_test.h"
+
+/* What the ballast leaves, so that a run takes little time. */
+#define LEFT_KB		(64 * 1024)
+
+/* Enough for the drift of the per-CPU counters and of what else goes on. */
+#define DRIFT_KB	(8 * 1024)
+
+/* Limit of a cgroup that runs out. */
+#define CG_PAGES	8192
+
+static struct hog ballast, bystander;
+static long long total_kb, free_kb;
+
+static long long vmstat(const char *key)
+{
+	char *text = read_file("/proc/vmstat");
+	long long n = -1;
+
+	key_number(text ? text : "", key, &n);
+	free(text);
+	return n;
+}
+
+static long long kb_to_pages(long long kb)
+{
+	return kb * 1024 / (long long)page_size();
+}
+
+static bool check(bool cond, const char *what, long long got, long long want)
+{
+	if (!cond)
+		ksft_print_msg("%s: got %lld, want %lld\n", what, got, want);
+	return cond;
+}
+
+/* A child that writes one command; its errno is its exit status. */
+static pid_t writer_start(const char *command, const char *cgroup)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+	if (!pid) {
+		if (cgroup && cg_attach(cgroup, 0))
+			_exit(255);
+		_exit(-lens_command("trigger", "%s\n", command));
+	}
+	return pid;
+}
+
+/* 0, -errno, or the signal that it died of. */
+static int writer_end(pid_t pid)
+{
+	int status = 0;
+
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+static int run(const char *command)
+{
+	return writer_end(writer_start(command, NULL));
+}
+
+/* All of it, to within 1% of the machine's memory. */
+static bool memory_back(void)
+{
+	long long now = 0;
+	bool good = wait_until((now = meminfo_kb("MemFree")) >= free_kb - total_kb / 100,
+			       PATIENCE_MS);
+
+	return check(good, "MemFree", now, free_kb);
+}
+
+static bool all_well(long long kills)
+{
+	bool good = check(vmstat("oom_kill") == kills, "oom_kill", vmstat("oom_kill"), kills);
+
+	if (hog_gone(&bystander) || hog_gone(&ballast)) {
+		ksft_print_msg("a bystander died\n");
+		good = false;
+	}
+	return good && memory_back() &&
+	       check(lens_key("trigger", "running") == 0, "running", 1, 0);
+}
+
+static bool event_is(const char *key, const char *want)
+{
+	char *text = read_lens("events"), got[32] = "";
+	char *line = event_line(text, "event", lens_key("trigger", "last_event"), 0);
+	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
+
+	if (!good)
+		ksft_print_msg("want %s=%s in: %s\n", key, want, line ? line : "no event");
+	free(line);
+	free(text);
+	return good;
+}
+
+static void test_levels(void)
+{
+	long long kills = vmstat("oom_kill"), now = 0, before = meminfo_kb("MemFree");
+	const long long size_kb = 24 * 1024;
+	bool good;
+	pid_t pid;
+	int err;
+
+	err = run("pressure limit=24M");
+	good = check(err == -ENOSPC, "limit", err, -ENOSPC) && all_well(kills) &&
+	       check(lens_key("trigger", "last_taken") == kb_to_pages(size_kb),
+		     "last_taken", lens_key("trigger", "last_taken"), kb_to_pages(size_kb));
+	ksft_test_result(good, "limit ends a run, with so many pages taken\n");
+
+	pid = writer_start("pressure limit=24M hold=1000", NULL);
+	good = wait_until((now = before - meminfo_kb("MemFree")) > size_kb - DRIFT_KB,
+			  PATIENCE_MS);
+	good = check(good && now < size_kb + DRIFT_KB, "held kB", now, size_kb) &
+	       check(lens_key("trigger", "running") == 1, "running", 0, 1);
+	err = lens_command("trigger", "pressure limit=1M\n");
+	good &= check(err == -EBUSY, "a second writer", err, -EBUSY);
+	err = writer_end(pid);
+	good &= check(!err, "limit, hold", err, 0) && all_well(kills);
+	ksft_test_result(good, "limit is held; a second run meanwhile: EBUSY\n");
+
+	pid = writer_start("pressure leave=32M hold=1000", NULL);
+	good = wait_until((now = meminfo_kb("MemAvailable")) < 32 * 1024 + DRIFT_KB / 2,
+			  PATIENCE_MS);
+	nap_ms(300);
+	now = meminfo_kb("MemAvailable");
+	good = check(good && llabs(now - 32 * 1024) < DRIFT_KB / 2, "MemAvailable",
+		     now, 32 * 1024);
+	err = writer_end(pid);
+	good &= check(!err, "leave, hold", err, 0) && all_well(kills);
+	ksft_test_result(good, "leave takes MemAvailable down to a level, and stays\n");
+
+	now = now_ns();
+	err = run("pressure leave=32M timeout=1");
+	now = (now_ns() - now) / 1000000;
+	good = check(!err, "leave, timeout", err, 0) && check(now >= 900, "ms", now, 1000);
+	ksft_test_result(good && all_well(kills), "without hold a level is held up to the timeout\n");
+}
+
+static void test_drills(void)
+{
+	unsigned long drills = env_number("OOMLENS_DRILLS", 50), i;
+	long long kills = vmstat("oom_kill");
+	bool good = true;
+	int err;
+
+	for (i = 0; good && i < drills; i++) {
+		err = run("pressure");
+		good = check(!err, "drill", err, 0) && all_well(kills) &&
+		       event_is("outcome", "averted") && event_is("by", "pressure") &&
+		       event_is("trigger", "oomlens");
+	}
+	ksft_test_result(good, "%lu of %lu drills killed nobody and gave all back\n", i, drills);
+}
+
+static void test_kill(void)
+{
+	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
+	long long kills = vmstat("oom_kill");
+	struct hog h;
+	bool good;
+	int err;
+
+	if (hog_start(&h, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	err = run("pressure outcome=kill");
+	good = check(!err, "outcome=kill", err, 0) &&
+	       wait_until(hog_killed(&h), PATIENCE_MS) && all_well(kills + 1) &&
+	       event_is("outcome", "killed") && event_is("trigger", "oomlens") &&
+	       event_is("kind", "global");
+	ksft_test_result(good, "outcome=kill: the kernel's choice dies, and no second\n");
+	hog_end(&h);
+
+	if (hog_start(&h, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	setting_write("/proc/sys/vm/panic_on_oom", "1");
+	err = run("pressure outcome=kill");
+	good = check(err == -EPERM, "panic_on_oom", err, -EPERM) && !hog_gone(&h);
+	err = lens_command("trigger", "kill pid=%d\n", h.pid);
+	good &= check(err == -EPERM, "panic_on_oom, kill", err, -EPERM) && !hog_gone(&h);
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	ksft_test_result(good && all_well(kills + 1), "with panic_on_oom nothing lethal is done\n");
+	hog_end(&h);
+}
+
+static void test_signals(void)
+{
+	unsigned long times = env_number("OOMLENS_SIGNALS", 50), i;
+	unsigned long long seed = test_seed();
+	long long kills = vmstat("oom_kill");
+	unsigned int caught = 0;
+	bool good = true;
+
+	for (i = 0; good && i < times; i++) {
+		const char *command = rnd(&seed) & 1 ? "pressure" :
+						       "pressure leave=16M hold=1000";
+		pid_t pid = writer_start(command, NULL);
+		int status, err;
+
+		usleep(rnd_range(&seed, 0, 120000));
+		kill(pid, rnd(&seed) & 1 ? SIGKILL : SIGTERM);
+		good = wait_until(waitpid(pid, &status, WNOHANG) == pid, PATIENCE_MS);
+		caught += good && WIFSIGNALED(status);
+		/* Whatever it did, the next run is not kept out. */
+		err = run("pressure limit=1M");
+		good = good && check(err == -ENOSPC, "after a signal", err, -ENOSPC) &&
+		       all_well(kills);
+	}
+	ksft_test_result(good, "%lu of %lu writers killed (%u in the middle) gave all back\n",
+			 i, times, caught);
+}
+
+static long long cg_event(const char *cg, const char *key)
+{
+	char path[512], *text;
+	long long n = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", cg,
+		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
+	text = read_file(path);
+	key_number(text ? text : "", key, &n);
+	free(text);
+	return n;
+}
+
+static void test_memcg(void)
+{
+	struct hog_spec spec = { .anon = 1000, .comm = "in cgroup" };
+	long long kills = vmstat("oom_kill"), usage;
+	struct hog h;
+	bool good;
+	char *cg;
+	int err;
+
+	if (!cg_version()) {
+		ksft_test_result_skip("no memory cgroups\n");
+		ksft_test_result_skip("no memory cgroups\n");
+		return;
+	}
+	cg = cg_create(NULL, "pressure");
+	err = writer_end(writer_start("pressure memcg", cg));
+	good = check(err == -EINVAL, "memcg without a limit", err, -EINVAL);
+	if (cg_limit(cg, CG_PAGES))
+		ksft_exit_fail_msg("cannot limit a cgroup\n");
+	/* Nobody in it who may be killed: the writer has adj -1000. */
+	err = writer_end(writer_start("pressure memcg outcome=kill", cg));
+	good &= check(err == -EPERM, "nobody to kill", err, -EPERM);
+	spec.cgroup = cg;
+	if (hog_start(&h, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+
+	usage = cg_usage(cg);
+	err = writer_end(writer_start("pressure memcg", cg));
+	good &= check(!err, "drill", err, 0) && !hog_gone(&h) &&
+		check(cg_event(cg, "oom_kill") == 0, "oom_kill", cg_event(cg, "oom_kill"), 0) &&
+		check(lens_key("trigger", "last_taken") > CG_PAGES - usage - 1024,
+		      "taken", lens_key("trigger", "last_taken"), CG_PAGES - usage) &&
+		check(wait_until(cg_usage(cg) < usage + 512, PATIENCE_MS), "usage",
+		      cg_usage(cg), usage);
+	err = writer_end(writer_start("pressure memcg leave=8M hold=100", cg));
+	good &= check(!err, "leave", err, 0) && !hog_gone(&h);
+	ksft_test_result(good && all_well(kills), "memcg: only the writer's cgroup runs out\n");
+
+	err = writer_end(writer_start("pressure memcg outcome=kill", cg));
+	good = check(!err, "memcg outcome=kill", err, 0) &&
+	       wait_until(hog_killed(&h), PATIENCE_MS) &&
+	       check(cg_event(cg, "oom_kill") == 1, "oom_kill", cg_event(cg, "oom_kill"), 1) &&
+	       event_is("kind", "memcg") && event_is("trigger", "oomlens") &&
+	       event_is("memcg", cg_shown(cg));
+	hog_end(&h);
+	ksft_test_result(good && all_well(kills + 1), "memcg: one kill in it, and no second\n");
+}
+
+static void test_malformed(void)
+{
+	static const char * const malformed[] = {
+		"pressure outcome", "pressure outcome=", "pressure outcome=kil",
+		"pressure outcome=kill outcome=avert", "pressure leave", "pressure leave=",
+		"pressure leave=0", "pressure leave=-1", "pressure leave=1Q",
+		"pressure leave=1MB", "pressure leave=0x100000", "pressure leave= 1M",
+		"pressure leave=99999999999999999999", "pressure leave=18446744073709551615T",
+		"pressure hold=10", "pressure leave=1M hold=", "pressure leave=1M hold=1s",
+		"pressure leave=1M hold=-1", "pressure leave=1M hold=3600001",
+		"pressure limit=0", "pressure timeout=0", "pressure timeout=3601",
+		"pressure timeout=1.5", "pressure memcg=1", "pressure memcg memcg",
+		"pressure avert", "pressure kill", "pressure =", "pressure ,", "Pressure",
+		"pressure\tlimit=1M\tx",
+	};
+	long long kills = vmstat("oom_kill");
+	char *before = read_lens("trigger"), *after;
+	bool good = true;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(malformed); i++) {
+		err = run(malformed[i]);
+		good &= check(err == -EINVAL, malformed[i], err, -EINVAL);
+	}
+	after = read_lens("trigger");
+	if (strcmp(before, after)) {
+		ksft_print_msg("a malformed command counts as a run:\n%s\n", after);
+		good = false;
+	}
+	free(before);
+	free(after);
+	ksft_test_result(good && all_well(kills), "malformed commands are refused\n");
+}
+
+int main(void)
+{
+	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
+	const struct hog_spec other = { .anon = 2000, .comm = "bystander" };
+	long long now;
+
+	test_begin(0);
+	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
+		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
+	ksft_set_plan(11);
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/kernel/printk", "1");
+	/* What the page cache holds would be reclaimed by a run, and counted as back. */
+	write_file("/proc/sys/vm/drop_caches", "3");
+	now = meminfo_kb("MemAvailable");
+	spec.anon = now > 2 * LEFT_KB ? kb_to_pages(now - LEFT_KB) : 1;
+	spec.locked = spec.anon;
+	if (hog_start(&ballast, &spec) || hog_start(&bystander, &other))
+		ksft_exit_fail_msg("cannot make a ballast of %lu pages\n", spec.anon);
+	total_kb = meminfo_kb("MemTotal");
+	run("pressure");
+	free_kb = meminfo_kb("MemFree");
+
+	test_malformed();
+	test_levels();
+	test_drills();
+	test_kill();
+	test_signals();
+	test_memcg();
+	hog_end(&bystander);
+	hog_end(&ballast);
+	ksft_exit(!ksft_get_fail_cnt());
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The air bag: with pages in reserve a hog's first OOM kills nobody, whoever
+ * polls on events is told and ends the hog, and nobody dies; without it the hog
+ * is killed. The reserve fills up again, and sysrq's OOM gets none of it.
+ * Judged by /proc/meminfo, /proc/vmstat and how the hog ended.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "oomlens_test.h"
+
+#define RESERVE_KB	(16 * 1024)
+/* What the ballast leaves, and what of it the hog takes at a run. */
+#define LEFT_KB		(64 * 1024)
+#define SLOW_KB		(12 * 1024)
+#define DRIFT_KB	(6 * 1024)
+
+static long long kb_to_pages(long long kb)
+{
+	return kb * 1024 / (long long)page_size();
+}
+
+static long long kernel_kills(void)
+{
+	char *text = read_file("/proc/vmstat");
+	long long n = -1;
+
+	key_number(text ? text : "", "oom_kill", &n);
+	free(text);
+	return n;
+}
+
+static bool same(const char *what, long long got, long long want)
+{
+	if (got != want)
+		ksft_print_msg("%s: got %lld, want %lld\n", what, got, want);
+	return got == want;
+}
+
+static bool near(const char *what, long long got, long long want)
+{
+	bool good = llabs(got - want) < DRIFT_KB;
+
+	if (!good)
+		ksft_print_msg("%s: got %lld kB, want %lld kB\n", what, got, want);
+	return good;
+}
+
+static void test_set(void)
+{
+	long long before = meminfo_kb("MemFree"), bytes = lens_key("stats", "memory_bytes");
+	const long long pages = kb_to_pages(RESERVE_KB);
+	bool good;
+
+	good = same("write", lens_command("reserve", "16M\n"), 0) &&
+	       same("target", lens_key("reserve", "target"), pages) &&
+	       same("held", lens_key("reserve", "held"), pages) &&
+	       same("memory_bytes", lens_key("stats", "memory_bytes") - bytes,
+		    pages * page_size()) &&
+	       near("MemFree", meminfo_kb("MemFree"), before - RESERVE_KB);
+	good &= same("write", lens_command("reserve", "0\n"), 0) &&
+		same("held", lens_key("reserve", "held"), 0) &&
+		same("memory_bytes", lens_key("stats", "memory_bytes"), bytes) &&
+		near("MemFree", meminfo_kb("MemFree"), before);
+	ksft_test_result(good, "set aside, shown, counted, and given back\n");
+}
+
+static void test_malformed(void)
+{
+	static const char * const malformed[] = {
+		"\n", "16MB\n", "-1\n", "0x1000\n", "1 M\n", "M\n", "16M 16M\n", "1.5M\n",
+		"99999999999999999999\n", "18446744073709551615T\n", "all\n",
+	};
+	bool good = same("write", lens_command("reserve", "1M\n"), 0);
+	long long held = lens_key("reserve", "held");
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(malformed); i++)
+		good &= same(malformed[i], lens_command("reserve", "%s", malformed[i]), -EINVAL);
+	good &= same("all memory", lens_command("reserve", "%lldK\n", meminfo_kb("MemTotal")),
+		     -ENOMEM);
+	good &= same("held", lens_key("reserve", "held"), held) &&
+		same("target", lens_key("reserve", "target"), held);
+	lens_command("reserve", "0\n");
+	ksft_test_result(good, "what is malformed or too much is refused, and what is held stays\n");
+}
+
+/* As far as a run to where memory nearly ends, then on, slowly. */
+static void hog_until_oom(struct hog *h)
+{
+	const struct hog_spec spec = { .anon = 1, .adj = 1000, .comm = "slow hog" };
+	long long run;
+
+	if (hog_start(h, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	run = meminfo_kb("MemAvailable") - SLOW_KB;
+	if (run > 0 && hog_do(h, HOG_GROW, kb_to_pages(run)))
+		ksft_exit_fail_msg("the hog cannot grow\n");
+	if (hog_do(h, HOG_CHURN, kb_to_pages(LEFT_KB)))
+		ksft_exit_fail_msg("the hog cannot grow on\n");
+}
+
+/* Waits for the next event; false if none comes. */
+static bool told(int fd, char *text, size_t size)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	unsigned long long end = now_ns() + PATIENCE_MS * 1000000ULL;
+	ssize_t n;
+
+	while (now_ns() < end) {
+		if (poll(&pfd, 1, 100) < 1)
+			continue;
+		n = read(fd, text, size - 1);
+		if (n > 0) {
+			text[n] = '\0';
+			if (strstr(text, "outcome="))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int events_open(void)
+{
+	int fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
+	char buf[4096];
+
+	if (fd < 0)
+		ksft_exit_fail_msg("cannot open events\n");
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	return fd;
+}
+
+static void test_air_bag(void)
+{
+	static char text[65536];
+	long long kills = kernel_kills(), spent = lens_key("reserve", "spent");
+	int fd = events_open(), status = 0;
+	struct hog h;
+	bool good;
+
+	if (lens_command("reserve", "16M\n"))
+		ksft_exit_fail_msg("no reserve\n");
+	hog_until_oom(&h);
+	good = told(fd, text, sizeof(text)) && strstr(text, "outcome=averted") &&
+	       strstr(text, "by=reserve");
+	kill(h.pid, SIGTERM);
+	if (waitpid(h.pid, &status, 0) != h.pid || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) != SIGTERM)
+		good = false;
+	h.gone = true;
+	if (!good)
+		ksft_print_msg("the hog ended with %#x; told: %s\n", status, text);
+	hog_end(&h);
+	close(fd);
+	good &= same("kills", kernel_kills(), kills) &&
+		same("spent", lens_key("reserve", "spent") - spent, kb_to_pages(RESERVE_KB));
+	ksft_test_result(good, "with a reserve the first OOM kills nobody, and the poller ends the hog\n");
+
+	good = wait_until(lens_key("reserve", "held") == kb_to_pages(RESERVE_KB), PATIENCE_MS) &&
+	       wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS);
+	ksft_test_result(good, "it fills up again\n");
+}
+
+static void test_sysrq(void)
+{
+	const struct hog_spec spec = { .anon = 100, .comm = "chosen" };
+	long long spent = lens_key("reserve", "spent");
+	struct hog h;
+	bool good;
+
+	if (!lens_feature("sysrq") || !lens_feature("oom_probe")) {
+		ksft_test_result_skip("no sysrq, or nothing to tell its OOM by\n");
+		return;
+	}
+	if (hog_start(&h, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	good = same("kill", lens_command("trigger", "kill pid=%d\n", h.pid), 0) &&
+	       wait_until(hog_killed(&h), PATIENCE_MS) &&
+	       same("spent", lens_key("reserve", "spent"), spent);
+	hog_end(&h);
+	ksft_test_result(good, "sysrq's OOM kills, and gets nothing of it\n");
+}
+
+static void test_without(void)
+{
+	long long kills = kernel_kills();
+	struct hog h;
+	bool good;
+
+	lens_command("reserve", "0\n");
+	hog_until_oom(&h);
+	good = wait_until(hog_killed(&h), PATIENCE_MS) &&
+	       same("kills", kernel_kills(), kills + 1);
+	hog_end(&h);
+	ksft_test_result(good, "without a reserve the hog is killed\n");
+}
+
+int main(void)
+{
+	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
+	struct hog ballast;
+	long long now;
+
+	test_begin(0);
+	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
+		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
+	ksft_set_plan(6);
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/kernel/printk", "1");
+	write_file("/proc/sys/vm/drop_caches", "3");
+	test_set();
+	test_malformed();
+
+	now = meminfo_kb("MemAvailable");
+	spec.anon = now > 2 * LEFT_KB ? kb_to_pages(now - LEFT_KB) : 1;
+	spec.locked = spec.anon;
+	if (hog_start(&ballast, &spec))
+		ksft_exit_fail_msg("cannot make a ballast of %lu pages\n", spec.anon);
+	test_air_bag();
+	test_sysrq();
+	test_without();
+	hog_end(&ballast);
+	ksft_exit(!ksft_get_fail_cnt());
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A supervisor and its worker: the worker, in a cgroup of its own, is killed by
+ * "kill pid=N"; the supervisor sees by the cgroup's own counter that it was the
+ * OOM killer, as after a real OOM, and starts another.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "oomlens_test.h"
+
+#define RESTARTS	5
+
+static long long oom_kills(const char *cg)
+{
+	char path[512], *text;
+	long long n = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", cg,
+		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
+	text = read_file(path);
+	key_number(text ? text : "", "oom_kill", &n);
+	free(text);
+	return n;
+}
+
+/* What the supervisor tells: the worker's pid, or why it will not go on. */
+struct report {
+	pid_t worker;
+	int oom_kills;
+	int status;
+};
+
+static void __noreturn supervise_worker(const char *cg, int fd)
+{
+	struct report r = { 0 };
+	long long before, after;
+
+	for (;;) {
+		before = oom_kills(cg);
+		r.worker = fork();
+		if (!r.worker) {
+			if (cg_attach(cg, 0))
+				_exit(1);
+			for (;;)
+				pause();
+		}
+		if (write(fd, &r, sizeof(r)) != sizeof(r))
+			_exit(1);
+		waitpid(r.worker, &r.status, 0);
+		after = oom_kills(cg);
+		/* Not by the OOM killer: a service manager would treat it otherwise. */
+		if (after == before)
+			_exit(2);
+		r.oom_kills = after;
+	}
+}
+
+static bool attached(const char *cg, pid_t pid)
+{
+	char path[512], want[16], *text;
+	bool found;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cg);
+	snprintf(want, sizeof(want), "%d\n", pid);
+	text = read_file(path);
+	found = text && strstr(text, want);
+	free(text);
+	return found;
+}
+
+int main(void)
+{
+	struct report r;
+	bool good = true;
+	pid_t supervisor;
+	int i, err, fd[2];
+	char *cg;
+
+	test_begin(0);
+	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("sysrq"))
+		ksft_exit_skip("needs debugfs, sysrq and trigger=1\n");
+	if (!cg_version())
+		ksft_exit_skip("no memory cgroups\n");
+	ksft_set_plan(2);
+	setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	cg = cg_create(NULL, "service");
+	if (pipe(fd))
+		ksft_exit_fail_msg("pipe: %s\n", strerror(errno));
+	fflush(stdout);
+	supervisor = fork();
+	if (!supervisor) {
+		set_adj(0, 0);
+		supervise_worker(cg, fd[1]);
+	}
+	close(fd[1]);
+
+	for (i = 0; i <= RESTARTS; i++) {
+		if (read(fd[0], &r, sizeof(r)) != sizeof(r)) {
+			ksft_print_msg("the supervisor gave up after %d restarts\n", i);
+			good = false;
+			break;
+		}
+		good &= r.oom_kills == i && (!i || (WIFSIGNALED(r.status) &&
+						    WTERMSIG(r.status) == SIGKILL));
+		if (i == RESTARTS)
+			break;
+		good &= wait_until(attached(cg, r.worker), PATIENCE_MS);
+		err = lens_command("trigger", "kill pid=%d\n", r.worker);
+		if (err)
+			ksft_print_msg("kill pid=%d: %d\n", r.worker, err);
+		good &= !err;
+	}
+	ksft_test_result(good, "%d times the supervisor saw an OOM kill and restarted\n", i);
+
+	/* A plain SIGKILL is none, or the test above would prove nothing. */
+	kill(r.worker, SIGKILL);
+	waitpid(supervisor, &err, 0);
+	ksft_test_result(WIFEXITED(err) && WEXITSTATUS(err) == 2,
+			 "a plain SIGKILL is not taken for one\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
