@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A storm of cgroup OOMs from eight cgroups at once, under readers that poll
+ * and one that is stopped. Every call of the OOM killer must be an event, by
+ * the kernel's own count of calls; no event torn, none twice, none out of
+ * order; and those that nobody read counted to the last.
+ *
+ * $OOMLENS_STORM: kills in all (160).
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "oomlens_events.h"
+
+#define CGROUPS		8
+#define READERS		3
+#define LIMIT		512	/* pages of each cgroup */
+#define MAX_NUMBER	(1 << 20)
+
+#define TRACING		"/sys/kernel/tracing"
+#define TRACING_OLD	"/sys/kernel/debug/tracing"
+
+/* Shared with the readers. */
+static struct shared {
+	bool stop;
+	unsigned char seen[MAX_NUMBER];		/* by any reader */
+	struct {
+		long long events, torn, disorder, gaps, last;
+		char what[512];
+	} reader[READERS];
+} *shared;
+
+/* ---- The kernel's own count of calls: a kprobe event on the function ---- */
+
+static const char *tracing;
+
+static bool count_calls(bool on)
+{
+	char path[128];
+
+	tracing = access(TRACING "/kprobe_events", W_OK) ? TRACING_OLD : TRACING;
+	snprintf(path, sizeof(path), "%s/events/kprobes/oomlens_calls/enable", tracing);
+	if (!on)
+		write_file(path, "0");
+	snprintf(path, sizeof(path), "%s/kprobe_events", tracing);
+	if (write_file(path, on ? "p:oomlens_calls out_of_memory" : "-:oomlens_calls"))
+		return false;
+	snprintf(path, sizeof(path), "%s/events/kprobes/oomlens_calls/enable", tracing);
+	return !on || !write_file(path, "1");
+}
+
+static long long calls(void)
+{
+	char path[128], *text, *line;
+	long long hits = -1, misses = 0;
+
+	snprintf(path, sizeof(path), "%s/kprobe_profile", tracing);
+	text = read_file(path);
+	line = text ? strstr(text, "oomlens_calls") : NULL;
+	if (line && sscanf(line, "%*s %lld %lld", &hits, &misses) == 2 && misses)
+		ksft_print_msg("the kernel's own probe missed %lld\n", misses);
+	free(text);
+	return hits;
+}
+
+/* ---- Readers ---- */
+
+/* Every line of a block names its event; the block is whole. */
+static void check_block(unsigned int r, const char *line, long long *number,
+			bool *memory)
+{
+	char type[16];
+	long long n;
+
+	if (*line == '#')
+		return;
+	if (sscanf(line, "%15s %lld ", type, &n) != 2 || n < 1 || n >= MAX_NUMBER) {
+		shared->reader[r].torn++;
+		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
+			 "'%.200s'", line);
+		return;
+	}
+	if (!strcmp(type, "event")) {
+		if (*number && !*memory)
+			shared->reader[r].torn++;
+		if (n <= shared->reader[r].last)
+			shared->reader[r].disorder++;
+		else
+			shared->reader[r].gaps += n - shared->reader[r].last - 1;
+		shared->reader[r].last = n;
+		shared->reader[r].events++;
+		shared->seen[n] = 1;
+		*number = n;
+		*memory = false;
+	} else if (n != *number) {
+		shared->reader[r].torn++;
+		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
+			 "event %lld: '%.200s'", *number, line);
+	}
+	*memory |= !strcmp(type, "memory");
+	if (!strcmp(type, "victim") && !strstr(line, " comm=storm ")) {
+		shared->reader[r].torn++;
+		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
+			 "a victim that is none of ours: '%.200s'", line);
+	}
+}
+
+static void read_blocks(unsigned int r, int fd)
+{
+	char *text = read_on(fd), *line, *save = NULL;
+	long long number = 0;
+	bool memory = false;
+
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save))
+		check_block(r, line, &number, &memory);
+	free(text);
+}
+
+/* Reader 0 is stopped by the test while it works; the others poll. */
+static void reader(unsigned int r, int fd, long long first)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	shared->reader[r].last = first;
+	while (!__atomic_load_n(&shared->stop, __ATOMIC_ACQUIRE)) {
+		if (poll(&p, 1, 50) == 1)
+			read_blocks(r, fd);
+	}
+	read_blocks(r, fd);
+	_exit(0);
+}
+
+/* ---- The storm ---- */
+
+/* One kill after the other in one cgroup: fork, take too much, die. */
+static void killer(const char *dir, unsigned int kills)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (kills) {
+		size_t size = 2 * LIMIT * page_size();
+		int status;
+		pid_t pid = fork();
+
+		if (!pid) {
+			char *p;
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			prctl(PR_SET_NAME, "storm");
+			set_adj(0, 1000);
+			cg_attach(dir, 0);
+			p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (p != MAP_FAILED)
+				memset(p, 1, size);
+			_exit(1);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			_exit(2);
+		/* The one that was killed before it took anything counts too. */
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+			kills--;
+	}
+	_exit(0);
+}
+
+/* How often the kernel says that the cgroups ran out; -1 where it does not. */
+static long long oom_calls(char *dir[CGROUPS])
+{
+	long long sum = 0, n;
+	unsigned int i;
+
+	for (i = 0; i < CGROUPS; i++) {
+		char path[512], *text;
+
+		snprintf(path, sizeof(path), "%s/memory.events", dir[i]);
+		text = read_file(path);
+		if (!text || !key_number(text, "oom", &n))
+			n = -1;
+		free(text);
+		if (n < 0)
+			return -1;
+		sum += n;
+	}
+	return sum;
+}
+
+static bool all_end(pid_t *pids, unsigned int n)
+{
+	bool good = true;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < n; i++)
+		if (waitpid(pids[i], &status, 0) != pids[i] || status)
+			good = false;
+	return good;
+}
+
+static long long kept_unseen(long long first, long long last)
+{
+	long long n, unseen = 0;
+
+	for (n = first + 1; n <= last; n++)
+		unseen += !shared->seen[n];
+	return unseen;
+}
+
+static void storm(unsigned int kills)
+{
+	long long first, last, called, overwritten, ooms, unseen;
+	pid_t killers[CGROUPS], readers[READERS];
+	char *dir[CGROUPS], name[16];
+	bool counted = count_calls(true), good = true;
+	unsigned int i;
+	int fd[READERS];
+
+	for (i = 0; i < CGROUPS; i++) {
+		snprintf(name, sizeof(name), "storm%u", i);
+		dir[i] = cg_create(NULL, name);
+		if (!dir[i] || cg_limit(dir[i], LIMIT))
+			ksft_exit_fail_msg("cannot make a cgroup\n");
+		cg_swap_limit(dir[i], 0);
+	}
+	for (i = 0; i < READERS; i++) {
+		fd[i] = open(lens_path("events"), O_RDONLY);
+		drain(fd[i]);
+	}
+	first = lens_key("stats", "events");
+	overwritten = lens_key("stats", "overwritten");
+	for (i = 0; i < READERS; i++) {
+		readers[i] = fork();
+		if (!readers[i])
+			reader(i, fd[i], first);
+	}
+	kill(readers[0], SIGSTOP);
+	for (i = 0; i < CGROUPS; i++) {
+		killers[i] = fork();
+		if (!killers[i])
+			killer(dir[i], kills / CGROUPS / 2);
+	}
+	good = all_end(killers, CGROUPS);
+	/* Now with no one reading: overwritten ones must be counted. */
+	for (i = 1; i < READERS; i++)
+		kill(readers[i], SIGSTOP);
+	for (i = 0; i < CGROUPS; i++) {
+		killers[i] = fork();
+		if (!killers[i])
+			killer(dir[i], kills / CGROUPS / 2);
+	}
+	good &= all_end(killers, CGROUPS);
+	ooms = oom_calls(dir);
+	called = counted ? calls() : -1;
+	last = lens_key("stats", "events");
+	__atomic_store_n(&shared->stop, true, __ATOMIC_RELEASE);
+	for (i = 0; i < READERS; i++)
+		kill(readers[i], SIGCONT);
+	good &= all_end(readers, READERS);
+	overwritten = lens_key("stats", "overwritten") - overwritten;
+	unseen = kept_unseen(first, last);
+	if (counted)
+		count_calls(false);
+
+	ksft_print_msg("%u kills, %lld events, %lld calls, %lld by memory.events; %lld overwritten, %lld unseen\n",
+		       kills, last - first, called, ooms, overwritten, unseen);
+	ksft_test_result(good && last - first >= kills, "every kill is an event\n");
+	if (called < 0)
+		ksft_test_result_skip("no kprobe events to count the calls with\n");
+	else
+		ksft_test_result(called == last - first, "as many events as calls\n");
+	if (ooms < 0)
+		ksft_test_result_skip("memory.events: cgroup v1 has none\n");
+	else
+		/* It counts those too that found room again under oom_lock. */
+		ksft_test_result(ooms >= last - first, "no more events than memory.events\n");
+	for (i = 0; i < READERS; i++) {
+		if (shared->reader[i].torn)
+			ksft_print_msg("%s\n", shared->reader[i].what);
+		ksft_print_msg("reader %u: %lld events, %lld gaps, %lld torn, %lld out of order\n",
+			       i, shared->reader[i].events, shared->reader[i].gaps,
+			       shared->reader[i].torn, shared->reader[i].disorder);
+		ksft_test_result(!shared->reader[i].torn && !shared->reader[i].disorder &&
+				 shared->reader[i].events > 0 &&
+				 shared->reader[i].events + shared->reader[i].gaps == last - first,
+				 "reader %u: nothing torn, in order, gaps are gaps\n", i);
+	}
+	ksft_test_result(overwritten == unseen, "overwritten: %lld, and %lld were seen by no one\n",
+			 overwritten, unseen);
+}
+
+int main(void)
+{
+	unsigned int kills = env_number("OOMLENS_STORM", 160);
+
+	test_begin(0);
+	if (!cg_version() || !lens_feature("oom_probe"))
+		ksft_exit_skip("needs memory cgroups and the return probe\n");
+	ksft_set_plan(4 + READERS);
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		ksft_exit_fail_msg("no memory\n");
+	storm(kills);
+	ksft_exit(!ksft_get_fail_cnt());
+}
