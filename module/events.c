@@ -16,8 +16,8 @@
 
 #include "event.h"
 
-#define NAME(value, name)	[value] = name,
-#define NAME_LAST(value, name)	[value] = name
+#define NAME(value, name)[value] = name,
+#define NAME_LAST(value, name)[value] = name
 
 static const char * const kind_names[] = { OOMLENS_KINDS(NAME, NAME_LAST) };
 static const char * const cause_names[] = { OOMLENS_CAUSES(NAME, NAME_LAST) };
@@ -38,6 +38,7 @@ static const char * const reach_names[] = {
 	[OOMLENS_REACH_PARTIAL]		= "partial",
 	[OOMLENS_REACH_LIMITED]		= "limited",
 };
+
 static_assert(ARRAY_SIZE(reach_names) == OOMLENS_NR_REACHES);
 
 #define COMM_SIZE	(4 * TASK_COMM_LEN)

@@ -77,6 +77,7 @@ static const char * const stat_names[] = {
 	[OOMLENS_STAT_WALK_NS_MAX]	= "walk_ns_max",
 	[OOMLENS_STAT_MEMORY_BYTES]	= "memory_bytes",
 };
+
 static_assert(ARRAY_SIZE(stat_names) == OOMLENS_NR_STATS);
 
 static atomic_long_t stats[OOMLENS_NR_STATS];

@@ -284,7 +284,7 @@ static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 }
 
 /* More than there can be tasks and css_sets: only a loop gets there. */
-#define MEMCG_WALK_STEPS	(1U << 23)
+#define MEMCG_WALK_STEPS	8000000
 
 /**
  * oomlens_memcg_walk() - visit a cgroup's thread groups in the kernel's order

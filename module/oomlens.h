@@ -363,7 +363,7 @@ s64 oomlens_recorder_wait(unsigned int timeout_ms);
  * @closed: takes in nothing
  */
 struct oomlens_pool {
-	spinlock_t lock;
+	spinlock_t lock;		/* of all below but order */
 	struct list_head blocks;
 	unsigned long pages;
 	unsigned int order;

@@ -65,8 +65,8 @@ static void forget_oldest(void)
 
 	while (byte_at(where++))
 		;
-	/* Readers learn it before the bytes go; pairs with oomlens_pathlog_copy(). */
 	WRITE_ONCE(tail, where);
+	/* Readers learn it before the bytes go; pairs with oomlens_pathlog_copy(). */
 	smp_wmb();
 }
 

@@ -88,6 +88,7 @@ u64 oomlens_recorder_disclaim(void)
  */
 bool oomlens_event_claim(struct oomlens_event *e, bool sysrq)
 {
+	/* Pairs with oomlens_recorder_claim(). */
 	if (!smp_load_acquire(&claim.active))
 		return false;
 	if (claim.task ? claim.task != current : !sysrq || READ_ONCE(claim.number))
@@ -109,6 +110,7 @@ void oomlens_recorder_adopt(void)
 {
 	struct oomlens_event *e = oomlens_event_peek();
 
+	/* Pairs with oomlens_recorder_claim(). */
 	if (!e || !smp_load_acquire(&claim.active))
 		return;
 	e->trigger = OOMLENS_CAUSE_OOMLENS;

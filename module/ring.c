@@ -83,6 +83,7 @@ static unsigned long oldest_place(unsigned long newest)
 /* NULL if the event is not kept; it can go at any time, so look at the number. */
 static struct slot *find_slot(unsigned long number)
 {
+	/* Pairs with oomlens_event_begin(). */
 	unsigned long newest = smp_load_acquire(&places), place;
 
 	for (place = newest; place >= oldest_place(newest); place--) {
@@ -158,6 +159,7 @@ static void settle_open_slot(void)
 	if (slot && slot->state == SLOT_OPEN) {
 		offer_refs(slot);
 		slot_write_end(slot);
+		/* Pairs with oomlens_event_state(). */
 		smp_store_release(&slot->state, SLOT_DONE);
 	}
 	open.slot = NULL;
@@ -198,8 +200,10 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	struct slot *slot;
 
 	settle_open_slot();
-	if (!newest_is_repetition())
+	if (!newest_is_repetition()) {
+		/* Pairs with find_slot(). */
 		smp_store_release(&places, places + 1);
+	}
 	slot = slot_at(places);
 	e = slot->event;
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
@@ -276,6 +280,7 @@ void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
 	offer_refs(slot);
 	slot_write_end(slot);
 	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));
+	/* Pairs with oomlens_event_state(). */
 	smp_store_release(&slot->state, SLOT_SETTLING);
 }
 
@@ -462,6 +467,7 @@ unsigned long oomlens_event_newest(void)
  */
 unsigned long oomlens_event_kept(unsigned long number)
 {
+	/* Pairs with oomlens_event_begin(). */
 	unsigned long newest = smp_load_acquire(&places), place, found = 0;
 
 	for (place = newest; place >= oldest_place(newest); place--) {

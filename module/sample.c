@@ -27,6 +27,7 @@ static const char * const verdict_names[] = {
 	[OOMLENS_VICTIM]	= "victim",
 	[OOMLENS_SCOPE]		= "scope",
 };
+
 static_assert(ARRAY_SIZE(verdict_names) == OOMLENS_NR_VERDICTS);
 
 static const char * const fate_names[] = {
@@ -35,6 +36,7 @@ static const char * const fate_names[] = {
 	[OOMLENS_FATE_GROUP]	= "group",
 	[OOMLENS_FATE_SHARER]	= "sharer",
 };
+
 static_assert(ARRAY_SIZE(fate_names) == OOMLENS_NR_FATES);
 
 /**

@@ -112,6 +112,7 @@ static const struct {
 static void parse_meminfo(struct oomlens_sysvalues *v)
 {
 	const char *line, *next;
+	unsigned long kb;
 	unsigned int i;
 
 	for (line = text; *line; line = next) {
@@ -122,9 +123,10 @@ static void parse_meminfo(struct oomlens_sysvalues *v)
 
 			if (strncmp(line, meminfo_keys[i].key, len))
 				continue;
-			*(unsigned long *)((char *)v + meminfo_keys[i].at) =
-				KB_TO_PAGES(simple_strtoul(skip_spaces(line + len),
-							   NULL, 10));
+			/* The number ends at a blank: "  123 kB". */
+			if (sscanf(line + len, "%lu", &kb) == 1)
+				*(unsigned long *)((char *)v + meminfo_keys[i].at) =
+					KB_TO_PAGES(kb);
 			break;
 		}
 	}

@@ -66,7 +66,7 @@ static inline char *next_killed(int fd, long long *number)
 		if (line) {
 			while (line > text && line[-1] != '\n')
 				line--;
-			sscanf(line, "event %lld", number);
+			*number = strtoll(line + strlen("event "), NULL, 10);
 			return text;
 		}
 		free(text);
