@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "oomlens_test.h"
@@ -22,7 +23,7 @@
 struct undo {
 	char what[8];
 	char path[244];
-	char value[68];
+	char value[260];
 };
 
 struct undo_log {
@@ -52,6 +53,13 @@ static struct undo *undo_add(const char *what, const char *path)
 void undo_at_end(const char *what, const char *path)
 {
 	undo_add(what, path);
+}
+
+void reload_at_end(const char *ko, const char *parameters)
+{
+	struct undo *u = undo_add("insmod", ko);
+
+	snprintf(u->value, sizeof(u->value), "%s", parameters);
 }
 
 int setting_write(const char *path, const char *value)
@@ -101,6 +109,19 @@ static int remove_cgroups(const char *path)
 	return rmdir_idle(path);
 }
 
+/* Loaded with those parameters, whatever it is now. */
+static int reload(const char *ko, const char *parameters)
+{
+	int fd, err;
+
+	wait_until(!syscall(SYS_delete_module, "oomlens", O_NONBLOCK) || errno == ENOENT,
+		   PATIENCE_MS);
+	fd = open(ko, O_RDONLY | O_CLOEXEC);
+	err = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 static void undo_one(const struct undo *u)
 {
 	int err = 0;
@@ -113,6 +134,8 @@ static void undo_one(const struct undo *u)
 		err = remove_cgroups(u->path);
 	} else if (!strcmp(u->what, "nomemcg")) {
 		err = write_file(u->path, "-memory");
+	} else if (!strcmp(u->what, "insmod")) {
+		err = reload(u->path, u->value);
 	} else if (!strcmp(u->what, "umount")) {
 		err = umount2(u->path, MNT_DETACH) ? -errno : 0;
 		rmdir(u->path);

@@ -76,6 +76,9 @@ int setting_write(const char *path, const char *value);
  */
 void undo_at_end(const char *what, const char *path);
 
+/* At the end, the module is loaded anew with those parameters. */
+void reload_at_end(const char *ko, const char *parameters);
+
 /* Seed of the random numbers: $OOMLENS_SEED or the clock; printed. */
 unsigned long long test_seed(void);
 unsigned long long rnd(unsigned long long *state);
