@@ -27,8 +27,11 @@ static bool parse_killed(const char *line, pid_t pid, struct killed *k)
 	if (!s || sscanf(s, "Killed process %lld", &got) != 1 || got != pid)
 		return false;
 	s = strstr(s, "total-vm:");
-	if (!s || sscanf(s, "total-vm:%lldkB, anon-rss:%lldkB, file-rss:%lldkB, shmem-rss:%lldkB, UID:%*u pgtables:%lldkB",
-			 &k->total, &k->anon, &k->file, &k->shmem, &k->pgtables) != 5)
+	if (!s || sscanf(s, "total-vm:%lldkB, anon-rss:%lldkB, file-rss:%lldkB, shmem-rss:%lldkB,",
+			 &k->total, &k->anon, &k->file, &k->shmem) != 4)
+		return false;
+	s = strstr(s, "pgtables:");
+	if (!s || sscanf(s, "pgtables:%lldkB", &k->pgtables) != 1)
 		return false;
 	k->total /= kb;
 	k->anon /= kb;

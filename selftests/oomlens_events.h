@@ -66,8 +66,8 @@ static inline char *next_killed(int fd, long long *number)
 		if (line) {
 			while (line > text && line[-1] != '\n')
 				line--;
-			*number = strtoll(line + strlen("event "), NULL, 10);
-			return text;
+			if (sscanf(line, "event %lld", number) == 1)
+				return text;
 		}
 		free(text);
 	}
