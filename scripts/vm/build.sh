@@ -54,6 +54,7 @@ build_module()
 		"$(cat "$VM_DIR/build.sh")")
 	built "$CACHE/module/$K_KEY" "$key.ko" || locked "build-${OBJ##*/}" compile_module
 	MODULE=$CACHE/module/$K_KEY/$key.ko
+	KUNIT=$CACHE/kunit/$K_KEY/$key
 }
 
 compile_module()
@@ -64,7 +65,28 @@ compile_module()
 	mirror_tree "$src/module/" "$OBJ/module/"
 	step "build oomlens.ko for $K_ID ($K_RELEASE)" kbuild_module
 	finish_module
+	publish_kunit
 	publish "$OBJ/guest.ko" "$CACHE/module/$K_KEY" "$key.ko"
+}
+
+# kunit_words: a kernel of our own that has KUnit gets the module's KUnit tests
+kunit_words()
+{
+	case $K_FLAVOUR in
+	own-*) ! grep -q '^CONFIG_KUNIT=[ym]' "$KERNEL/config" || echo OOMLENS_KUNIT=1 ;;
+	esac
+}
+
+# publish_kunit: those tests, beside the module
+publish_kunit()
+{
+	[ -n "$(kunit_words)" ] || return 0
+	mkdir -p "$CACHE/kunit/$K_KEY" "$OBJ/kunit"
+	for kunit in "$OBJ"/module/*_kunit.ko; do
+		in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" "${A_CROSS}strip" --strip-debug \
+			-o "/build/oomlens/kunit/${kunit##*/}" "/build/oomlens/module/${kunit##*/}"
+	done
+	publish "$OBJ/kunit" "$CACHE/kunit/$K_KEY" "$key"
 }
 
 # finish_module: what goes into a guest, at OBJ/guest.ko: without its debug
@@ -93,7 +115,7 @@ kbuild_module()
 	kbuild_status=0
 	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" make -C "$KBUILD_DIR" \
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
-		W=1 KCFLAGS=-Werror "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
+		W=1 KCFLAGS=-Werror $(kunit_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
 	! grep -qE '(^|/)module/[^ ]*: (warning|error):' "$kbuild_log" || kbuild_status=1
 	return $kbuild_status

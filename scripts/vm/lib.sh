@@ -170,17 +170,36 @@ kernel_row()
 		append=*) K_APPEND="$K_APPEND ${opt#*=}" ;;
 		qemu=*) K_QEMU="$K_QEMU ${opt#*=}" ;;
 		skip=*) K_SKIPS="$K_SKIPS ${opt#*=}" ;;
+		skips=*) K_SKIPS="$K_SKIPS $(skip_groups "${opt#*=}")" ;;
 		*) die "kernels: $K_ID: unknown option '$opt'" ;;
 		esac
 	done
+	# A guest may have no swap area, and one processor
+	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor*"
+	# Fault injection and KUnit are in no distribution's kernel
+	case $K_FLAVOUR in
+	own-debug) ;;
+	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
+	esac
 	K_KEY=$K_SUITE-$K_ARCH-$K_FLAVOUR
 	arch_row "$K_ARCH"
+}
+
+# skip_groups NAME,...: their patterns
+skip_groups()
+{
+	for name in $(echo "$1" | tr , ' '); do
+		group=$(awk -v name="$name" '$1 == "skips" && $2 == name {
+			for (i = 3; i <= NF; i++) print $i }' "$VM_DIR/kernels")
+		[ -n "$group" ] || die "kernels: no line 'skips $name'"
+		printf '%s\n' "$group"
+	done
 }
 
 # kernel_ids [NEED]
 kernel_ids()
 {
-	awk -v need="${1:-}" '!/^#/ && NF && (need == "" || $5 == need) { print $1 }' \
+	awk -v need="${1:-}" '!/^#/ && NF && $1 != "skips" && (need == "" || $5 == need) { print $1 }' \
 		"$VM_DIR/kernels"
 }
 

@@ -54,15 +54,14 @@ function skip(what, reason)
 	print "skip " what ": " reason
 }
 
-# The test's name without number, and its directive
-function name_of(line)
+# The test's name. kselftest.h writes the name of a skipped test behind "# SKIP",
+# where it has none before.
+function name_of(line,    reason)
 {
-	sub(/^(not )?ok /, "", line)
+	reason = reason_of(line)
+	sub(/^(not )?ok [0-9]+ *-? */, "", line)
 	sub(/ *# .*/, "", line)
-	# The number stands in where there is no name
-	if (line ~ /^[0-9]+ +-? *./)
-		sub(/^[0-9]+ +(- +)?/, "", line)
-	return line
+	return line != "" ? line : reason
 }
 
 function reason_of(line)
