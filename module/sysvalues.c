@@ -58,8 +58,8 @@ static const char * const source_paths[NR_SOURCES] = {
 static struct vfsmount *proc_mnt;
 /* NULL: this kernel has no such file (a board without swap has no swappiness). */
 static struct file *source_files[NR_SOURCES];
-static char *text;		/* TEXT_SIZE bytes, under read_lock */
-static DEFINE_MUTEX(read_lock);	/* text, and the writers of cache */
+static char *text;		/* TEXT_SIZE bytes, under read_mutex */
+static DEFINE_MUTEX(read_mutex);	/* text, and the writers of cache */
 
 /* The last values read, for the OOM path: it may not sleep in a file. */
 static struct oomlens_sysvalues cache;
@@ -71,7 +71,7 @@ static int read_source(enum source source)
 	loff_t pos = 0;
 	ssize_t n;
 
-	lockdep_assert_held(&read_lock);
+	lockdep_assert_held(&read_mutex);
 	if (!source_files[source])
 		return -ENOENT;
 	n = kernel_read(source_files[source], text,
@@ -185,7 +185,7 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 	struct oomlens_sysvalues now;
 	int err;
 
-	mutex_lock(&read_lock);
+	mutex_lock(&read_mutex);
 	err = read_all(&now);
 	if (!err) {
 		*v = now;
@@ -195,7 +195,7 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 		write_seqcount_end(&cache_seq);
 		preempt_enable();
 	}
-	mutex_unlock(&read_lock);
+	mutex_unlock(&read_mutex);
 	return err;
 }
 
