@@ -249,7 +249,7 @@ stage_pipes()
 ready_pieces() { :; }
 stage_pieces()
 {
-	want kind=global outcome=killed order=3
+	want kind=global outcome=killed
 	sysctl_set /proc/sys/net/core/optmem_max 100000
 	"$stage" -a 1000 pieces $(($(ram_mib) * 2))
 }

@@ -47,7 +47,7 @@ function rules_shortage() {
 	say("shortage", "request oomlens", "Nothing: the kill was asked for through \"oomlens trigger\". {available} was available.")
 	say("shortage", "request", "Nothing: the kill was asked for with sysrq f. {available} was available.", \
 		"If nobody meant to: kernel.sysrq and /proc/sysrq-trigger say who may.")
-	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and its {swap_limit} of swap used up.", \
+	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.", \
 		"Raise memory.max (and memory.swap.max) of {path}, or find out what grew in it: oomlens rank --memcg {path}")
 	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.", \
 		"Raise memory.max of {path}, or find out what grew in it: oomlens rank --memcg {path}")
@@ -321,10 +321,11 @@ function facts_memcg(n,   limit, swap) {
 	limit = rec(n, "memcg", 1, "swap_limit")
 	swap = rec(n, "memcg", 1, "swap")
 	fact("memcg_noswap", F["memcg"] && limit == "0")
-	fact("swap_limited", F["memcg"] && num(limit) > 0 && num(swap) * 100 >= num(limit) * 99)
+	fact("swap_limited", F["memcg"] && num(limit) > 0 && num(swap) * 10 >= num(limit) * 9)
 	T["path"] = shown(rec(n, "memcg", 1, "path"))
 	T["usage"] = bytes(rec(n, "memcg", 1, "usage"))
 	T["limit"] = bytes(rec(n, "memcg", 1, "limit"))
+	T["swap"] = bytes(swap)
 	T["swap_limit"] = bytes(limit)
 }
 
