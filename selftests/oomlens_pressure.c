@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * pressure: each option does what it says, memory is back after each way out,
- * and nobody dies who was not to. Judged by /proc/meminfo, /proc/vmstat, the
+ * and nobody dies who was not to. Judged by /proc/zoneinfo, /proc/vmstat, the
  * cgroup's own files and the exit status of bystanders.
  * $OOMLENS_DRILLS sets the number of drills (50), $OOMLENS_SIGNALS that of
  * writers killed in the middle (50), $OOMLENS_SEED repeats a run.
@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "oomlens_free.h"
 
 /* What the ballast leaves, so that a run takes little time. */
 #define LEFT_KB		(64 * 1024)
@@ -23,7 +23,7 @@
 static struct hog ballast, bystander;
 static long long total_kb, free_kb;
 
-static long long vmstat(const char *key)
+static long long vm_event(const char *key)
 {
 	char *text = read_file("/proc/vmstat");
 	long long n = -1;
@@ -80,15 +80,15 @@ static int run(const char *command)
 static bool memory_back(void)
 {
 	long long now = 0;
-	bool good = wait_until((now = meminfo_kb("MemFree")) >= free_kb - total_kb / 100,
+	bool good = wait_until((now = free_memory_kb()) >= free_kb - total_kb / 100,
 			       PATIENCE_MS);
 
-	return check(good, "MemFree", now, free_kb);
+	return check(good, "free kB", now, free_kb);
 }
 
 static bool all_well(long long kills)
 {
-	bool good = check(vmstat("oom_kill") == kills, "oom_kill", vmstat("oom_kill"), kills);
+	bool good = check(vm_event("oom_kill") == kills, "oom_kill", vm_event("oom_kill"), kills);
 
 	if (hog_gone(&bystander) || hog_gone(&ballast)) {
 		ksft_print_msg("a bystander died\n");
@@ -113,7 +113,7 @@ static bool event_is(const char *key, const char *want)
 
 static void test_levels(void)
 {
-	long long kills = vmstat("oom_kill"), now = 0, before = meminfo_kb("MemFree");
+	long long kills = vm_event("oom_kill"), now = 0, before = free_memory_kb();
 	const long long size_kb = 24 * 1024;
 	bool good;
 	pid_t pid;
@@ -126,7 +126,7 @@ static void test_levels(void)
 	ksft_test_result(good, "limit ends a run, with so many pages taken\n");
 
 	pid = writer_start("pressure limit=24M hold=1000", NULL);
-	good = wait_until((now = before - meminfo_kb("MemFree")) > size_kb - DRIFT_KB,
+	good = wait_until((now = before - free_memory_kb()) > size_kb - DRIFT_KB,
 			  PATIENCE_MS);
 	good = check(good && now < size_kb + DRIFT_KB, "held kB", now, size_kb) &
 	       check(lens_key("trigger", "running") == 1, "running", 0, 1);
@@ -151,13 +151,14 @@ static void test_levels(void)
 	err = run("pressure leave=32M timeout=1");
 	now = (now_ns() - now) / 1000000;
 	good = check(!err, "leave, timeout", err, 0) && check(now >= 900, "ms", now, 1000);
-	ksft_test_result(good && all_well(kills), "without hold a level is held up to the timeout\n");
+	ksft_test_result(good && all_well(kills),
+			 "without hold a level is held up to the timeout\n");
 }
 
 static void test_drills(void)
 {
 	unsigned long drills = env_number("OOMLENS_DRILLS", 50), i;
-	long long kills = vmstat("oom_kill");
+	long long kills = vm_event("oom_kill");
 	bool good = true;
 	int err;
 
@@ -173,7 +174,7 @@ static void test_drills(void)
 static void test_kill(void)
 {
 	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
-	long long kills = vmstat("oom_kill");
+	long long kills = vm_event("oom_kill");
 	struct hog h;
 	bool good;
 	int err;
@@ -204,7 +205,7 @@ static void test_signals(void)
 {
 	unsigned long times = env_number("OOMLENS_SIGNALS", 50), i;
 	unsigned long long seed = test_seed();
-	long long kills = vmstat("oom_kill");
+	long long kills = vm_event("oom_kill");
 	unsigned int caught = 0;
 	bool good = true;
 
@@ -243,7 +244,7 @@ static long long cg_event(const char *cg, const char *key)
 static void test_memcg(void)
 {
 	struct hog_spec spec = { .anon = 1000, .comm = "in cgroup" };
-	long long kills = vmstat("oom_kill"), usage;
+	long long kills = vm_event("oom_kill"), usage;
 	struct hog h;
 	bool good;
 	char *cg;
@@ -266,6 +267,8 @@ static void test_memcg(void)
 	if (hog_start(&h, &spec))
 		ksft_exit_fail_msg("cannot make a hog\n");
 
+	/* Its pages, and the cgroup's own. */
+	free_kb = free_memory_kb();
 	usage = cg_usage(cg);
 	err = writer_end(writer_start("pressure memcg", cg));
 	good &= check(!err, "drill", err, 0) && !hog_gone(&h) &&
@@ -303,7 +306,7 @@ static void test_malformed(void)
 		"pressure avert", "pressure kill", "pressure =", "pressure ,", "Pressure",
 		"pressure\tlimit=1M\tx",
 	};
-	long long kills = vmstat("oom_kill");
+	long long kills = vm_event("oom_kill");
 	char *before = read_lens("trigger"), *after;
 	bool good = true;
 	unsigned int i;
@@ -346,7 +349,7 @@ int main(void)
 		ksft_exit_fail_msg("cannot make a ballast of %lu pages\n", spec.anon);
 	total_kb = meminfo_kb("MemTotal");
 	run("pressure");
-	free_kb = meminfo_kb("MemFree");
+	free_kb = free_memory_kb();
 
 	test_malformed();
 	test_levels();

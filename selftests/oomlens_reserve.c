@@ -3,14 +3,14 @@
  * The air bag: with pages in reserve a hog's first OOM kills nobody, whoever
  * polls on events is told and ends the hog, and nobody dies; without it the hog
  * is killed. The reserve fills up again, and sysrq's OOM gets none of it.
- * Judged by /proc/meminfo, /proc/vmstat and how the hog ended.
+ * Judged by /proc/zoneinfo, /proc/vmstat and how the hog ended.
  */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "oomlens_free.h"
 
 #define RESERVE_KB	(16 * 1024)
 /* What the ballast leaves, and what of it the hog takes at a run. */
@@ -51,7 +51,7 @@ static bool near(const char *what, long long got, long long want)
 
 static void test_set(void)
 {
-	long long before = meminfo_kb("MemFree"), bytes = lens_key("stats", "memory_bytes");
+	long long before = free_memory_kb(), bytes = lens_key("stats", "memory_bytes");
 	const long long pages = kb_to_pages(RESERVE_KB);
 	bool good;
 
@@ -60,11 +60,11 @@ static void test_set(void)
 	       same("held", lens_key("reserve", "held"), pages) &&
 	       same("memory_bytes", lens_key("stats", "memory_bytes") - bytes,
 		    pages * page_size()) &&
-	       near("MemFree", meminfo_kb("MemFree"), before - RESERVE_KB);
+	       near("free memory", free_memory_kb(), before - RESERVE_KB);
 	good &= same("write", lens_command("reserve", "0\n"), 0) &&
 		same("held", lens_key("reserve", "held"), 0) &&
 		same("memory_bytes", lens_key("stats", "memory_bytes"), bytes) &&
-		near("MemFree", meminfo_kb("MemFree"), before);
+		near("free memory", free_memory_kb(), before);
 	ksft_test_result(good, "set aside, shown, counted, and given back\n");
 }
 
@@ -85,7 +85,7 @@ static void test_malformed(void)
 	good &= same("held", lens_key("reserve", "held"), held) &&
 		same("target", lens_key("reserve", "target"), held);
 	lens_command("reserve", "0\n");
-	ksft_test_result(good, "what is malformed or too much is refused, and what is held stays\n");
+	ksft_test_result(good, "what is malformed or too much is refused, what is held stays\n");
 }
 
 /* As far as a run to where memory nearly ends, then on, slowly. */
@@ -159,7 +159,7 @@ static void test_air_bag(void)
 	close(fd);
 	good &= same("kills", kernel_kills(), kills) &&
 		same("spent", lens_key("reserve", "spent") - spent, kb_to_pages(RESERVE_KB));
-	ksft_test_result(good, "with a reserve the first OOM kills nobody, and the poller ends the hog\n");
+	ksft_test_result(good, "with a reserve nobody dies: the poller ends the hog\n");
 
 	good = wait_until(lens_key("reserve", "held") == kb_to_pages(RESERVE_KB), PATIENCE_MS) &&
 	       wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS);

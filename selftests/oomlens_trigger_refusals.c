@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "oomlens_free.h"
 
 static const char * const settings[] = {
 	"/proc/sys/kernel/sysrq", "/proc/sys/vm/panic_on_oom",
@@ -41,7 +41,7 @@ static void snap(struct snapshot *s)
 	key_number(text ? text : "", "oom_kill", &s->kills);
 	free(text);
 	s->events = lens_key("stats", "events");
-	s->free_kb = meminfo_kb("MemFree");
+	s->free_kb = free_memory_kb();
 }
 
 static bool flagged(void)
