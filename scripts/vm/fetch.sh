@@ -189,6 +189,8 @@ boot_image()
 {
 	ln -f "$KERNEL/vmlinuz" "$KERNEL/boot"
 	[ "$K_ARCH" = amd64 ] || return 0
+	# KASAN looks at its shadow from the ELF entry on, before there is one
+	! grep -qs '^CONFIG_KASAN=y' "$KERNEL/config" || return 0
 	word()
 	{
 		od -An "-tu$2" -j "$1" -N "$2" "$KERNEL/vmlinuz" | tr -d ' '
