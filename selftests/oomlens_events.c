@@ -44,6 +44,8 @@ static bool parse_killed(const char *line, pid_t pid, struct killed *k)
 static bool victim_is(const char *text, long long n, int kmsg, pid_t pid)
 {
 	char *line = event_line(text, "victim", n, 0);
+	/* The SIGKILL comes before the mark: on another CPU it may run a few steps. */
+	const long long ran = 48;
 	char log[1024];
 	struct killed k;
 	bool good;
@@ -55,9 +57,9 @@ static bool victim_is(const char *text, long long n, int kmsg, pid_t pid)
 		return false;
 	}
 	good = line && wants(line, "pid", pid) && wants(line, "vm_total", k.total) &&
-	       wants(line, "rss_anon", k.anon) && wants(line, "rss_file", k.file) &&
-	       wants(line, "rss_shmem", k.shmem) && wants(line, "pgtables", k.pgtables) &&
-	       wants(line, "killed", 1);
+	       near_to(line, "rss_anon", k.anon, ran) && near_to(line, "rss_file", k.file, ran) &&
+	       near_to(line, "rss_shmem", k.shmem, ran) &&
+	       near_to(line, "pgtables", k.pgtables, 2) && wants(line, "killed", 1);
 	if (!good)
 		ksft_print_msg("'%s'\nagainst '%s'\n", line ? line : "no victim", log);
 	free(line);
@@ -217,6 +219,76 @@ static void test_sysrq(int fd)
 	ksft_test_result(good && memory_is(text, n), "memory against meminfo\n");
 	ksft_test_result(good && zones_are(text, n), "zones against zoneinfo\n");
 	ksft_test_result(good && times_come(n), "exit_us and freed_us come in place\n");
+	free(text);
+	hog_end(&hog);
+	close(kmsg);
+}
+
+/* ---- The same facts elsewhere: trace events, and the log ---- */
+
+static const char *tracing;
+
+static bool trace_on(bool on)
+{
+	char path[128];
+
+	tracing = "/sys/kernel/tracing";
+	if (access("/sys/kernel/tracing/trace", R_OK))
+		tracing = "/sys/kernel/debug/tracing";
+	snprintf(path, sizeof(path), "%s/events/oomlens/enable", tracing);
+	return !write_file(path, on ? "1" : "0");
+}
+
+/* Its line in the trace, after the name. */
+static bool traced(const char *trace, const char *name, const char *want)
+{
+	const char *line = strstr(trace, name);
+	const char *end = line ? strchr(line, '\n') : NULL;
+	const char *found = line ? strstr(line, want) : NULL;
+
+	if (found && end && found < end)
+		return true;
+	ksft_print_msg("the trace lacks '%s' with '%s'\n", name, want);
+	return false;
+}
+
+static void test_elsewhere(int fd)
+{
+	static const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "traced" };
+	char path[128], want[128], log[1024], *text, *trace;
+	int kmsg = kmsg_open();
+	bool on = trace_on(true), good;
+	struct hog hog;
+	long long n;
+	pid_t pid;
+
+	if (hog_start(&hog, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	pid = hog.pid;
+	write_file("/proc/sysrq-trigger", "f");
+	text = next_event(fd, &n);
+	snprintf(want, sizeof(want), "oomlens: event %lld ", n);
+	good = text && kmsg_wait(kmsg, want, log, sizeof(log), PATIENCE_MS);
+	snprintf(want, sizeof(want), " victim_pid=%d victim_comm=traced", pid);
+	good = good && strstr(log, " kind=sysrq trigger=sysrq ") && strstr(log, want) &&
+	       strstr(log, " outcome=killed victims=1 ");
+	ksft_test_result(good, "one line in the log\n");
+	if (!on) {
+		ksft_test_result_skip("no tracefs\n");
+	} else {
+		snprintf(path, sizeof(path), "%s/trace", tracing);
+		trace = read_file(path);
+		snprintf(want, sizeof(want), "event=%lld kind=sysrq trigger=sysrq", n);
+		good = trace && traced(trace, "oom_begin: ", want);
+		snprintf(want, sizeof(want), "event=%lld pid=%d comm=traced killed=1", n, pid);
+		good = good && traced(trace, "oom_victim: ", want);
+		snprintf(want, sizeof(want), "event=%lld kind=sysrq outcome=killed victims=1", n);
+		good = good && traced(trace, "oom_end: ", want);
+		ksft_test_result(good, "trace events with the same number\n");
+		free(trace);
+		trace_on(false);
+		write_file(path, "");
+	}
 	free(text);
 	hog_end(&hog);
 	close(kmsg);
@@ -478,7 +550,7 @@ int main(void)
 		ksft_exit_skip("not all sources are there: see oomlens_events_sources.sh\n");
 	if (!lens_feature("sysrq") || !cg_version())
 		ksft_exit_skip("needs sysrq and memory cgroups\n");
-	ksft_set_plan(14);
+	ksft_set_plan(16);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
@@ -486,6 +558,7 @@ int main(void)
 		ksft_exit_fail_msg("events: %s\n", strerror(errno));
 	drain(fd);
 	test_sysrq(fd);
+	test_elsewhere(fd);
 	test_memcg(fd);
 	test_group(fd);
 	test_nobody(fd);
