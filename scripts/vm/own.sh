@@ -115,11 +115,11 @@ check_config()
 		/^(CONFIG_|# CONFIG_.* is not set)/ { have[name($0)] = $0 }
 		END {
 			for (o in want) {
+				got = (o in have) ? have[o] : "nothing"
 				# An option that does not even show is as good as off
 				off = want[o] ~ /^#/
-				if (off ? (o in have) && have[o] !~ /^#/ : have[o] != want[o]) {
-					printf "asked for %s, got %s\n", want[o],
-						(o in have) ? have[o] : "nothing"
+				if (off ? got !~ /^(#|nothing)/ : got != want[o]) {
+					printf "asked for %s, got %s\n", want[o], got
 					bad = 1
 				}
 			}
