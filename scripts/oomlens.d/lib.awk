@@ -146,29 +146,25 @@ function whole(v) {
 	return sprintf("%.0f", v)
 }
 
-function scaled(kb,   sign, unit) {
+function scaled(kb, blank,   sign, unit) {
 	sign = kb < 0 ? "-" : ""
 	if (kb < 0)
 		kb = -kb
 	for (unit = 1; kb >= 999.5 && unit < 5; unit++)
 		kb /= 1024
-	return sign sprintf(unit > 1 && kb < 9.95 ? "%.1f" : "%.0f", kb) " " substr("KMGTP", unit, 1)
+	return sprintf(unit > 1 && kb < 9.95 ? "%s%.1f%s%s" : "%s%.0f%s%s", sign, kb, blank, substr("KMGTP", unit, 1))
 }
 
 # Pages as a short figure for tables: 0, 512K, 1.5M, 37M, 2.0G
-function size(pages,   s) {
-	if (!is_number(pages))
+function size(pages) {
+	if (pages == 0 || pages == "-" || !is_number(pages))
 		return pages
-	if (pages == 0)
-		return "0"
-	s = scaled(pages * page_kb())
-	sub(/ /, "", s)
-	return s
+	return scaled(pages * page_kb(), "")
 }
 
 # The same in a sentence: 37 MiB
 function bytes(pages) {
-	return is_number(pages) ? scaled(pages * page_kb()) "iB" : "an unknown amount"
+	return is_number(pages) ? scaled(pages * page_kb(), " ") "iB" : "an unknown amount"
 }
 
 function duration(us) {
@@ -191,16 +187,13 @@ function percent(part, all) {
 	return all > 0 ? sprintf("%.0f%%", 100 * part / all) : "-"
 }
 
+# A star in a format is not every awk's.
 function left(s, width) {
-	while (length(s) < width)
-		s = s " "
-	return s
+	return sprintf("%-" width "s", s)
 }
 
 function right(s, width) {
-	while (length(s) < width)
-		s = " " s
-	return s
+	return sprintf("%" width "s", s)
 }
 
 # To the terminal's width; 0 is no limit
@@ -270,6 +263,8 @@ function code_point(i, n,   b, more, point, least) {
 }
 
 function json_text(name,   n, i, c, s) {
+	if (name !~ /[\\"]/)
+		return "\"" name "\""
 	n = unescape(name)
 	for (i = 1; i <= n; i += POINT_BYTES) {
 		c = code_point(i, n)

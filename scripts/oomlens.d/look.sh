@@ -110,6 +110,7 @@ cmd_top()
 	TTY_WAS=$(stty -g 2>/dev/null </dev/tty) || TTY_WAS=
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time "${DELAY}0" </dev/tty
+	load rank
 	printf '\033[?25l\033[H\033[2J'
 	while :; do
 		look_at_terminal

@@ -41,13 +41,12 @@ function print_head(   s) {
 }
 
 function print_row(rank, adj, score, points, adj_points, verdict, fate,   s, name) {
-	s = right(rank, 4) right(cell("pid"), 8) right(adj, 6) right(score, 6) right(size(points), 7)
-	s = s " " right(size(cell("rss_anon")), 7) right(size(cell("rss_file")), 7) right(size(cell("rss_shmem")), 7)
-	s = s right(size(cell("swap")), 7) right(size(cell("pgtables")), 7) right(size(adj_points), 7)
+	# One format for all: with 10,000 rows that counts.
+	s = sprintf("%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s", rank, cell("pid"), adj, score, size(points), size(cell("rss_anon")), size(cell("rss_file")), size(cell("rss_shmem")), size(cell("swap")), size(cell("pgtables")), size(adj_points))
 	if (wide >= 100 || !wide)
-		s = s right(size(cell("locked")), 8) " " left(verdict, 8) " " left(fate, 6)
+		s = sprintf("%s%8s %-8s %-6s", s, size(cell("locked")), verdict, fate)
 	if (wide >= 130 || !wide)
-		s = s " " left(shown(cell("memcg")), 20)
+		s = sprintf("%s %-20s", s, shown(cell("memcg")))
 	name = shown(cell("comm"))
 	# On a narrow screen the reason takes the place of the missing columns.
 	if (wide && wide < 100 && rank == "-")
