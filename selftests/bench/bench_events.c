@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the recorder adds to an OOM, how long victims take to give their memory
+ * back, and that it adds nothing where there is no OOM.
+ *
+ * Run as root in a quiet guest, module not needed: it is loaded and unloaded
+ * here ($OOMLENS_KO, or /rig/oomlens.ko). Kills children of this program, by
+ * sysrq. Arguments: numbers of tasks (1000 10000); $OOMLENS_KILLS: of the
+ * recovery times (1000).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The kernel prints ten headers in five seconds; those after are not slowed. */
+#define HEADERS		10
+#define ROUNDS		9
+#define EVENTS		"/proc/oomlens/events"
+
+static char text[1 << 20];
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static double now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void write_file(const char *path, const char *what)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || write(fd, what, strlen(what)) < 0)
+		die(path);
+	close(fd);
+}
+
+static void unload(void)
+{
+	while (syscall(SYS_delete_module, "oomlens", O_NONBLOCK) && errno == EAGAIN)
+		usleep(1000);
+}
+
+static void load(const char *parameters)
+{
+	const char *ko = getenv("OOMLENS_KO") ?: "/rig/oomlens.ko";
+	int fd = open(ko, O_RDONLY | O_CLOEXEC);
+
+	unload();
+	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0))
+		die(ko);
+	close(fd);
+}
+
+static double value(const char *line, const char *key)
+{
+	const char *s = strstr(line, key);
+
+	return s && s[strlen(key)] != '-' ? atof(s + strlen(key)) : -1;
+}
+
+static void read_events(void)
+{
+	size_t n = 0;
+	ssize_t got;
+	int fd = open(EVENTS, O_RDONLY);
+
+	while (fd >= 0 && (got = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += got;
+	text[n] = '\0';
+	close(fd);
+}
+
+static pid_t child(size_t bytes, const char *adj)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(ready))
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		char *p;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		write_file("/proc/self/oom_score_adj", adj);
+		p = mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (p == MAP_FAILED || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		die("child");
+	close(ready[0]);
+	return pid;
+}
+
+static void kill_one(void)
+{
+	int status;
+
+	write_file("/proc/sysrq-trigger", "f");
+	if (waitpid(-1, &status, 0) < 0)
+		die("waitpid");
+}
+
+/* ---- Added to out_of_memory() ---- */
+
+/* Medians over the events whose walk was made in whole, or was off. */
+static void print_added(const char *what, int tasks, const char *walk)
+{
+	double ours[64], kernels[64];
+	char *line, *save = NULL;
+	int n = 0, seen = 0;
+
+	read_events();
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (strncmp(line, "event ", 6) || ++seen <= HEADERS || !strstr(line, walk))
+			continue;
+		if (n == 64)
+			break;
+		ours[n] = value(line, " capture_us=");
+		kernels[n] = value(line, " duration_us=") - ours[n];
+		n++;
+	}
+	if (!n) {
+		printf("%-14s tasks %6d: no event with%s\n", what, tasks, walk);
+		return;
+	}
+	qsort(ours, n, sizeof(*ours), compare);
+	qsort(kernels, n, sizeof(*kernels), compare);
+	printf("%-14s tasks %6d added_us %6.0f (%0.f to %.0f) kernel_us %6.0f ratio %.3f\n",
+	       what, tasks, ours[n / 2], ours[0], ours[n - 1], kernels[n / 2],
+	       ours[n / 2] / kernels[n / 2]);
+	fflush(stdout);
+}
+
+static void added(int tasks)
+{
+	static const struct {
+		const char *name, *parameters, *walk;
+	} runs[] = {
+		{ "candidates=10", "", " walk=complete " },
+		{ "candidates=0", "candidates=0", " walk=off " },
+	};
+	int i, r;
+
+	for (r = 0; r < 2; r++) {
+		load(runs[r].parameters);
+		for (i = 0; i < HEADERS + ROUNDS; i++) {
+			child(1 << 20, "500");
+			/* Outside the pause that a walk is followed by. */
+			usleep(200000);
+			kill_one();
+		}
+		print_added(runs[r].name, tasks, runs[r].walk);
+	}
+	write_file("/proc/sys/vm/oom_dump_tasks", "1");
+	load("");
+	sleep(6);
+	child(1 << 20, "500");
+	kill_one();
+	read_events();
+	printf("with the dump  tasks %6d added_us %6.0f of duration_us %.0f, %.2f%%\n", tasks,
+	       value(text, " capture_us="), value(text, " duration_us="),
+	       100 * value(text, " capture_us=") / value(text, " duration_us="));
+	write_file("/proc/sys/vm/oom_dump_tasks", "0");
+}
+
+/* ---- Recovery times ---- */
+
+static void percentiles(const char *what, size_t mib, double *us, int n)
+{
+	qsort(us, n, sizeof(*us), compare);
+	printf("%-14s victim_mib %4zu kills %5d us min %.0f p50 %.0f p90 %.0f p99 %.0f max %.0f\n",
+	       what, mib, n, us[0], us[n / 2], us[n * 9 / 10], us[n * 99 / 100], us[n - 1]);
+	fflush(stdout);
+}
+
+static void recovery(size_t mib, int kills)
+{
+	double *exit_us = calloc(kills, sizeof(double));
+	double *freed_us = calloc(kills, sizeof(double));
+	int n;
+
+	if (!exit_us || !freed_us)
+		die("calloc");
+	load("events=4096 candidates=0");
+	for (n = 0; n < kills; n++) {
+		char *line, *next;
+		double end;
+
+		child(mib << 20, "1000");
+		kill_one();
+		end = now_us() + 10e6;
+		do {
+			usleep(500);
+			read_events();
+			for (line = text; (next = strstr(line, "\nvictim ")); line = next + 1)
+				;
+			exit_us[n] = value(line, " exit_us=");
+			freed_us[n] = value(line, " freed_us=");
+		} while ((exit_us[n] < 0 || freed_us[n] < 0) && now_us() < end);
+		/* The text of many events takes longer to read than a kill. */
+		if (n % 64 == 63)
+			load("events=4096 candidates=0");
+	}
+	percentiles("exit_us", mib, exit_us, kills);
+	percentiles("freed_us", mib, freed_us, kills);
+	free(exit_us);
+	free(freed_us);
+}
+
+/* ---- Where there is no OOM ---- */
+
+static double loop_us(void)
+{
+	double begin = now_us();
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		char *p = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		pid_t pid;
+
+		memset(p, 1, 1 << 16);
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+		munmap(p, 1 << 16);
+	}
+	return now_us() - begin;
+}
+
+static double best_loop(void)
+{
+	double best = loop_us(), us;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		us = loop_us();
+		if (us < best)
+			best = us;
+	}
+	return best;
+}
+
+/* Under icount guest time counts instructions: then it is exact. */
+static void no_oom(void)
+{
+	double without, with;
+
+	unload();
+	best_loop();
+	without = best_loop();
+	load("");
+	with = best_loop();
+	printf("no OOM         fork, mmap, fault loop: without %.1f us, with %.1f us, %+.3f%%\n",
+	       without, with, 100 * (with - without) / without);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kills = getenv("OOMLENS_KILLS");
+	struct utsname u;
+	int i, have = 0;
+
+	uname(&u);
+	printf("# %s %s, %ld CPUs\n", u.release, u.machine, sysconf(_SC_NPROCESSORS_ONLN));
+	write_file("/proc/self/oom_score_adj", "-1000");
+	write_file("/proc/sys/kernel/sysrq", "1");
+	write_file("/proc/sys/kernel/printk", "1");
+	write_file("/proc/sys/vm/oom_dump_tasks", "0");
+	no_oom();
+	recovery(1, kills ? atoi(kills) : 1000);
+	recovery(32, kills ? atoi(kills) / 10 : 100);
+	for (i = 1; i < (argc > 1 ? argc : 3); i++) {
+		int tasks = argc > 1 ? atoi(argv[i]) : i == 1 ? 1000 : 10000;
+
+		for (; have < tasks; have++)
+			child(0, "0");
+		added(tasks);
+	}
+	load("trigger=1");
+	return 0;	/* the children die with their parent */
+}
