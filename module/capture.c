@@ -261,7 +261,7 @@ static bool worth_telling(const struct oomlens_sample *s)
 static bool walk_tasks(const struct oomlens_scope *scope, unsigned long totalpages,
 		       bool sysrq, bool may_wait)
 {
-	u64 deadline = ktime_get_ns() + (may_wait ? WALK_NS : WALK_ATOMIC_NS);
+	u64 deadline = ktime_get_mono_fast_ns() + (may_wait ? WALK_NS : WALK_ATOMIC_NS);
 	unsigned int n = 0, order = 0, left = WALK_CHUNK;
 	struct task_struct *p;
 	bool complete = true;
@@ -271,7 +271,7 @@ static bool walk_tasks(const struct oomlens_scope *scope, unsigned long totalpag
 
 		if (!--left) {
 			left = WALK_CHUNK;
-			if (ktime_get_ns() > deadline)
+			if (ktime_get_mono_fast_ns() > deadline)
 				return false;
 		}
 		if (p->flags & PF_KTHREAD)
@@ -346,7 +346,7 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 {
 	struct oomlens_scope scope;
 	struct oomlens_sysvalues v;
-	u64 begin = ktime_get_ns(), took;
+	u64 begin = ktime_get_mono_fast_ns(), took;
 	bool complete;
 
 	if (!oomlens_candidates) {
@@ -366,7 +366,7 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 	keep_line(e);
 	rcu_read_unlock();
 	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
-	took = ktime_get_ns() - begin;
+	took = ktime_get_mono_fast_ns() - begin;
 	next_walk_ns = begin + took * (1 + WALK_PAUSES);
 	oomlens_stat_max(OOMLENS_STAT_WALK_NS_MAX, took);
 }

@@ -214,7 +214,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	reset_refs(slot, number);
 	memset(e, 0, sizeof(*e));
 	e->number = number;
-	e->time_ns = ktime_get_ns();
+	e->time_ns = ktime_get_mono_fast_ns();
 	e->probed = probed;
 	e->constraint = -1;
 	e->pid = task_tgid_nr(current);

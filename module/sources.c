@@ -105,9 +105,13 @@ static struct oomlens_event *begin_event(bool probed)
 	return oomlens_event_begin(probed);
 }
 
+/*
+ * Every time in the OOM path is taken by the clock that an NMI may read: the
+ * probe is a breakpoint where it is not an ftrace call, and counts as one.
+ */
 static void add_capture_time(struct oomlens_event *e, u64 since)
 {
-	e->capture_ns += ktime_get_ns() - since;
+	e->capture_ns += ktime_get_mono_fast_ns() - since;
 }
 
 /* A kworker without an mm: what a sysrq OOM runs in. */
@@ -140,7 +144,7 @@ static void relieve(struct oomlens_event *e, unsigned long *freed)
 static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 {
 	unsigned long *freed = arg;
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = oomlens_event_peek();
 	bool sysrq;
 
@@ -199,7 +203,7 @@ static bool mark_belongs(const struct oomlens_event *e, struct task_struct *vict
 /* @victim's mm is stable: by task_lock(), or it is current. */
 static void note_mark(struct task_struct *victim)
 {
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = oomlens_event_peek();
 	bool killed = true;
 
@@ -303,7 +307,7 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct call *call = (struct call *)ri->data;
 	struct oom_control *oc = (struct oom_control *)oomlens_first_argument(regs);
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = begin_event(true);
 
 	call->oc = oc;
@@ -383,7 +387,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct call *call = (struct call *)ri->data;
 	const struct oom_control *oc = call->oc;
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = oomlens_event_peek();
 
 	/* Another call began meanwhile: this one's event is closed. */
@@ -407,7 +411,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (e->outcome == OOMLENS_OUTCOME_AVERTED)
 		oomlens_stat_add(OOMLENS_STAT_AVERTED, 1);
 	add_capture_time(e, begin);
-	e->duration_ns = ktime_get_ns() - e->time_ns;
+	e->duration_ns = ktime_get_mono_fast_ns() - e->time_ns;
 	trace_oom_end(e);
 	oomlens_event_end();
 	oomlens_recorder_kick();

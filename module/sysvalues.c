@@ -211,8 +211,9 @@ void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 {
 	unsigned int seq;
 
+	/* raw: lockdep takes a probe's breakpoint for an NMI, and would complain. */
 	do {
-		seq = read_seqcount_begin(&cache_seq);
+		seq = raw_read_seqcount_begin(&cache_seq);
 		*v = cache;
 	} while (read_seqcount_retry(&cache_seq, seq));
 	v->totalram = totalram_pages();

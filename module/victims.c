@@ -64,7 +64,7 @@ void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 		mmgrab(victim->mm);
 		t->task = victim;
 		t->mm = victim->mm;
-		t->marked_ns = ktime_get_ns();
+		t->marked_ns = ktime_get_mono_fast_ns();
 		t->number = number;
 		t->index = index;
 		t->exited = false;
@@ -94,7 +94,7 @@ static void look_at(struct tracked *t)
 	 * done, or when it gives up.
 	 */
 	bool freed = mm_flags_test(MMF_OOM_SKIP, t->mm);
-	u64 now = ktime_get_ns();
+	u64 now = ktime_get_mono_fast_ns();
 	struct oomlens_finish *f;
 
 	if (exited == t->exited && !freed)
@@ -122,7 +122,7 @@ static void look_at(struct tracked *t)
  */
 u64 oomlens_victims_poll(void)
 {
-	u64 delay = U64_MAX, now = ktime_get_ns();
+	u64 delay = U64_MAX, now = ktime_get_mono_fast_ns();
 	struct tracked *t;
 
 	for (t = tracked; t < tracked + MAX_TRACKED; t++) {
