@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # "oomlens why" on OOMs of a known cause: each is staged for real, and the
 # explanation must say so (oomlens_why.expect). Causes that need swap, a second
-# NUMA node or CMA are staged where the machine has that; arguments name single
-# ones. $OOMLENS_SAVE: a directory for the records, so that other machines can
-# read them (scripts/test-cli).
+# NUMA node or CMA are staged where the machine has that. Without names a few
+# quick ones, or all of them with $OOMLENS_WHY_ALL. $OOMLENS_SAVE: all of them,
+# and a directory for the records, so that other machines can read them
+# (scripts/test-cli).
 # shellcheck disable=SC2317,SC2329 # ready_* and stage_* are called by name
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -373,7 +374,10 @@ stage_cma()
 all="limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
 	pieces huge caller adjusted exempt sysrq pinned drill reserve cpuset mempolicy cma"
 
-# The number of the last event that has all the wanted words
+quick="limit nobody anon tables drill reserve"
+[ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
+
+# The number of the first event that has all the wanted words
 event_meant()
 {
 	awk -v want="$WANT" -v after="$1" '
