@@ -21,4 +21,13 @@ bool loader_traceless(void);
 /* Its files are all there and begin as they should. */
 bool loader_whole(void);
 
+/*
+ * kB that may be missing from MemAvailable by chance: the machine's own doings,
+ * and freed memory that KASAN keeps aside, up to a 32nd of all.
+ */
+static inline long long loader_slack_kb(void)
+{
+	return 4096 + meminfo_kb("MemTotal") / 32;
+}
+
 #endif /* OOMLENS_LOADER_H */
