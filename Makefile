@@ -22,10 +22,10 @@ demo: ## boot a guest, show the tables, kill one hog, show its event
 	@$(VM) demo
 
 check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
-	@$(VM) check $(KERNELS)
+	@$(VM) check $(if $(LONG),--long) $(KERNELS)
 
-check-all: ## the same on every required kernel of scripts/vm/kernels
-	@$(VM) check --all
+check-all: ## the same on every required kernel; LONG=1: at full length, hours
+	@$(VM) check $(if $(LONG),--long) --all
 
 bench: ## run the benchmarks in a guest: the machine's own suite, or KERNELS=
 	@$(VM) bench $(KERNELS)

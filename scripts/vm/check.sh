@@ -87,6 +87,7 @@ cmd_check()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--all) ids="$ids $(kernel_ids required)" ;;
+		--long) long_tests ;;
 		--every) ids="$ids $(kernel_ids)" ;;
 		-t)
 			[ $# -ge 2 ] || die "-t PROGRAM"
@@ -109,6 +110,18 @@ cmd_check()
 	CHECK_START=$(now)
 	run_jobs
 	check_table
+}
+
+# long_tests: the counts of a run over night, where nothing else is set
+long_tests()
+{
+	export OOMLENS_ROUNDS="${OOMLENS_ROUNDS:-1000}" OOMLENS_KILLS="${OOMLENS_KILLS:-500}" \
+		OOMLENS_STORM="${OOMLENS_STORM:-1000}" OOMLENS_DRILLS="${OOMLENS_DRILLS:-200}" \
+		OOMLENS_SIGNALS="${OOMLENS_SIGNALS:-500}" OOMLENS_LOADS="${OOMLENS_LOADS:-1000}" \
+		OOMLENS_WRITES="${OOMLENS_WRITES:-1000000}" OOMLENS_SOAK_S="${OOMLENS_SOAK_S:-600}" \
+		OOMLENS_TEST_TIMEOUT="${OOMLENS_TEST_TIMEOUT:-7200}" \
+		OOMLENS_TIMEOUT="${OOMLENS_TIMEOUT:-36000}" \
+		OOMLENS_SILENCE="${OOMLENS_SILENCE:-7200}"
 }
 
 # run_jobs: OOMLENS_JOBS at a time, by default one for each processor
