@@ -366,7 +366,7 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 	keep_line(e);
 	rcu_read_unlock();
 	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
-	took = ktime_get_mono_fast_ns() - begin;
+	took = oomlens_elapsed_ns(begin, ktime_get_mono_fast_ns());
 	next_walk_ns = begin + took * (1 + WALK_PAUSES);
 	oomlens_stat_max(OOMLENS_STAT_WALK_NS_MAX, took);
 }

@@ -255,6 +255,12 @@ struct oomlens_finish {
 /* In exit_us and freed_us. */
 #define OOMLENS_US_UNKNOWN	U32_MAX
 
+/* The clock that an NMI may read can step back a little when it is adjusted. */
+static inline u64 oomlens_elapsed_ns(u64 since, u64 now)
+{
+	return now > since ? now - since : 0;
+}
+
 /* ---- ring.c ---- */
 
 extern unsigned int oomlens_nr_zones;	/* populated at load */

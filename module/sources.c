@@ -85,16 +85,6 @@ static unsigned long kernel_kills(void)
 	return n;
 }
 
-static bool killed_since_last_mark(void)
-{
-	unsigned long before = kills_at_mark;
-
-	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
-		return true;
-	kills_at_mark = kernel_kills();
-	return kills_at_mark != before;
-}
-
 /* What the probe was entered with; holds while a probed event is open. */
 static const struct oom_control *open_oc;
 
@@ -111,7 +101,7 @@ static struct oomlens_event *begin_event(bool probed)
  */
 static void add_capture_time(struct oomlens_event *e, u64 since)
 {
-	e->capture_ns += ktime_get_mono_fast_ns() - since;
+	e->capture_ns += oomlens_elapsed_ns(since, ktime_get_mono_fast_ns());
 }
 
 /* A kworker without an mm: what a sysrq OOM runs in. */
@@ -184,6 +174,17 @@ static struct notifier_block notifier = {
 
 /* ---- The mark ---- */
 
+#ifdef CONFIG_TRACEPOINTS
+static bool killed_since_last_mark(void)
+{
+	unsigned long before = kills_at_mark;
+
+	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
+		return true;
+	kills_at_mark = kernel_kills();
+	return kills_at_mark != before;
+}
+
 /*
  * Does a mark belong to an event whose end is not known? One call marks one
  * task, unless memory.oom.group takes others along.
@@ -231,7 +232,6 @@ static void note_mark(struct task_struct *victim)
 	oomlens_recorder_kick();
 }
 
-#ifdef CONFIG_TRACEPOINTS
 static void mark_victim(void *unused, struct task_struct *victim, uid_t uid)
 {
 	note_mark(victim);
@@ -411,7 +411,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (e->outcome == OOMLENS_OUTCOME_AVERTED)
 		oomlens_stat_add(OOMLENS_STAT_AVERTED, 1);
 	add_capture_time(e, begin);
-	e->duration_ns = ktime_get_mono_fast_ns() - e->time_ns;
+	e->duration_ns = oomlens_elapsed_ns(e->time_ns, ktime_get_mono_fast_ns());
 	trace_oom_end(e);
 	oomlens_event_end();
 	oomlens_recorder_kick();

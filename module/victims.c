@@ -76,7 +76,9 @@ void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 
 static u32 elapsed_us(u64 since, u64 now)
 {
-	return min_t(u64, div_u64(now - since, NSEC_PER_USEC), OOMLENS_US_UNKNOWN - 1);
+	u64 us = div_u64(oomlens_elapsed_ns(since, now), NSEC_PER_USEC);
+
+	return min_t(u64, us, OOMLENS_US_UNKNOWN - 1);
 }
 
 static void drop(struct tracked *t)
@@ -131,7 +133,7 @@ u64 oomlens_victims_poll(void)
 		look_at(t);
 		if (atomic_read(&t->state) != TRACKED_READY)
 			continue;
-		delay = min_t(u64, delay, now - t->marked_ns < SLOW_AFTER_NS ?
+		delay = min_t(u64, delay, oomlens_elapsed_ns(t->marked_ns, now) < SLOW_AFTER_NS ?
 			      POLL_NS : SLOW_NS);
 	}
 	return delay;

@@ -191,7 +191,11 @@ static void added(int tasks)
 	sleep(6);
 	child(1 << 20, "500");
 	kill_one();
-	read_events();
+	/* It is there once out_of_memory() has returned. */
+	do {
+		usleep(10000);
+		read_events();
+	} while (value(text, " duration_us=") < 0);
 	printf("with the dump  tasks %6d added_us %6.0f of duration_us %.0f, %.2f%%\n", tasks,
 	       value(text, " capture_us="), value(text, " duration_us="),
 	       100 * value(text, " capture_us=") / value(text, " duration_us="));
