@@ -5,8 +5,8 @@
  *
  * Run as root in a quiet guest, module not needed: it is loaded and unloaded
  * here ($OOMLENS_KO, or /rig/oomlens.ko). Kills children of this program, by
- * sysrq. Arguments: numbers of tasks (1000 10000); $OOMLENS_KILLS: of the
- * recovery times (1000).
+ * sysrq. Arguments: numbers of tasks (1000 10000), or "none": only the loop
+ * without an OOM. $OOMLENS_KILLS: of the recovery times (1000).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -187,6 +187,7 @@ static void added(int tasks)
 		print_added(runs[r].name, tasks, runs[r].walk);
 	}
 	write_file("/proc/sys/vm/oom_dump_tasks", "1");
+	write_file("/proc/sys/kernel/printk", "7");
 	load("");
 	sleep(6);
 	child(1 << 20, "500");
@@ -200,6 +201,7 @@ static void added(int tasks)
 	       value(text, " capture_us="), value(text, " duration_us="),
 	       100 * value(text, " capture_us=") / value(text, " duration_us="));
 	write_file("/proc/sys/vm/oom_dump_tasks", "0");
+	write_file("/proc/sys/kernel/printk", "1");
 }
 
 /* ---- Recovery times ---- */
@@ -309,6 +311,8 @@ int main(int argc, char **argv)
 	write_file("/proc/sys/kernel/printk", "1");
 	write_file("/proc/sys/vm/oom_dump_tasks", "0");
 	no_oom();
+	if (argc > 1 && !strcmp(argv[1], "none"))
+		return 0;
 	recovery(1, kills ? atoi(kills) : 1000);
 	recovery(32, kills ? atoi(kills) / 10 : 100);
 	for (i = 1; i < (argc > 1 ? argc : 3); i++) {
