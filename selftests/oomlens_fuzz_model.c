@@ -72,7 +72,7 @@ static int size_of(const char *s, unsigned long long *pages)
 
 		if (!u || s[n + 1])
 			return 0;
-		for (i = 0; i <= (u - units) / 2; i++)
+		for (i = 0; i <= (size_t)(u - units) / 2; i++)
 			unit *= 1024;
 	}
 	memcpy(digits, s, n);
