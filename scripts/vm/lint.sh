@@ -74,7 +74,7 @@ lint_shell()
 
 lint_spdx()
 {
-	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config|.*\.json)$' |
+	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config|.*\.json|external\.desc)$' |
 		grep -vE '^(selftests/recorded/.*/|scripts/packaging/debian/)' |
 		while read -r file; do
 			head -n 3 "$file" | grep -q 'SPDX-License-Identifier' || echo "no SPDX: $file"
