@@ -85,6 +85,10 @@ qemu_args()
 			printf '%s\n' -drive "if=none,id=s,format=raw,cache=unsafe,file=$RUN/swap.img" \
 				-device "virtio-blk-$A_VIRTIO,drive=s,serial=swap"
 		fi
+		if [ -f "$RUN/tests.img" ]; then
+			printf '%s\n' -drive "if=none,id=t,format=raw,readonly=on,file=$RUN/tests.img" \
+				-device "virtio-blk-$A_VIRTIO,drive=t,serial=tests"
+		fi
 		if [ "$1" = shell ]; then
 			printf '%s\n' -chardev "stdio,id=c,mux=on,signal=off,logfile=$RUN/console.log" \
 				-serial chardev:c -mon chardev=c
@@ -128,7 +132,7 @@ boot_guest()
 	: >"$RUN/console.log"
 	if [ "$1" = shell ]; then
 		(run_qemu) || :
-		rm -f "$RUN/initrd" "$RUN/swap.img"
+		rm -f "$RUN/initrd" "$RUN/swap.img" "$RUN/tests.img"
 		return 0
 	fi
 	run_qemu </dev/null >"$RUN/qemu.log" 2>&1 &
@@ -144,7 +148,7 @@ boot_guest()
 	watch_guest
 	[ -z "$tailer" ] || wait "$tailer" || :
 	CLEAN_PIDS=$outer
-	rm -f "$RUN/initrd" "$RUN/swap.img"
+	rm -f "$RUN/initrd" "$RUN/swap.img" "$RUN/tests.img"
 }
 
 watch_guest()
