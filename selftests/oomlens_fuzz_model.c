@@ -107,6 +107,9 @@ static bool unescape(const char *s, char *to)
 		unsigned int v, digits;
 
 		if (s[0] != '\\' || s[1] < '0' || s[1] > '7') {
+			/* lib/string_helpers.c takes what follows a backslash with it. */
+			if (s[0] == '\\' && s[1])
+				*to++ = *s++;
 			*to++ = *s++;
 			continue;
 		}
