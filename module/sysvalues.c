@@ -218,7 +218,6 @@ void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 	} while (read_seqcount_retry(&cache_seq, seq));
 	v->totalram = totalram_pages();
 	v->swap_free = get_nr_swap_pages();
-	v->committed = vm_memory_committed();
 }
 
 static int open_source(enum source source)
