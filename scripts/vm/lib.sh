@@ -122,6 +122,10 @@ locked()
 	lock_name=$1
 	shift
 	(
+		# A subshell forgets the traps, and what a step runs in the background
+		# does not hear ctrl-C
+		arm_traps
+		CLEAN_PIDS='' CLEAN_FILES=''
 		flock -n 9 || {
 			say "waiting for another run ($lock_name)"
 			flock 9
