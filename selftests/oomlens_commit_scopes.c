@@ -310,7 +310,7 @@ static void test_exited(void)
 
 /* ---- a lock that cannot be had ---- */
 
-#define HELD_PAGES	20000
+#define HELD_PAGES	20000		/* at most */
 #define HELD_READS	40
 
 /*
@@ -347,7 +347,7 @@ static int hold_lock(long pages)
 }
 
 /* Row of the holder: skipped, or right, and never anything else. */
-static bool held_row(struct table *t, pid_t pid, unsigned int *skips)
+static bool held_row(struct table *t, pid_t pid, long pages, unsigned int *skips)
 {
 	int row = table_find(t, "pid", pid);
 	long long skipped, complete;
@@ -356,7 +356,7 @@ static bool held_row(struct table *t, pid_t pid, unsigned int *skips)
 	    !table_header(t, "complete", &complete) || complete != !skipped)
 		return false;
 	if (strcmp(table_cell(t, row, "charge"), "-"))
-		return table_number(t, row, "charge") >= HELD_PAGES;
+		return table_number(t, row, "charge") >= pages;
 	++*skips;
 	return skipped >= 1 && !strcmp(table_cell(t, row, "uncashed"), "-") &&
 	       !strcmp(table_cell(t, row, "anon"), "-");
@@ -365,16 +365,19 @@ static bool held_row(struct table *t, pid_t pid, unsigned int *skips)
 static void test_held_lock(void)
 {
 	unsigned long long start, took, longest = 0;
+	long pages = meminfo_kb("MemAvailable") / (long)(page_size() / 1024) / 4;
 	unsigned int i, skips = 0;
 	bool good = true;
 	struct actor a;
 	int pid;
 
+	if (pages > HELD_PAGES)
+		pages = HELD_PAGES;
 	if (actor_start(&a)) {
 		ksft_test_result_fail("no actor\n");
 		return;
 	}
-	pid = actor_do(&a, hold_lock, HELD_PAGES);
+	pid = actor_do(&a, hold_lock, pages);
 	good = pid > 0;
 	for (i = 0; good && i < HELD_READS && !skips; i++) {
 		struct table *t;
@@ -384,7 +387,7 @@ static void test_held_lock(void)
 		took = now_ns() - start;
 		if (took > longest)
 			longest = took;
-		good = t && held_row(t, pid, &skips);
+		good = t && held_row(t, pid, pages, &skips);
 		table_free(t);
 	}
 	ksft_print_msg("skipped in %u of %u reads, the longest took %llu ms\n",

@@ -8,8 +8,11 @@
 
 #include "oomlens_actor.h"
 
-#define PAGES	8000L
-#define SOME	2000L
+/* At most, and of what can be had: it is mapped, touched, copied and locked. */
+#define MOST_PAGES	8000
+#define PART		8
+
+static long all, some;		/* pages */
 
 /*
  * Counters that the kernel keeps by CPU or by thread may lag by so much: in
@@ -125,13 +128,13 @@ static void test_demand(void)
 
 	if (actor_start(&a))
 		ksft_exit_fail_msg("no actor\n");
-	ksft_test_result(step(&a, map_pages, PAGES, &d, &rss) && d.charge == PAGES &&
-			 d.vm_total == PAGES && !d.touched && d.uncashed == PAGES &&
+	ksft_test_result(step(&a, map_pages, all, &d, &rss) && d.charge == all &&
+			 d.vm_total == all && !d.touched && d.uncashed == all &&
 			 about(rss, 0),
 			 "what is mapped is promised and not taken\n");
-	ksft_test_result(step(&a, touch, SOME, &d, &rss) && !d.charge &&
-			 !d.vm_total && d.touched == SOME && d.uncashed == -SOME &&
-			 about(rss, SOME),
+	ksft_test_result(step(&a, touch, some, &d, &rss) && !d.charge &&
+			 !d.vm_total && d.touched == some && d.uncashed == -some &&
+			 about(rss, some),
 			 "what is touched is taken, and no longer owed\n");
 	actor_end(&a);
 }
@@ -165,8 +168,8 @@ static void test_copy_on_write(void)
 	int pid = -1;
 
 	with_child->order = 0;
-	if (!actor_start(&a) && !actor_do(&a, map_pages, PAGES) &&
-	    !actor_do(&a, touch, PAGES)) {
+	if (!actor_start(&a) && !actor_do(&a, map_pages, all) &&
+	    !actor_do(&a, touch, all)) {
 		anon[0] = anon_pages();
 		pid = actor_do(&a, fork_toucher, 0);
 	}
@@ -176,15 +179,15 @@ static void test_copy_on_write(void)
 		anon[1] = anon_pages();
 		own[0] = private_pages(pid);
 		forked = forked && about(anon[1] - anon[0], 0);
-		written = reading_take(&before, pid) && child_touches(1 + SOME) &&
+		written = reading_take(&before, pid) && child_touches(1 + some) &&
 			  reading_take(&after, pid);
 		own[1] = private_pages(pid);
 		anon[2] = anon_pages();
 		written = written && reading_since(&before, &after, &d) &&
-			  !d.charge && !d.touched && own[1] - own[0] == SOME &&
-			  about(anon[2] - anon[1], SOME);
+			  !d.charge && !d.touched && own[1] - own[0] == some &&
+			  about(anon[2] - anon[1], some);
 		ksft_print_msg("fork took %lld pages; %ld writes made %lld private, took %lld\n",
-			       anon[1] - anon[0], SOME, own[1] - own[0], anon[2] - anon[1]);
+			       anon[1] - anon[0], some, own[1] - own[0], anon[2] - anon[1]);
 		kill(pid, SIGKILL);
 	}
 	actor_end(&a);
@@ -198,11 +201,11 @@ static void test_locked(void)
 	struct actor a;
 	bool good;
 
-	good = !actor_start(&a) && !actor_do(&a, map_pages, PAGES) &&
+	good = !actor_start(&a) && !actor_do(&a, map_pages, all) &&
 	       !badness_of(a.pid, "locked") && !actor_do(&a, lock_all, 0);
 	locked = badness_of(a.pid, "locked");
-	good = good && locked >= PAGES && locked == status_pages(a.pid, "VmLck:") &&
-	       wait_until((after = lens_key("overcommit", "locked")) - before >= PAGES,
+	good = good && locked >= all && locked == status_pages(a.pid, "VmLck:") &&
+	       wait_until((after = lens_key("overcommit", "locked")) - before >= all,
 			  PATIENCE_MS);
 	ksft_print_msg("locked %lld, of the machine %lld to %lld\n", locked, before,
 		       lens_key("overcommit", "locked"));
@@ -213,6 +216,10 @@ static void test_locked(void)
 int main(void)
 {
 	test_begin(5);
+	all = meminfo_kb("MemAvailable") / (long)(page_size() / 1024) / PART;
+	if (all > MOST_PAGES)
+		all = MOST_PAGES;
+	some = all / 4;
 	with_child = mmap(NULL, sizeof(*with_child), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	test_demand();
