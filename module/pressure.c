@@ -285,8 +285,10 @@ static bool over(void)
 {
 	if (READ_ONCE(pressure.pool.closed))
 		return true;
+	/* The kernel calls a cgroup's OOM off if there is room by then: go on. */
 	if (pressure.req.memcg)
-		return oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+		return oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms &&
+		       (!pressure.req.kill || killed());
 	return atomic_read(&pressure.ooms) && killed();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Free memory to the page. MemFree leaves out what the CPUs' lists hold, and
+ * Free memory to the page, and a ballast that leaves little of it. MemFree leaves out what the CPUs' lists hold, and
  * since 6.7 these grow by themselves to tens of MB after a large free.
  */
 #ifndef OOMLENS_FREE_H
@@ -19,6 +19,46 @@ static inline long long free_memory_kb(void)
 			pages += n;
 	free(text);
 	return pages * (long long)page_size() / 1024;
+}
+
+/* Locked memory of tasks that are never chosen, in parts that are soon made. */
+struct ballast {
+	struct hog hog[32];
+	unsigned int n;
+};
+
+static inline void ballast_start(struct ballast *b, long long left_kb)
+{
+	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
+	long long most, pages;
+
+	memset(b, 0, sizeof(*b));
+	most = (meminfo_kb("MemAvailable") - left_kb) * 1024 / (long long)page_size();
+	for (; most > 0; most -= pages) {
+		pages = most / (32 - b->n) > 16384 ? most / (32 - b->n) + 1 : 16384;
+		pages = pages < most ? pages : most;
+		spec.anon = pages;
+		spec.locked = pages;
+		if (hog_start(&b->hog[b->n], &spec))
+			ksft_exit_fail_msg("cannot make a ballast of %lld pages\n", most);
+		b->n++;
+	}
+}
+
+static inline bool ballast_whole(struct ballast *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n; i++)
+		if (hog_gone(&b->hog[i]))
+			return false;
+	return true;
+}
+
+static inline void ballast_end(struct ballast *b)
+{
+	while (b->n)
+		hog_end(&b->hog[--b->n]);
 }
 
 #endif /* OOMLENS_FREE_H */

@@ -20,7 +20,8 @@
 /* Limit of a cgroup that runs out. */
 #define CG_PAGES	8192
 
-static struct hog ballast, bystander;
+static struct ballast ballast;
+static struct hog bystander;
 static long long total_kb, free_kb;
 
 static long long vm_event(const char *key)
@@ -90,7 +91,7 @@ static bool all_well(long long kills)
 {
 	bool good = check(vm_event("oom_kill") == kills, "oom_kill", vm_event("oom_kill"), kills);
 
-	if (hog_gone(&bystander) || hog_gone(&ballast)) {
+	if (hog_gone(&bystander) || !ballast_whole(&ballast)) {
 		ksft_print_msg("a bystander died\n");
 		good = false;
 	}
@@ -328,9 +329,7 @@ static void test_malformed(void)
 
 int main(void)
 {
-	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
 	const struct hog_spec other = { .anon = 2000, .comm = "bystander" };
-	long long now;
 
 	test_begin(0);
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
@@ -342,11 +341,9 @@ int main(void)
 	setting_write("/proc/sys/kernel/printk", "1");
 	/* What the page cache holds would be reclaimed by a run, and counted as back. */
 	write_file("/proc/sys/vm/drop_caches", "3");
-	now = meminfo_kb("MemAvailable");
-	spec.anon = now > 2 * LEFT_KB ? kb_to_pages(now - LEFT_KB) : 1;
-	spec.locked = spec.anon;
-	if (hog_start(&ballast, &spec) || hog_start(&bystander, &other))
-		ksft_exit_fail_msg("cannot make a ballast of %lu pages\n", spec.anon);
+	ballast_start(&ballast, LEFT_KB);
+	if (hog_start(&bystander, &other))
+		ksft_exit_fail_msg("cannot make a hog\n");
 	total_kb = meminfo_kb("MemTotal");
 	run("pressure");
 	free_kb = free_memory_kb();
@@ -358,6 +355,6 @@ int main(void)
 	test_signals();
 	test_memcg();
 	hog_end(&bystander);
-	hog_end(&ballast);
+	ballast_end(&ballast);
 	ksft_exit(!ksft_get_fail_cnt());
 }

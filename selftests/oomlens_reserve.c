@@ -202,9 +202,7 @@ static void test_without(void)
 
 int main(void)
 {
-	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
-	struct hog ballast;
-	long long now;
+	struct ballast ballast;
 
 	test_begin(0);
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
@@ -218,14 +216,10 @@ int main(void)
 	test_set();
 	test_malformed();
 
-	now = meminfo_kb("MemAvailable");
-	spec.anon = now > 2 * LEFT_KB ? kb_to_pages(now - LEFT_KB) : 1;
-	spec.locked = spec.anon;
-	if (hog_start(&ballast, &spec))
-		ksft_exit_fail_msg("cannot make a ballast of %lu pages\n", spec.anon);
+	ballast_start(&ballast, LEFT_KB);
 	test_air_bag();
 	test_sysrq();
 	test_without();
-	hog_end(&ballast);
+	ballast_end(&ballast);
 	ksft_exit(!ksft_get_fail_cnt());
 }
