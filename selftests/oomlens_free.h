@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Free memory to the page, and a ballast that leaves little of it. MemFree leaves out what the CPUs' lists hold, and
- * since 6.7 these grow by themselves to tens of MB after a large free.
+ * Free memory to the page, and a ballast that leaves little of it. MemFree
+ * leaves out what the CPUs' lists hold, and since 6.7 these grow by themselves
+ * to tens of MB after a large free.
  */
 #ifndef OOMLENS_FREE_H
 #define OOMLENS_FREE_H
