@@ -374,7 +374,8 @@ stage_cma()
 all="limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
 	pieces huge caller adjusted exempt sysrq pinned drill reserve cpuset mempolicy cma"
 
-quick="limit nobody anon tables drill reserve"
+# Not tables: the reaper leaves page tables, so a second kill can take the shell.
+quick="limit nobody anon drill reserve"
 [ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
 
 # The number of the first event that has all the wanted words
