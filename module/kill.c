@@ -186,29 +186,9 @@ static int check_target(struct task_struct *p)
 	}
 }
 
-/* The mm of a thread of @p, held by mmgrab(); NULL if none has one. */
-static struct mm_struct *grab_mm(struct task_struct *p)
-{
-	struct mm_struct *mm = NULL;
-	struct task_struct *t;
-
-	rcu_read_lock();
-	for_each_thread(p, t) {
-		task_lock(t);
-		mm = t->mm;
-		if (mm)
-			mmgrab(mm);
-		task_unlock(t);
-		if (mm)
-			break;
-	}
-	rcu_read_unlock();
-	return mm;
-}
-
 static bool has_mm(struct task_struct *p, const struct mm_struct *mm)
 {
-	struct mm_struct *now = grab_mm(p);
+	struct mm_struct *now = oomlens_grab_mm(p);
 
 	if (now)
 		mmdrop(now);
@@ -227,7 +207,7 @@ static struct mm_struct *pin_target(struct task_struct *p)
 	struct mm_struct *mm;
 
 	do {
-		mm = grab_mm(p);
+		mm = oomlens_grab_mm(p);
 		if (!mm)
 			return ERR_PTR(-ESRCH);
 		if (down_write_trylock(&mm->mmap_lock)) {

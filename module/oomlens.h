@@ -173,6 +173,7 @@ struct oomlens_sample {
 
 const char *oomlens_verdict_name(enum oomlens_verdict verdict);
 const char *oomlens_fate_name(enum oomlens_fate fate);
+struct mm_struct *oomlens_grab_mm(struct task_struct *p);
 int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wait);
 void oomlens_sample_mm(struct mm_struct *mm, struct oomlens_sample *s);
 void oomlens_sample_judge(struct oomlens_sample *s, unsigned long totalpages);

@@ -79,6 +79,34 @@ static struct task_struct *lock_thread_with_mm(struct task_struct *p, bool wait)
 }
 
 /**
+ * oomlens_grab_mm() - the address space of a thread group
+ * @p: the group's leader, held or under RCU
+ *
+ * A dead leader can have live threads.
+ *
+ * Context: any that may take task_lock().
+ * Return: the mm, held by mmgrab(), or NULL if no thread has one.
+ */
+struct mm_struct *oomlens_grab_mm(struct task_struct *p)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *t;
+
+	rcu_read_lock();
+	for_each_thread(p, t) {
+		task_lock(t);
+		mm = t->mm;
+		if (mm)
+			mmgrab(mm);
+		task_unlock(t);
+		if (mm)
+			break;
+	}
+	rcu_read_unlock();
+	return mm;
+}
+
+/**
  * oomlens_sample_mm() - read the figures of an address space
  * @mm: stable: the lock of a task that has it is held, or it is current's
  * @s: terms, locked, vm_total and mm are set

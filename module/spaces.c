@@ -77,25 +77,6 @@ static long cached_counts(struct task_struct *p, const struct mm_struct *mm)
 	return n;
 }
 
-/* Pins the mm of a thread group; a dead leader can have live threads. */
-static struct mm_struct *grab_mm(struct task_struct *p)
-{
-	struct task_struct *t;
-
-	for_each_thread(p, t) {
-		struct mm_struct *mm;
-
-		task_lock(t);
-		mm = t->mm;
-		if (mm)
-			mmgrab(mm);
-		task_unlock(t);
-		if (mm)
-			return mm;
-	}
-	return NULL;
-}
-
 static void fill_space(struct oomlens_space *s, struct task_struct *p,
 		       struct mm_struct *mm, struct oomlens_paths *paths)
 {
@@ -118,7 +99,7 @@ static int visit_task(struct task_struct *p, void *arg)
 		return 0;
 	if (t->n == t->max)
 		return -ENOSPC;
-	mm = grab_mm(p);
+	mm = oomlens_grab_mm(p);
 	if (!mm)
 		return 0;
 	fill_space(&t->rows[t->n], p, mm, t->paths);
@@ -331,7 +312,7 @@ static int collect_one(struct oomlens_spaces *t, struct pid *pid)
 	rcu_read_lock();
 	p = pid_task(pid, PIDTYPE_TGID);
 	if (p && !(p->flags & PF_KTHREAD))
-		mm = grab_mm(p);
+		mm = oomlens_grab_mm(p);
 	if (mm) {
 		fill_space(&t->rows[0], p, mm, t->paths);
 		t->n = 1;
