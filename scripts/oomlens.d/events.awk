@@ -19,7 +19,7 @@ function json_event(n,   s, i) {
 
 function json_list(n, type,   i, s) {
 	for (i = 1; i <= count(n, type); i++)
-		s = s (i > 1 ? "," : "") "{" json_record(line_of[n, type, i]) "}"
+		s = followed(s, ",") "{" json_record(line_of[n, type, i]) "}"
 	return ",\"" type "s\":[" s "]"
 }
 

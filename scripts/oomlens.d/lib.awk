@@ -196,6 +196,12 @@ function right(s, width) {
 	return sprintf("%" width "s", s)
 }
 
+# A list so far and what comes before its next item. Not "s (...)": an old
+# busybox takes a variable before a bracket for a function's name.
+function followed(s, by) {
+	return s == "" ? s : s by
+}
+
 # To the terminal's width; 0 is no limit
 function clip(s) {
 	return wide && length(s) > wide ? substr(s, 1, wide) : s
@@ -315,7 +321,7 @@ function json_record(line,   n, i, p, word, s) {
 	for (i = 3; i <= n; i++) {
 		p = index(word[i], "=")
 		if (p)
-			s = s (s == "" ? "" : ",") json_pair(substr(word[i], 1, p - 1), substr(word[i], p + 1))
+			s = followed(s, ",") json_pair(substr(word[i], 1, p - 1), substr(word[i], p + 1))
 	}
 	return s
 }
@@ -323,7 +329,7 @@ function json_record(line,   n, i, p, word, s) {
 # The present row of a table, by its columns' names
 function json_row(   i, s) {
 	for (i = 1; i <= columns; i++)
-		s = s (i > 1 ? "," : "") json_pair(column[i], $i)
+		s = followed(s, ",") json_pair(column[i], $i)
 	return s
 }
 

@@ -102,7 +102,7 @@ function overcommit(   swap, pct) {
 function json_overcommit(   i, n, k, name, s) {
 	n = split("mode mode_name ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user available locked", name, " ")
 	for (i = 1; i <= n; i++)
-		s = s (i > 1 ? "," : "") json_pair(name[i], oc(name[i]))
+		s = followed(s, ",") json_pair(name[i], oc(name[i]))
 	print "{" s ",\"page_kb\":" page_kb() "}"
 }
 

@@ -70,8 +70,7 @@ function print_summary(   n, s) {
 	s = "memory:  " size(key("overcommit", "available")) " available of " size(key("overcommit", "ram"))
 	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
 	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
-	s = s (key("overcommit", "enforced") == "1" ? " (enforced)" : " (not enforced)")
-	print clip(s)
+	print clip(s " " (key("overcommit", "enforced") == "1" ? "(enforced)" : "(not enforced)"))
 	n = events ? event_at[events] : 0
 	s = "events:  " key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {

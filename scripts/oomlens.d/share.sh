@@ -125,7 +125,7 @@ cmd_status()
 		if ($2 == "yes")
 			printf "%-12s yes\n", $1
 		else
-			printf "%-12s no: %s\n", $1, $3 == "" ? "not there" : $3 ($3 ~ /^CONFIG/ ? " is not set in this kernel" : "")
+			printf "%-12s no: %s\n", $1, ($3 == "" ? "not there" : $3 ($3 ~ /^CONFIG/ ? " is not set in this kernel" : ""))
 		next
 	}
 	{ printf "%-12s %s\n", $1, $2 }' "$DIR/features" "$DIR/stats"

@@ -226,14 +226,14 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 		free = num(rec(n, "zone", z, "free"))
 		if (zone_index(name) > top) {
 			others += free
-			other_names = other_names (other_names == "" ? "" : ", ") name
+			other_names = followed(other_names, ", ") name
 			continue
 		}
 		if (!node_allowed(n, rec(n, "zone", z, "node"))) {
 			other_nodes += free
 			continue
 		}
-		names = names (names == "" ? "" : ", ") name
+		names = followed(names, ", ") name
 		cma = movable ? 0 : num(rec(n, "zone", z, "free_cma"))
 		high = num(rec(n, "zone", z, "highatomic"))
 		kept = protection(n, z, top)
@@ -254,7 +254,7 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 			hidden_high += high > free ? free : high
 		if (spare > needs) {
 			low += spare - needs
-			lows = lows (lows == "" ? "" : ", ") name
+			lows = followed(lows, ", ") name
 		}
 	}
 	fact("zones_known", count(n, "zone"))
@@ -343,7 +343,7 @@ function terms_of(n, type, i,   name, label, v, k, best, s, told) {
 		if (!best)
 			return s
 		told[best] = 1
-		s = s (s == "" ? "" : ", ") label[best] " " bytes(rec(n, type, i, name[best]))
+		s = followed(s, ", ") label[best] " " bytes(rec(n, type, i, name[best]))
 	}
 }
 
@@ -468,7 +468,7 @@ function tell(section, one,   i, s) {
 	for (i = 1; i <= rules; i++) {
 		if (rule_section[i] != section || !rule_holds(i))
 			continue
-		s = s (s == "" ? "" : " ") fill(rule_text[i])
+		s = followed(s, " ") fill(rule_text[i])
 		if (rule_advice[i] != "")
 			advice[++advices] = fill(rule_advice[i])
 		if (one)
@@ -508,7 +508,7 @@ function wrapped(indent, text, width,   n, i, word, s, line_now) {
 			line_now = ""
 			gsub(/[^ ]/, " ", indent)
 		}
-		line_now = line_now (line_now == "" ? "" : " ") word[i]
+		line_now = followed(line_now, " ") word[i]
 	}
 	return s indent line_now
 }
