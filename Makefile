@@ -27,6 +27,9 @@ check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
 check-all: ## the same on every required kernel; LONG=1: at full length, hours
 	@$(VM) check $(if $(LONG),--long) --all
 
+bench: ## measure in a guest, instructions counted: KERNELS= as for check
+	@for id in $(or $(KERNELS),""); do $(VM) bench $$id || exit 1; done
+
 lint: ## checkpatch --strict, sparse, W=1 as errors, shellcheck
 	@$(VM) lint
 
@@ -36,4 +39,4 @@ help: ## this list
 	@echo 'Variables: KDIR=DIRECTORY, V=1, ARCH= and CROSS_COMPILE= as for any kernel build.'
 	@echo 'Kernels and guest shapes: $(VM) list. Single guests: $(VM) help.'
 
-.PHONY: all install clean demo check check-all lint help
+.PHONY: all install clean demo check check-all bench lint help

@@ -3,61 +3,31 @@
  * What a read of badness costs, beside its rivals over the same tasks: the best
  * that a C program can do with /proc/PID, and the kernel's own selection walk.
  *
- * Run as root in a quiet guest, with the module loaded or not (--kernel-walk
- * kills children of this program, by sysrq). Ratios within one run count;
- * emulated microseconds do not.
+ * Run as root in a quiet guest, with the module loaded: children of this
+ * program are killed by sysrq, unless told --no-kernel-walk. Ratios within one
+ * run count; emulated microseconds do not.
+ *
+ *	bench_badness [--no-kernel-walk] [TASKS...]
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ROUNDS		9
+#include "bench.h"
+
 #define BADNESS		"/proc/oomlens/badness"
 #define TRACING		"/sys/kernel/tracing/"
 
+/* The kernel prints ten headers in five seconds; kills after those are plain. */
+#define HEADERS		10
+
 static char buf[1 << 20];
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct figure {
-	double min, median, max;
-};
-
-static struct figure figure_of(double *us, int n)
-{
-	qsort(us, n, sizeof(*us), compare);
-	return (struct figure) { us[0], us[n / 2], us[n - 1] };
-}
 
 /* ---- What is measured ---- */
 
@@ -65,18 +35,7 @@ static int nr_rows;
 
 static void read_badness(void)
 {
-	int fd = open(BADNESS, O_RDONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		die(BADNESS);
-	nr_rows = 0;
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		for (char *p = buf; (p = memchr(p, '\n', buf + n - p)); p++)
-			nr_rows++;
-	if (n < 0)
-		die(BADNESS);
-	close(fd);
+	nr_rows = read_through(BADNESS);
 }
 
 /* The first byte: walk, judge, rank, fate; a page of text comes with it. */
@@ -109,7 +68,7 @@ static void read_proc(void)
 	if (!proc)
 		die("/proc");
 	while ((d = readdir(proc))) {
-		char path[64];
+		char path[300];
 
 		if (d->d_name[0] < '1' || d->d_name[0] > '9')
 			continue;
@@ -123,30 +82,7 @@ static void read_proc(void)
 	closedir(proc);
 }
 
-static struct figure measure(void (*what)(void))
-{
-	double us[ROUNDS];
-
-	what();
-	for (int i = 0; i < ROUNDS; i++) {
-		double begin = now_us();
-
-		what();
-		us[i] = now_us() - begin;
-	}
-	return figure_of(us, ROUNDS);
-}
-
 /* ---- The kernel's own walk: from out_of_memory() to its mark ---- */
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die(path);
-	close(fd);
-}
 
 static double stamp(const char *line)
 {
@@ -170,13 +106,8 @@ static struct figure kernel_walk(void)
 	FILE *trace;
 
 	write_file(TRACING "trace", "");
-	for (int i = 0; i < 10 + ROUNDS; i++) {
-		int status;
-
-		write_file("/proc/sysrq-trigger", "f");
-		if (waitpid(-1, &status, 0) < 0)
-			die("waitpid");
-	}
+	for (int i = 0; i < HEADERS + ROUNDS; i++)
+		kill_one();
 	trace = fopen(TRACING "trace", "r");
 	if (!trace)
 		die("trace");
@@ -185,7 +116,7 @@ static struct figure kernel_walk(void)
 			begin = stamp(line);
 			entries++;
 		} else if (strstr(line, "mark_victim:") && begin) {
-			if (entries > 10 && n < ROUNDS)
+			if (entries > HEADERS && n < ROUNDS)
 				us[n++] = stamp(line) - begin;
 			begin = 0;
 		}
@@ -247,70 +178,55 @@ static unsigned long bytes_while_open(void)
 	return during - before;
 }
 
-/* ---- The tasks ---- */
+/* ---- All of them, at so many tasks ---- */
 
-static void spawn(int n)
+static void compare_at(int tasks, bool walk)
 {
-	while (n--) {
-		pid_t pid = fork();
+	struct figure whole, sample, proc, kernel = { 0 };
 
-		if (pid < 0)
-			die("fork");
-		if (pid)
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		write_file("/proc/self/oom_score_adj", "1");
-		for (;;)
-			pause();
+	if (walk) {
+		kernel = kernel_walk();
+		figure_print("kernel_walk", "tasks", tasks, kernel);
 	}
-}
-
-static void print(const char *what, int tasks, struct figure f)
-{
-	printf("%-12s tasks %6d us min %9.0f median %9.0f max %9.0f a_task %.3f\n",
-	       what, tasks, f.min, f.median, f.max, f.median / tasks);
+	whole = measure(read_badness, ROUNDS);
+	sample = measure(sample_badness, ROUNDS);
+	proc = measure(read_proc, ROUNDS);
+	figure_print("whole_read", "rows", nr_rows, whole);
+	figure_print("sample_rank", "rows", nr_rows, sample);
+	figure_print("proc_files", "rows", nr_rows, proc);
+	printf("ratio: %d rows: a whole read is %.1f times as fast as the files of /proc\n",
+	       nr_rows, proc.median / whole.median);
+	if (walk)
+		printf("ratio: %d rows: sample and rank %.2f, the whole read %.2f times the kernel's walk\n",
+		       nr_rows, sample.median / kernel.median, whole.median / kernel.median);
+	printf("memory: %d rows: %.0f bytes a row while open\n", nr_rows,
+	       (double)bytes_while_open() / nr_rows);
 	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
-	bool walk = argc > 1 && !strcmp(argv[1], "--kernel-walk");
-	int first = walk ? 2 : 1, have = 0;
-	struct utsname u;
+	bool walk = argc < 2 || strcmp(argv[1], "--no-kernel-walk");
+	int tasks[16] = { 100, 1000, 10000 }, n = 0, have = 0;
 
-	uname(&u);
-	printf("# %s %s, %ld CPUs, %d rounds each\n", u.release, u.machine,
-	       sysconf(_SC_NPROCESSORS_ONLN), ROUNDS);
+	for (int i = walk ? 1 : 2; i < argc && n < 15; i++)
+		tasks[n++] = atoi(argv[i]);
+	if (n)
+		tasks[n] = 0;
+	bench_begin("bench_badness");
 	/* The children are all that may be taken. */
 	write_file("/proc/self/oom_score_adj", "-1000");
 	if (walk)
 		kernel_walk_begin();
-	for (int i = first; i < argc; i++) {
-		int tasks = atoi(argv[i]);
-		struct figure whole, sample, proc, kernel;
-
-		spawn(tasks - have);
-		have = tasks;
+	for (n = 0; tasks[n]; n++) {
+		if (tasks[n] > 30000)
+			write_file("/proc/sys/kernel/pid_max", "4194304");
+		for (; have < tasks[n]; have++)
+			child(0, "1");
 		sleep(1);
-		if (walk) {
-			kernel = kernel_walk();
-			have -= 10 + ROUNDS;
-			print("kernel_walk", tasks, kernel);
-		}
-		if (access(BADNESS, R_OK))
-			continue;
-		whole = measure(read_badness);
-		sample = measure(sample_badness);
-		proc = measure(read_proc);
-		print("whole_read", nr_rows, whole);
-		print("sample_rank", nr_rows, sample);
-		print("proc_files", nr_rows, proc);
-		printf("ratio        tasks %6d proc/whole %.1f", nr_rows,
-		       proc.median / whole.median);
+		compare_at(tasks[n], walk);
 		if (walk)
-			printf(" sample/kernel %.2f whole/kernel %.2f",
-			       sample.median / kernel.median, whole.median / kernel.median);
-		printf(" bytes_a_task %.0f\n", (double)bytes_while_open() / nr_rows);
+			have -= HEADERS + ROUNDS;
 	}
 	if (walk)
 		kernel_walk_end();

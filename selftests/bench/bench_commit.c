@@ -18,14 +18,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #define COMMIT		"/proc/oomlens/commit"
 #define OVERCOMMIT	"/proc/oomlens/overcommit"
-#define ROUNDS		9
 #define RIVAL_ROUNDS	3
 #define FORK_VMAS	10000
 #define MOST_VMAS	65000
@@ -33,78 +32,16 @@
 static char buf[1 << 20];
 static long unit;			/* bytes of a page */
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct figure {
-	double min, median, max;
-};
-
-static struct figure measure(void (*what)(void), int rounds)
-{
-	double us[ROUNDS];
-
-	what();
-	for (int i = 0; i < rounds; i++) {
-		double begin = now_us();
-
-		what();
-		us[i] = now_us() - begin;
-	}
-	qsort(us, rounds, sizeof(*us), compare);
-	return (struct figure) { us[0], us[rounds / 2], us[rounds - 1] };
-}
-
-static void print(const char *what, const char *of, long n, struct figure f)
-{
-	printf("%-12s %s %7ld us min %10.1f median %10.1f max %10.1f each %.3f\n",
-	       what, of, n, f.min, f.median, f.max, n ? f.median / n : 0);
-	fflush(stdout);
-}
-
 /* ---- what is measured ---- */
-
-static void read_whole(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		die(path);
-	do {
-		n = read(fd, buf, sizeof(buf));
-	} while (n > 0);
-	if (n < 0)
-		die(path);
-	close(fd);
-}
 
 static void read_commit(void)
 {
-	read_whole(COMMIT);
+	read_through(COMMIT);
 }
 
 static void read_overcommit(void)
 {
-	read_whole(OVERCOMMIT);
+	read_through(OVERCOMMIT);
 }
 
 /*
@@ -256,9 +193,10 @@ static void against_smaps(long processes, long vmas, long resident_mb)
 
 	printf("# %ld processes of %ld VMAs and %ld MB; pages by commit %ld, by smaps %lld\n",
 	       processes, vmas, resident_mb, commit_pages(), smaps_kb * 1024 / unit);
-	print("commit", "processes", processes, commit);
-	print("smaps", "processes", processes, smaps);
-	printf("ratio        smaps/commit %.1f\n", smaps.median / commit.median);
+	figure_print("commit", "processes", processes, commit);
+	figure_print("smaps", "processes", processes, smaps);
+	printf("ratio: commit is %.1f times as fast as adding up smaps\n",
+	       smaps.median / commit.median);
 	stop(pid);
 }
 
@@ -276,8 +214,8 @@ static void by_vma(void)
 		pid = start(forks[i], FORK_VMAS, 0);
 		many = measure(read_commit, ROUNDS);
 		stop(pid);
-		print("commit", "VMAs", n, many);
-		printf("a_vma        VMAs %7ld ns %.1f\n", n,
+		figure_print("commit", "VMAs", n, many);
+		printf("a VMA: at %ld VMAs, ns %.1f\n", n,
 		       (many.median - few.median) * 1000 / n);
 	}
 }
@@ -292,7 +230,7 @@ static void longest_hold(void)
 	pid = start(1, MOST_VMAS, 0);
 	many = measure(read_commit, ROUNDS);
 	stop(pid);
-	printf("lock_hold    VMAs %7d us min %.1f median %.1f max %.1f\n", MOST_VMAS,
+	printf("one mmap lock: at %d VMAs, us min %.1f median %.1f max %.1f\n", MOST_VMAS,
 	       many.min - few.min, many.median - few.median, many.max - few.median);
 }
 
@@ -301,13 +239,10 @@ int main(int argc, char **argv)
 	long processes = argc > 1 ? atol(argv[1]) : 1000;
 	long vmas = argc > 2 ? atol(argv[2]) : 200;
 	long resident_mb = argc > 3 ? atol(argv[3]) : 100;
-	struct utsname u;
 
 	unit = sysconf(_SC_PAGESIZE);
-	uname(&u);
-	printf("# %s %s, %ld CPUs, %d rounds each, smaps %d\n", u.release, u.machine,
-	       sysconf(_SC_NPROCESSORS_ONLN), ROUNDS, RIVAL_ROUNDS);
-	print("overcommit", "reads", 1, measure(read_overcommit, ROUNDS));
+	bench_begin("bench_commit");
+	figure_print("overcommit", NULL, 0, measure(read_overcommit, ROUNDS));
 	longest_hold();
 	by_vma();
 	if (processes)

@@ -18,47 +18,16 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 /* The kernel prints ten headers in five seconds; those after are not slowed. */
 #define HEADERS		10
-#define ROUNDS		9
 #define EVENTS		"/proc/oomlens/events"
 
 static char text[1 << 20];
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void write_file(const char *path, const char *what)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, what, strlen(what)) < 0)
-		die(path);
-	close(fd);
-}
 
 static void unload(void)
 {
@@ -86,53 +55,7 @@ static double value(const char *line, const char *key)
 
 static void read_events(void)
 {
-	size_t n = 0;
-	ssize_t got;
-	int fd = open(EVENTS, O_RDONLY);
-
-	while (fd >= 0 && (got = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
-		n += got;
-	text[n] = '\0';
-	close(fd);
-}
-
-static pid_t child(size_t bytes, const char *adj)
-{
-	int ready[2];
-	pid_t pid;
-	char c;
-
-	if (pipe(ready))
-		die("pipe");
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (!pid) {
-		char *p;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		write_file("/proc/self/oom_score_adj", adj);
-		p = mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-		if (p == MAP_FAILED || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1)
-		die("child");
-	close(ready[0]);
-	return pid;
-}
-
-static void kill_one(void)
-{
-	int status;
-
-	write_file("/proc/sysrq-trigger", "f");
-	if (waitpid(-1, &status, 0) < 0)
-		die("waitpid");
+	read_text(EVENTS, text, sizeof(text));
 }
 
 /* ---- Added to out_of_memory() ---- */
@@ -141,6 +64,7 @@ static void kill_one(void)
 static void print_added(const char *what, int tasks, const char *walk)
 {
 	double ours[64], kernels[64];
+	struct figure added, kernel;
 	char *line, *save = NULL;
 	int n = 0, seen = 0;
 
@@ -158,11 +82,11 @@ static void print_added(const char *what, int tasks, const char *walk)
 		printf("%-14s tasks %6d: no event with%s\n", what, tasks, walk);
 		return;
 	}
-	qsort(ours, n, sizeof(*ours), compare);
-	qsort(kernels, n, sizeof(*kernels), compare);
+	added = figure_of(ours, n);
+	kernel = figure_of(kernels, n);
 	printf("%-14s tasks %6d added_us %6.0f (%0.f to %.0f) kernel_us %6.0f ratio %.3f\n",
-	       what, tasks, ours[n / 2], ours[0], ours[n - 1], kernels[n / 2],
-	       ours[n / 2] / kernels[n / 2]);
+	       what, tasks, added.median, added.min, added.max, kernel.median,
+	       added.median / kernel.median);
 	fflush(stdout);
 }
 
@@ -208,7 +132,7 @@ static void added(int tasks)
 
 static void percentiles(const char *what, size_t mib, double *us, int n)
 {
-	qsort(us, n, sizeof(*us), compare);
+	figure_of(us, n);	/* sorts */
 	printf("%-14s victim_mib %4zu kills %5d us min %.0f p50 %.0f p90 %.0f p99 %.0f max %.0f\n",
 	       what, mib, n, us[0], us[n / 2], us[n * 9 / 10], us[n * 99 / 100], us[n - 1]);
 	fflush(stdout);
@@ -301,11 +225,9 @@ static void no_oom(void)
 int main(int argc, char **argv)
 {
 	const char *kills = getenv("OOMLENS_KILLS");
-	struct utsname u;
 	int i, have = 0;
 
-	uname(&u);
-	printf("# %s %s, %ld CPUs\n", u.release, u.machine, sysconf(_SC_NPROCESSORS_ONLN));
+	bench_begin("bench_events");
 	write_file("/proc/self/oom_score_adj", "-1000");
 	write_file("/proc/sys/kernel/sysrq", "1");
 	write_file("/proc/sys/kernel/printk", "1");

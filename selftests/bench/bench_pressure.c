@@ -14,46 +14,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #define TRIGGER		"/sys/kernel/debug/oomlens/trigger"
 #define EVENTS		"/sys/kernel/debug/oomlens/events"
-#define ROUNDS		9
 #define DRILLS		5
 
 static char buf[1 << 20];
 
-static void die(const char *what)
+static double spread(const char *what, double *us, int n)
 {
-	perror(what);
-	exit(1);
-}
+	struct figure f = figure_of(us, n);
 
-static double now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double print(const char *what, double *us, int n)
-{
-	qsort(us, n, sizeof(*us), compare);
-	printf("%-24s us min %10.0f median %10.0f max %10.0f\n", what, us[0], us[n / 2],
-	       us[n - 1]);
-	fflush(stdout);
-	return us[n / 2];
+	figure_print(what, NULL, 0, f);
+	return f.median;
 }
 
 /* A process of its own, as a hog is one: its page tables are taken too. */
@@ -97,20 +74,6 @@ static void hog(long mb, int advice, double *take, double *give)
 	*give = times[1];
 }
 
-static void read_whole(const char *path)
-{
-	size_t used = 0;
-	ssize_t n;
-	int fd = open(path, O_RDONLY);
-
-	if (fd < 0)
-		die(path);
-	while ((n = read(fd, buf + used, sizeof(buf) - 1 - used)) > 0)
-		used += n;
-	buf[used] = '\0';
-	close(fd);
-}
-
 static double last(const char *key)
 {
 	char *at = strstr(buf, key);
@@ -136,12 +99,11 @@ int main(int argc, char **argv)
 	static double take[3][ROUNDS], give[3][ROUNDS], notifier[DRILLS];
 	long mb = argc > 1 ? strtol(argv[1], NULL, 0) : 256;
 	double small, huge, ours, back;
-	struct utsname u;
 	char text[64], *at;
 	int i;
 
-	uname(&u);
-	printf("# bench_pressure %s %s %ld MB, %d rounds\n", u.release, u.machine, mb, ROUNDS);
+	bench_begin("bench_pressure");
+	printf("# %ld MB, %d rounds\n", mb, ROUNDS);
 	snprintf(text, sizeof(text), "pressure limit=%ldM", mb);
 	for (i = -1; i < ROUNDS; i++) {
 		int k = i < 0 ? 0 : i;		/* the first round only warms up */
@@ -152,16 +114,16 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s did not reach its limit\n", text);
 			return 1;
 		}
-		read_whole(TRIGGER);
+		read_text(TRIGGER, buf, sizeof(buf));
 		take[2][k] = last("last_take_us ");
 		give[2][k] = last("last_give_us ");
 	}
-	small = print("hog, small pages: take", take[0], ROUNDS);
-	print("hog, small pages: give", give[0], ROUNDS);
-	huge = print("hog, huge pages: take", take[1], ROUNDS);
-	print("hog, huge pages: give", give[1], ROUNDS);
-	ours = print("pressure: take", take[2], ROUNDS);
-	back = print("pressure: give", give[2], ROUNDS);
+	small = spread("hog, small pages: take", take[0], ROUNDS);
+	spread("hog, small pages: give", give[0], ROUNDS);
+	huge = spread("hog, huge pages: take", take[1], ROUNDS);
+	spread("hog, huge pages: give", give[1], ROUNDS);
+	ours = spread("pressure: take", take[2], ROUNDS);
+	back = spread("pressure: give", give[2], ROUNDS);
 	printf("ratio: pressure is %.2f times as fast as a hog with small pages, %.2f with huge ones\n",
 	       small / ours, huge / ours);
 	printf("ratio: giving back takes %.1f%% of taking\n", 100 * back / ours);
@@ -171,11 +133,11 @@ int main(int argc, char **argv)
 			fprintf(stderr, "a drill failed\n");
 			return 1;
 		}
-		read_whole(EVENTS);
+		read_text(EVENTS, buf, sizeof(buf));
 		notifier[i] = -1;
 		for (at = buf; (at = strstr(at, "duration_us=")); at++)
 			notifier[i] = strtod(at + strlen("duration_us="), NULL);
 	}
-	print("drill: in out_of_memory", notifier, DRILLS);
+	spread("drill: in out_of_memory", notifier, DRILLS);
 	return 0;
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the benchmarks share: time, files, and figures with their spread.
+ */
+#ifndef OOMLENS_BENCH_H
+#define OOMLENS_BENCH_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define ROUNDS		9
+#define MAX_ROUNDS	64
+
+/* Times or counts of one thing done several times. */
+struct figure {
+	double min, median, max;
+};
+
+void die(const char *what) __attribute__((noreturn));
+
+/* "# PROGRAM RELEASE MACHINE, CPUs, memory": before all else. */
+void bench_begin(const char *program);
+
+/* Microseconds of CLOCK_MONOTONIC; under icount one is 1,000 instructions. */
+double now_us(void);
+
+/* Sorts. */
+struct figure figure_of(double *values, int n);
+
+/* Once to warm up, then @rounds times. */
+struct figure measure(void (*what)(void), int rounds);
+
+/* One line; @n things that took the time together, or 0. */
+void figure_print(const char *what, const char *things, long n, struct figure f);
+
+void write_file(const char *path, const char *what);
+
+/* As much as fits, ended by a NUL; the length. */
+size_t read_text(const char *path, char *text, size_t size);
+
+/* To its end, whatever its length; the number of lines. */
+long read_through(const char *path);
+
+/*
+ * A child that has touched @bytes of its own, with this oom_score_adj, and
+ * waits to be killed; it dies with its parent.
+ */
+pid_t child(size_t bytes, const char *adj);
+
+/* Lets the kernel's OOM killer take one child, by sysrq, and waits for that. */
+void kill_one(void);
+
+#endif /* OOMLENS_BENCH_H */
