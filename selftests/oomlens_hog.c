@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/loop.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -13,8 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 
 #include "oomlens_test.h"
@@ -493,52 +492,15 @@ void idle_end(pid_t *pids, unsigned int n)
 			;
 }
 
-/* The header that mkswap(8) writes, for a device of so many pages. */
-static int swap_header(int fd, unsigned long pages)
-{
-	unsigned long unit = page_size();
-	unsigned int info[2] = { 1, pages - 1 };	/* version, last page */
-	char *page = calloc(1, unit);
-	int err = 0;
-
-	if (!page)
-		return -ENOMEM;
-	memcpy(page + 1024, info, sizeof(info));
-	memcpy(page + unit - 10, "SWAPSPACE2", 10);
-	if (pwrite(fd, page, unit, 0) != (ssize_t)unit)
-		err = -EIO;
-	free(page);
-	return err;
-}
-
 bool swap_ensure(unsigned long pages)
 {
-	struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
-	unsigned long unit = page_size();
-	int ctl, loop = -1, back, n;
-	char dev[32];
-	bool ok;
+	long long need = pages * page_size() / 1024;
+	const char *disk = getenv("OOMLENS_SWAP_DISK");
 
-	if (meminfo_kb("SwapFree") >= (long long)(pages * unit / 1024))
+	if (meminfo_kb("SwapFree") >= need)
 		return true;
-	if (meminfo_kb("SwapTotal") < 0 || access("/proc/swaps", F_OK))
-		return false;		/* CONFIG_SWAP=n */
-
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	back = syscall(SYS_memfd_create, "oomlens-swap", 1U);
-	if (ctl < 0 || back < 0 || ftruncate(back, (pages + 1) * unit))
+	if (!disk || !*disk || swapon(disk, 0))
 		return false;
-	n = ioctl(ctl, LOOP_CTL_GET_FREE);
-	snprintf(dev, sizeof(dev), "/dev/loop%d", n);
-	loop = open(dev, O_RDWR | O_CLOEXEC);
-	ok = n >= 0 && loop >= 0 && !ioctl(loop, LOOP_SET_FD, back) &&
-	     !ioctl(loop, LOOP_SET_STATUS64, &info) &&
-	     !swap_header(loop, pages + 1) && !fsync(loop) && !swapon(dev, 0);
-	if (ok)
-		undo_at_end("swapoff", dev);
-	close(ctl);
-	close(back);
-	if (loop >= 0)
-		close(loop);
-	return ok;
+	undo_at_end("swapoff", disk);
+	return meminfo_kb("SwapFree") >= need;
 }

@@ -223,7 +223,11 @@ void hog_end(struct hog *hog);		/* SIGKILL, and waits */
 int idle_start(pid_t *pids, unsigned int n);
 void idle_end(pid_t *pids, unsigned int n);
 int set_adj(pid_t pid, int adj);
-/* Some swap, in use or made now on a loop device; false if there can be none. */
+/*
+ * So much swap: what is in use, or else the spare disk that OOMLENS_SWAP_DISK
+ * names, made by mkswap(8), for as long as the test runs. None is made out of
+ * memory, which could lock the machine up.
+ */
 bool swap_ensure(unsigned long pages);
 
 /* ---- oomlens_cgroup.c: memory cgroups of either hierarchy ---- */

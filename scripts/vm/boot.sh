@@ -80,11 +80,8 @@ qemu_args()
 			-device virtserialport,chardev=v,name=org.oomlens.verdict \
 			-chardev "file,id=o,path=$RUN/output" \
 			-device virtserialport,chardev=o,name=org.oomlens.output
-		if [ "$K_SWAP" != 0 ]; then
-			truncate -s "$(mib "$K_SWAP")M" "$RUN/swap.img"
-			printf '%s\n' -drive "if=none,id=s,format=raw,cache=unsafe,file=$RUN/swap.img" \
-				-device "virtio-blk-$A_VIRTIO,drive=s,serial=swap"
-		fi
+		swap_disk swap "$K_SWAP"
+		swap_disk spare "$K_SPARE"
 		if [ -f "$RUN/tests.img" ]; then
 			printf '%s\n' -drive "if=none,id=t,format=raw,readonly=on,file=$RUN/tests.img" \
 				-device "virtio-blk-$A_VIRTIO,drive=t,serial=tests"
@@ -100,6 +97,15 @@ qemu_args()
 		printf '%s\n' -append "console=$A_CONSOLE loglevel=7 panic=-1 oops=panic \
 oomlens.mode=$1 $K_APPEND"
 	} >"$RUN/qemu.args"
+}
+
+# swap_disk NAME SIZE: the words for one, if it is of any size
+swap_disk()
+{
+	[ "$2" != 0 ] || return 0
+	truncate -s "$(mib "$2")M" "$RUN/$1.img"
+	printf '%s\n' -drive "if=none,id=$1,format=raw,cache=unsafe,file=$RUN/$1.img" \
+		-device "virtio-blk-$A_VIRTIO,drive=$1,serial=$1"
 }
 
 # Node N's share of the processors, as QEMU writes a range
@@ -132,7 +138,7 @@ boot_guest()
 	: >"$RUN/console.log"
 	if [ "$1" = shell ]; then
 		(run_qemu) || :
-		rm -f "$RUN/initrd" "$RUN/swap.img" "$RUN/tests.img"
+		rm -f "$RUN/initrd" "$RUN"/*.img
 		return 0
 	fi
 	run_qemu </dev/null >"$RUN/qemu.log" 2>&1 &
@@ -148,7 +154,7 @@ boot_guest()
 	watch_guest
 	[ -z "$tailer" ] || wait "$tailer" || :
 	CLEAN_PIDS=$outer
-	rm -f "$RUN/initrd" "$RUN/swap.img" "$RUN/tests.img"
+	rm -f "$RUN/initrd" "$RUN"/*.img
 }
 
 watch_guest()

@@ -38,8 +38,7 @@ publish()
 source_tree()
 {
 	src=${OOMLENS_SRC:-$TOP}
-	src_tag=
-	[ "$src" = "$TOP" ] || src_tag=-$(hash_of "$src")
+	src_tag=-$(hash_of "$src")
 }
 
 # build_module: oomlens.ko of K_* at MODULE

@@ -16,24 +16,65 @@ native_id()
 	echo "$id"
 }
 
-# check_one ID: all of it for one kernel; counts in CHECK/ID.result
+# A job is ID@K/N: the Kth of N guests that a kernel's tests are dealt out to, so
+# that both processors work for one kernel too.
+#   OOMLENS_GUESTS  how many, 2 if not set; for single programs (-t) one is enough
+jobs_of()
+{
+	guests=${OOMLENS_GUESTS:-2}
+	[ -z "$SELECT" ] || guests=1
+	for id; do
+		k=0
+		while [ $k -lt "$guests" ]; do
+			k=$((k + 1))
+			echo "$id@$k/$guests"
+		done
+	done
+}
+
+# A job's files are $CHECK/NAME.log and so on, its variables end in NAME
+job_name()
+{
+	printf '%s' "$1" | tr -c '[:alnum:]' _
+}
+
+# select_tests K N: every Nth program of the list, or those named by -t
+select_tests()
+{
+	if [ -n "$SELECT" ]; then
+		printf 'oomlens:%s\n' $SELECT
+	elif [ "$2" -gt 1 ]; then
+		awk -v k="$1" -v n="$2" 'NR % n == k % n' "$TESTS/kselftest-list.txt"
+	fi
+}
+
+# check_one JOB: boots it; its counts go to CHECK/NAME.result as
+# ID PASSED FAILED SKIPPED BEGIN END RELEASE
 check_one()
 {
-	SAY_PREFIX="[$1] "
+	result=$CHECK/$(job_name "$1").result
+	id=${1%@*}
+	part=${1#*@}
+	case $part in
+	*/1) SAY_PREFIX="[$id] " ;;
+	*) SAY_PREFIX="[$id $part] " ;;
+	esac
 	# Whatever stops this job early leaves a failure behind
-	echo "0 1 0 0 the rig itself failed" >"$CHECK/$1.result"
-	kernel_row "$1"
+	echo "$id 0 1 0 0 0 the rig itself failed" >"$result"
+	kernel_row "$id"
 	OPT_PARAMS=trigger=1 OPT_INSMOD=1 OPT_BUILD=1 OPT_TESTS=1
 	TIMEOUT=${OOMLENS_TIMEOUT:-900} SILENCE=${OOMLENS_SILENCE:-300}
 	prepare
-	[ -z "$SELECT" ] || printf 'oomlens:%s\n' $SELECT >"$rig/rig/select"
+	select_tests "${part%/*}" "${part#*/}" >"$rig/rig/select"
 	seal
+	ln -sfn "$RUN" "${result%.result}.run"
 	say "booting $K_RELEASE ($K_MEM, $K_CPUS CPUs)"
+	begin=$(now)
 	boot_guest check
 	awk -v SKIPS="$K_SKIPS" -f "$VM_DIR/verdict.awk" "$RUN/output" >"$RUN/counts"
 	# shellcheck disable=SC2046 # four numbers
-	set -- "$1" $(sed -n 's/^counts //p' "$RUN/counts")
-	passed=$2 failed=$3 skipped=$4
+	set -- $(sed -n 's/^counts //p' "$RUN/counts")
+	passed=$1 failed=$2 skipped=$3
 	outcome=$(cat "$RUN/outcome")
 	sed -n 's/^\(fail\|skip\) /&/p' "$RUN/counts" | while read -r what text; do
 		say "$what: $text"
@@ -44,19 +85,19 @@ check_one()
 		[ ! -f "$RUN/reports" ] || sed "s/^/$SAY_PREFIX  /" "$RUN/reports" >&2
 	fi
 	say "$passed passed, $failed failed, $skipped skipped in $SECONDS_RUN s; the guest's log: $RUN/console.log, the tests' output: $RUN/output"
-	echo "$passed $failed $skipped $SECONDS_RUN $K_RELEASE" >"$CHECK/$1.result"
+	echo "$id $passed $failed $skipped $begin $(now) $K_RELEASE" >"$result"
 }
 
-# What a job has said since the last look
+# relay NAME: what a job has said since the last look
 relay()
 {
 	[ -f "$CHECK/$1.log" ] || return 0
 	lines=$(wc -l <"$CHECK/$1.log")
-	eval "seen=\${SEEN_$2:-0}"
+	eval "seen=\${SEEN_$1:-0}"
 	[ "$lines" -gt "$seen" ] || return 0
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 	sed -n "$((seen + 1)),${lines}p" "$CHECK/$1.log" >&2
-	eval "SEEN_$2=$lines"
+	eval "SEEN_$1=$lines"
 }
 
 # One line that says what each running job is at
@@ -64,14 +105,15 @@ ticker()
 {
 	[ -t 2 ] || return 0
 	line=
-	for id in $RUNNING; do
-		at=$(tail -n 1 "$CHECK/$id.log" 2>/dev/null | sed 's/^\[[^]]*\] //; s/ (.*//; s/: .*//')
+	for job in $RUNNING; do
+		name=$(job_name "$job")
+		at=$(tail -n 1 "$CHECK/$name.log" 2>/dev/null | sed 's/^\[[^]]*\] //; s/ (.*//; s/: .*//')
 		case $at in
 		booting*)
-			at="$(grep -cE '^# (not )?ok' "$LOGS/$id/last/output" 2>/dev/null || :) tests"
+			at="$(grep -cE '^# (not )?ok' "$CHECK/$name.run/output" 2>/dev/null || :) tests"
 			;;
 		esac
-		line="$line  $id: ${at:-starting}"
+		line="$line  $job: ${at:-starting}"
 	done
 	width=$(stty size <&2 2>/dev/null | cut -d' ' -f2)
 	[ "${width:-0}" -ge 20 ] || width=80
@@ -129,12 +171,13 @@ run_jobs()
 {
 	max=${OOMLENS_JOBS:-$(nproc)}
 	RUNNING=
-	queue=$ids
-	while [ -n "$queue$RUNNING" ]; do
-		# shellcheck disable=SC2086 # a list of ids
+	# shellcheck disable=SC2086 # lists of words
+	queue=$(jobs_of $ids | tr '\n' ' ')
+	while [ -n "${queue# }$RUNNING" ]; do
+		# shellcheck disable=SC2086 # a list of jobs
 		set -- $RUNNING
-		while [ $# -lt "$max" ] && [ -n "$queue" ]; do
-			# shellcheck disable=SC2086 # a list of ids
+		while [ $# -lt "$max" ] && [ -n "${queue# }" ]; do
+			# shellcheck disable=SC2086 # a list of jobs
 			set -- $queue
 			next=$1
 			shift
@@ -144,23 +187,24 @@ run_jobs()
 				arm_traps
 				CLEAN_PIDS='' CLEAN_FILES=''
 				check_one "$next"
-			) >"$CHECK/$next.log" 2>&1 </dev/null &
-			eval "PID_$(var "$next")=$!"
+			) >"$CHECK/$(job_name "$next").log" 2>&1 </dev/null &
+			eval "PID_$(job_name "$next")=$!"
 			CLEAN_PIDS="$CLEAN_PIDS $!"
 			RUNNING="$RUNNING $next"
-			# shellcheck disable=SC2086 # a list of ids
+			# shellcheck disable=SC2086 # a list of jobs
 			set -- $RUNNING
 		done
 		sleep 0.3
 		still=
-		for id in $RUNNING; do
-			eval "pid=\$PID_$(var "$id")"
+		for job in $RUNNING; do
+			name=$(job_name "$job")
+			eval "pid=\$PID_$name"
 			if kill -0 "$pid" 2>/dev/null; then
-				still="$still $id"
+				still="$still $job"
 			else
 				wait "$pid" || :
 			fi
-			relay "$id" "$(var "$id")"
+			relay "$name"
 		done
 		RUNNING=${still# }
 		ticker
@@ -169,23 +213,27 @@ run_jobs()
 	[ ! -t 2 ] || printf '\r\033[K' >&2
 }
 
-# An id as part of a variable's name
-var()
-{
-	printf '%s' "$1" | tr -c '[:alnum:]' _
-}
-
+# One line a kernel; its seconds are from the first boot to the last verdict
 check_table()
 {
-	for id in $ids; do
-		printf '%s %s\n' "$id" "$(cat "$CHECK/$id.result")"
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	for job in $(jobs_of $ids); do
+		cat "$CHECK/$(job_name "$job").result"
 	done | awk '
 		BEGIN { f = "%-22s %-26s %7s %7s %8s %8s\n"
 			printf f, "kernel", "release", "passed", "failed", "skipped", "seconds" }
-		{ r = $6; for (i = 7; i <= NF; i++) r = r " " $i
-		  printf f, $1, r, $2, $3, $4, $5
+		!($1 in passed) { id[++n] = $1; begin[$1] = $5 }
+		{ passed[$1] += $2; failed[$1] += $3; skipped[$1] += $4
+		  if ($5 < begin[$1]) begin[$1] = $5
+		  if ($6 > end[$1]) end[$1] = $6
+		  release[$1] = $7
+		  for (i = 8; i <= NF; i++) release[$1] = release[$1] " " $i
 		  p += $2; x += $3; s += $4 }
-		END { if (p == 0 && x == 0) { x = 1; print "nothing was tested" }
+		END { for (i = 1; i <= n; i++) {
+			k = id[i]
+			printf f, k, release[k], passed[k], failed[k], skipped[k], end[k] - begin[k]
+		      }
+		      if (p == 0 && x == 0) { x = 1; print "nothing was tested" }
 		      printf "%d passed, %d failed, %d skipped\n", p, x, s
 		      exit x != 0 }'
 }

@@ -159,7 +159,7 @@ kernel_row()
 	K_ID=$1
 	row=$(awk -v id="$1" '!/^#/ && $1 == id' "$VM_DIR/kernels")
 	[ -n "$row" ] || die "no kernel called '$1'; there are: $(kernel_ids | tr '\n' ' ')"
-	K_NUMA=1 K_SWAP=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS=''
+	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS=''
 	set -f
 	# shellcheck disable=SC2086 # a row of blank-separated columns
 	set -- $row
@@ -170,6 +170,7 @@ kernel_row()
 		case $opt in
 		numa=*) K_NUMA=${opt#*=} ;;
 		swap=*) K_SWAP=${opt#*=} ;;
+		spare=*) K_SPARE=${opt#*=} ;;
 		cpu=*) K_CPU=${opt#*=} ;;
 		append=*) K_APPEND="$K_APPEND ${opt#*=}" ;;
 		qemu=*) K_QEMU="$K_QEMU ${opt#*=}" ;;
