@@ -202,7 +202,7 @@ install_tests()
 		cross=$1
 		set -- KSFT=$ksft CROSS_COMPILE="$1" ARCH="$2" STATIC=1 \
 			USERLDFLAGS=-static USERCFLAGS=-Werror
-		make "$@" INSTALL_PATH=/tests/install/oomlens install
+		make -j"$(nproc)" "$@" INSTALL_PATH=/tests/install/oomlens install
 		make -s "$@" COLLECTION=oomlens emit_tests >/tests/install/kselftest-list.txt
 		"${cross}strip" --strip-debug $(find /tests/install/oomlens -type f -perm -100 |
 			while read -r f; do
