@@ -285,9 +285,10 @@ static long long present_pages(int node)
 	return sum;
 }
 
+/* Bound by a mempolicy to a node, or, with -1, by none. */
 static pid_t bound_task(int node)
 {
-	unsigned long mask = 1UL << node;
+	unsigned long mask = node < 0 ? 0 : 1UL << node;
 	pid_t pid;
 
 	fflush(stdout);
@@ -295,10 +296,28 @@ static pid_t bound_task(int node)
 	if (pid)
 		return pid;
 	set_adj(0, 0);
-	if (syscall(SYS_set_mempolicy, MPOL_BIND, &mask, sizeof(mask) * 8))
+	if (node >= 0 &&
+	    syscall(SYS_set_mempolicy, MPOL_BIND, &mask, sizeof(mask) * 8))
 		_exit(1);
 	for (;;)
 		pause();
+}
+
+/* In a cpuset of node 1 alone, as the kernel's own status says. */
+static pid_t confined_task(const char *cgroup)
+{
+	pid_t pid = bound_task(-1);
+	char path[64], *status;
+	bool confined;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	confined = !cg_attach(cgroup, pid);
+	status = read_file(path);
+	confined &= status && strstr(status, "Mems_allowed_list:\t1\n");
+	free(status);
+	if (!confined)
+		ksft_exit_fail_msg("a task cannot be confined by its cpuset\n");
+	return pid;
 }
 
 static bool bound_is_seen(const char *scope, pid_t pid, const char *want)
@@ -314,10 +333,12 @@ static bool bound_is_seen(const char *scope, pid_t pid, const char *want)
 static void test_nodes(void)
 {
 	long long swap = kb_pages("SwapTotal");
+	char *cgroup;
 	pid_t pid;
 	bool good;
 
 	if (access("/sys/devices/system/node/node1", F_OK)) {
+		ksft_test_result_skip("one node\n");
 		ksft_test_result_skip("one node\n");
 		ksft_test_result_skip("one node\n");
 		return;
@@ -333,6 +354,20 @@ static void test_nodes(void)
 	       bound_is_seen("mempolicy 0-1", pid, "eligible");
 	idle_end(&pid, 1);
 	ksft_test_result(good, "a bound task is out of other nodes' scope\n");
+
+	cgroup = cg_cpuset("1");
+	if (!cgroup) {
+		ksft_test_result_skip("cpuset: no such controller\n");
+		return;
+	}
+	pid = confined_task(cgroup);
+	/* A cpuset keeps it out of the scope of an OOM of other nodes' cpusets only. */
+	good = wait_until(bound_is_seen("nodes 0", pid, "scope"), PATIENCE_MS) &&
+	       bound_is_seen("nodes 1", pid, "eligible") &&
+	       bound_is_seen("nodes 0-1", pid, "eligible") &&
+	       bound_is_seen("mempolicy 0", pid, "eligible");
+	idle_end(&pid, 1);
+	ksft_test_result(good, "a task in a cpuset is out of other nodes' scope\n");
 }
 
 /* ---- one snapshot a read ---- */
@@ -386,7 +421,7 @@ int main(void)
 {
 	bool swap;
 
-	test_begin(14);
+	test_begin(15);
 	swap = swap_ensure(2000);
 	test_refusals();
 	test_memcg(swap);

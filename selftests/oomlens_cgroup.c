@@ -188,6 +188,24 @@ long long cg_swap_usage(const char *dir)
 	return both < 0 ? -1 : both - cg_usage(dir);
 }
 
+char *cg_cpuset(const char *mems)
+{
+	char *outer, *inner;
+
+	if (cg_version() != 2)
+		return NULL;
+	outer = cg_create(NULL, "outer");
+	if (!outer)
+		return NULL;
+	/* Stays on: the cgroups that use it go only when the test is over. */
+	cg_write(root, "cgroup.subtree_control", "+cpuset");
+	cg_write(cg_base(), "cgroup.subtree_control", "+cpuset");
+	if (cg_write(outer, "cgroup.subtree_control", "+cpuset"))
+		return NULL;
+	inner = cg_create(outer, "inner");
+	return inner && !cg_write(inner, "cpuset.mems", mems) ? inner : NULL;
+}
+
 int cg_remove(const char *dir)
 {
 	int err;

@@ -92,26 +92,6 @@ static bool confined(int fd, bool policy, const char *cgroup)
 	return good;
 }
 
-/* A cgroup with a cpuset of its own; NULL where there is no such controller. */
-static char *cpuset_cgroup(void)
-{
-	char *outer = cg_create(NULL, "outer"), *inner, path[512];
-
-	if (cg_version() != 2 || !outer)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", cg_root());
-	/* Stays on: the cgroups that use it go only when the test is over. */
-	write_file(path, "+cpuset");
-	snprintf(path, sizeof(path), "%s/../cgroup.subtree_control", outer);
-	write_file(path, "+cpuset");
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", outer);
-	if (write_file(path, "+cpuset"))
-		return NULL;
-	inner = cg_create(outer, "inner");
-	snprintf(path, sizeof(path), "%s/cpuset.mems", inner);
-	return write_file(path, "1") ? NULL : inner;
-}
-
 int main(void)
 {
 	char *cgroup;
@@ -128,7 +108,7 @@ int main(void)
 	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
 	drain(fd);
 	ksft_test_result(confined(fd, true, NULL), "mempolicy: its nodes, its total\n");
-	cgroup = cpuset_cgroup();
+	cgroup = cg_cpuset("1");
 	if (cgroup)
 		ksft_test_result(confined(fd, false, cgroup), "cpuset: its nodes, its total\n");
 	else

@@ -124,27 +124,6 @@ static void test_confined(const char *name, const char *cgroup)
 	ksft_test_result(good, "%s: a kill is of that kind\n", name);
 }
 
-/* A cgroup with a cpuset of its own; NULL where there is no such controller. */
-static char *cpuset_cgroup(void)
-{
-	char *outer, *inner, path[512];
-
-	if (cg_version() != 2)
-		return NULL;
-	outer = cg_create(NULL, "outer");
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", cg_root());
-	/* Stays on: the cgroups that use it go only when the test is over. */
-	write_file(path, "+cpuset");
-	snprintf(path, sizeof(path), "%s/../cgroup.subtree_control", outer);
-	write_file(path, "+cpuset");
-	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", outer);
-	if (write_file(path, "+cpuset"))
-		return NULL;
-	inner = cg_create(outer, "inner");
-	snprintf(path, sizeof(path), "%s/cpuset.mems", inner);
-	return write_file(path, "1") ? NULL : inner;
-}
-
 int main(void)
 {
 	char *cgroup;
@@ -163,7 +142,7 @@ int main(void)
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
 	test_confined("mempolicy", NULL);
-	cgroup = cpuset_cgroup();
+	cgroup = cg_cpuset("1");
 	if (cgroup) {
 		test_confined("cpuset", cgroup);
 	} else {
