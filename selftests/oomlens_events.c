@@ -66,28 +66,6 @@ static bool victim_is(const char *text, long long n, int kmsg, pid_t pid)
 	return good;
 }
 
-/* exit_us and freed_us come later, within what the reaper takes at most. */
-static bool times_come(long long n)
-{
-	unsigned long long end = now_ns() + 10000000000ULL;
-	long long exit_us = -1, freed_us = -1;
-
-	do {
-		char *text = read_lens("events");
-		char *line = event_line(text, "victim", n, 0);
-		bool both = line && line_number(line, "exit_us", &exit_us) &&
-			    line_number(line, "freed_us", &freed_us);
-
-		free(line);
-		free(text);
-		if (both)
-			return exit_us >= 0 && freed_us > 0 && freed_us < 10000000;
-		nap_ms(5);
-	} while (now_ns() < end);
-	ksft_print_msg("event %lld: exit_us %lld freed_us %lld\n", n, exit_us, freed_us);
-	return false;
-}
-
 /* ---- sysrq: and the figures of the machine ---- */
 
 struct zone {

@@ -116,4 +116,26 @@ static inline bool event_has_number(const char *text, long long n, const char *k
 	return event_has(text, n, key, value);
 }
 
+/* exit_us and freed_us come later, within what the reaper takes at most. */
+static inline bool times_come(long long n)
+{
+	unsigned long long end = now_ns() + 10000000000ULL;
+	long long exit_us = -1, freed_us = -1;
+
+	do {
+		char *text = read_lens("events");
+		char *line = event_line(text, "victim", n, 0);
+		bool both = line && line_number(line, "exit_us", &exit_us) &&
+			    line_number(line, "freed_us", &freed_us);
+
+		free(line);
+		free(text);
+		if (both)
+			return exit_us >= 0 && freed_us > 0 && freed_us < 10000000;
+		nap_ms(5);
+	} while (now_ns() < end);
+	ksft_print_msg("event %lld: exit_us %lld freed_us %lld\n", n, exit_us, freed_us);
+	return false;
+}
+
 #endif /* OOMLENS_EVENTS_H */

@@ -53,7 +53,7 @@ build_module()
 		"$(cat "$VM_DIR/build.sh")")
 	built "$CACHE/module/$K_KEY" "$key.ko" || locked "build-${OBJ##*/}" compile_module
 	MODULE=$CACHE/module/$K_KEY/$key.ko
-	KUNIT=$CACHE/kunit/$K_KEY/$key
+	TEST_MODULES=$CACHE/test-modules/$K_KEY/$key
 }
 
 compile_module()
@@ -63,45 +63,46 @@ compile_module()
 	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"
 	step "build oomlens.ko for $K_ID ($K_RELEASE)" kbuild_module
-	finish_module
-	publish_kunit
+	publish_test_modules
+	finish_module oomlens.ko guest.ko
 	publish "$OBJ/guest.ko" "$CACHE/module/$K_KEY" "$key.ko"
 }
 
-# kunit_words: a kernel of our own that has KUnit gets the module's KUnit tests
-kunit_words()
+# test_words: the modules that tests load, KUnit's where the kernel has it
+test_words()
 {
+	echo OOMLENS_TESTS=1
 	case $K_FLAVOUR in
 	own-*) ! grep -q '^CONFIG_KUNIT=[ym]' "$KERNEL/config" || echo OOMLENS_KUNIT=1 ;;
 	esac
 }
 
-# publish_kunit: those tests, beside the module
-publish_kunit()
+# publish_test_modules: those, for the guest
+publish_test_modules()
 {
-	[ -n "$(kunit_words)" ] || return 0
-	mkdir -p "$CACHE/kunit/$K_KEY" "$OBJ/kunit"
-	for kunit in "$OBJ"/module/*_kunit.ko; do
-		in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" "${A_CROSS}strip" --strip-debug \
-			-o "/build/oomlens/kunit/${kunit##*/}" "/build/oomlens/module/${kunit##*/}"
+	rm -rf "$OBJ/tests"
+	mkdir -p "$CACHE/test-modules/$K_KEY" "$OBJ/tests"
+	for ko in "$OBJ"/module/oomlens_*.ko; do
+		[ -f "${ko%.ko}.c" ] || continue
+		finish_module "module/${ko##*/}" "tests/${ko##*/}"
 	done
-	publish "$OBJ/kunit" "$CACHE/kunit/$K_KEY" "$key"
+	publish "$OBJ/tests" "$CACHE/test-modules/$K_KEY" "$key"
 }
 
-# finish_module: what goes into a guest, at OBJ/guest.ko: without its debug
-# information, which a small guest would have to hold while it loads; signed
-# by its own key if a kernel of our own insists on signatures.
+# finish_module KO FINISHED: what goes into a guest, both below OBJ: without its
+# debug information, which a small guest would have to hold while it loads;
+# signed by its own key if a kernel of our own insists on signatures.
 finish_module()
 {
 	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" "${A_CROSS}strip" --strip-debug \
-		-o /build/oomlens/guest.ko /build/oomlens/oomlens.ko
+		-o "/build/oomlens/$2" "/build/oomlens/$1"
 	case $K_FLAVOUR in
 	own-*)
 		[ ! -f "$OWN/certs/signing_key.pem" ] ||
 			in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" \
 				/own/build/scripts/sign-file sha256 \
 				/own/build/certs/signing_key.pem \
-				/own/build/certs/signing_key.x509 /build/oomlens/guest.ko
+				/own/build/certs/signing_key.x509 "/build/oomlens/$2"
 		;;
 	esac
 }
@@ -114,7 +115,7 @@ kbuild_module()
 	kbuild_status=0
 	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" make -C "$KBUILD_DIR" \
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
-		W=1 KCFLAGS=-Werror $(kunit_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
+		W=1 KCFLAGS=-Werror $(test_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
 	! grep -E '(^|/)module/[^ ]*: (warning|error):' "$kbuild_log" |
 		grep -qvE "${SPARSE_WRONG:-^$}" || kbuild_status=1

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * For the tests: makes calls of the OOM killer that user space cannot bring
+ * about at will. Not part of oomlens, and built with OOMLENS_TESTS=1 only.
+ *
+ * A name written to the parameter run takes nearly all memory, lets one
+ * allocation fail in the way named, and gives all of it back. What the kernel
+ * asked of this module's own OOM notifier is in the other parameters, so that
+ * a test need not ask oomlens.
+ */
+#include <linux/freezer.h>
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/oom.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+/* Blocks to begin with; smaller ones when there are no more of these. */
+#define FIRST_ORDER	9
+/* The notifier gives back at least so much, above any zone's watermarks. */
+#define GIVE_PAGES	1024
+
+struct way {
+	const char *name;
+	gfp_t gfp;
+	unsigned int give_at;		/* call of the notifier; 0: never */
+	bool tell;			/* the kernel is told of what was given */
+	bool die;			/* with a fatal signal pending */
+	bool frozen;			/* a kernel thread, while user space is frozen */
+};
+
+static const struct way ways[] = {
+	{ .name = "other",	.gfp = GFP_KERNEL, .give_at = 1, .tell = true },
+	/* The allocation is tried again and again: some other time there is memory. */
+	{ .name = "no_fs",	.gfp = GFP_NOFS, .give_at = 4 },
+	{ .name = "dying",	.gfp = GFP_KERNEL, .die = true },
+	{ .name = "disabled",	.gfp = GFP_KERNEL, .frozen = true },
+};
+
+/* What a test may read: of the last run, or of the one under way. */
+static int caller;
+module_param(caller, int, 0444);
+MODULE_PARM_DESC(caller, "pid whose allocation failed");
+static unsigned int gfp;
+module_param(gfp, uint, 0444);
+MODULE_PARM_DESC(gfp, "its mask");
+static unsigned int calls;
+module_param(calls, uint, 0444);
+MODULE_PARM_DESC(calls, "calls of the OOM notifier for it");
+static unsigned int others;
+module_param(others, uint, 0444);
+MODULE_PARM_DESC(others, "calls of the OOM notifier for anybody else: they spoil a test");
+static unsigned int given;
+module_param(given, uint, 0444);
+MODULE_PARM_DESC(given, "pages that the notifier told of");
+static unsigned int failed;
+module_param(failed, uint, 0444);
+MODULE_PARM_DESC(failed, "the allocation got no page");
+
+/* Under the kernel's oom_lock, or by the one that runs while it takes. */
+static LIST_HEAD(held);
+static DEFINE_SPINLOCK(held_lock);
+static const struct way *under_way;
+
+static unsigned long give_back(unsigned long pages)
+{
+	unsigned long n = 0;
+	struct page *page;
+	unsigned int order;
+
+	while (n < pages) {
+		spin_lock(&held_lock);
+		page = list_first_entry_or_null(&held, struct page, lru);
+		if (page)
+			list_del(&page->lru);
+		spin_unlock(&held_lock);
+		if (!page)
+			break;
+		order = page_private(page);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+		n += 1UL << order;
+	}
+	return n;
+}
+
+static bool take(gfp_t mask, unsigned int order)
+{
+	struct page *page = alloc_pages(mask | __GFP_NOWARN, order);
+
+	if (!page)
+		return false;
+	set_page_private(page, order);
+	spin_lock(&held_lock);
+	list_add(&page->lru, &held);
+	spin_unlock(&held_lock);
+	return true;
+}
+
+static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
+{
+	const struct way *w = READ_ONCE(under_way);
+	unsigned long *freed = arg, n;
+
+	if (!w)
+		return NOTIFY_OK;
+	if (task_tgid_nr(current) != caller) {
+		/* Nobody shall die of a test: this run is spoiled, and says so. */
+		others++;
+		*freed += give_back(ULONG_MAX);
+		return NOTIFY_OK;
+	}
+	if (++calls != w->give_at)
+		return NOTIFY_OK;
+	n = give_back(GIVE_PAGES);
+	if (w->tell) {
+		given = n;
+		*freed += n;
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block notifier = { .notifier_call = notify };
+
+static void run_out(const struct way *w)
+{
+	unsigned int order = FIRST_ORDER + 1;
+
+	caller = task_tgid_nr(current);
+	gfp = (__force unsigned int)(w->gfp | __GFP_NOWARN);
+	calls = 0;
+	others = 0;
+	given = 0;
+	failed = 0;
+	WRITE_ONCE(under_way, w);
+	/* Such an allocation fails before the OOM killer is called. */
+	while (order-- && !others)
+		while (!others && take(GFP_KERNEL | __GFP_NORETRY, order))
+			;
+	if (w->die)
+		send_sig(SIGKILL, current, 1);
+	/* Reclaim can find some pages still. */
+	while (!calls && !others && !failed)
+		failed = !take(w->gfp, 0);
+	WRITE_ONCE(under_way, NULL);
+	give_back(ULONG_MAX);
+}
+
+/*
+ * Kernel threads are told to freeze after user space is frozen and the OOM
+ * killer is off; the kernel waits for them.
+ */
+static int frozen_thread(void *arg)
+{
+	const struct way *w = arg;
+
+	set_freezable();
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (!kthread_should_stop() && !freezing(current))
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		if (!freezing(current))
+			continue;
+		if (w)
+			run_out(w);
+		w = NULL;
+		try_to_freeze();
+	}
+	return 0;
+}
+
+static struct task_struct *thread;
+
+static int wait_for_freeze(const struct way *w)
+{
+	if (thread)
+		kthread_stop(thread);
+	thread = kthread_run(frozen_thread, (void *)w, "shortage");
+	if (!IS_ERR(thread))
+		return 0;
+	thread = NULL;
+	return -ENOMEM;
+}
+
+/* The parameters' lock is held: one at a time. */
+static int run(const char *name, const struct kernel_param *kp)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (!sysfs_streq(name, ways[i].name))
+			continue;
+		if (ways[i].frozen)
+			return wait_for_freeze(&ways[i]);
+		run_out(&ways[i]);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static const struct kernel_param_ops run_ops = { .set = run };
+module_param_cb(run, &run_ops, NULL, 0200);
+MODULE_PARM_DESC(run, "other, no_fs, dying; disabled: at the next suspend");
+
+static int __init oomlens_shortage_init(void)
+{
+	return register_oom_notifier(&notifier);
+}
+
+static void __exit oomlens_shortage_exit(void)
+{
+	if (thread)
+		kthread_stop(thread);
+	unregister_oom_notifier(&notifier);
+}
+
+module_init(oomlens_shortage_init);
+module_exit(oomlens_shortage_exit);
+MODULE_DESCRIPTION("Memory shortages on demand, for the tests of oomlens");
+MODULE_LICENSE("GPL");
