@@ -257,46 +257,87 @@ static bool worth_telling(const struct oomlens_sample *s)
 	return oomlens_sample_ranked(s) || s->mm;
 }
 
-/* Returns false if the walk left someone out. */
-static bool walk_tasks(const struct oomlens_scope *scope, unsigned long totalpages,
-		       bool sysrq, bool may_wait)
+struct task_walk {
+	const struct oomlens_scope *scope;
+	unsigned long totalpages;
+	u64 deadline;
+	unsigned int left;		/* tasks until the clock is read again */
+	unsigned int spare;		/* sample that is not in line */
+	unsigned int order;
+	bool sysrq;
+	bool may_wait;
+	bool late;
+	bool complete;			/* no one was left out */
+};
+
+static bool is_late(struct task_walk *w)
 {
-	u64 deadline = ktime_get_mono_fast_ns() + (may_wait ? WALK_NS : WALK_ATOMIC_NS);
-	unsigned int n = 0, order = 0, left = WALK_CHUNK;
-	struct task_struct *p;
-	bool complete = true;
-
-	for_each_process(p) {
-		struct oomlens_sample *s = &samples[n];
-
-		if (!--left) {
-			left = WALK_CHUNK;
-			if (ktime_get_mono_fast_ns() > deadline)
-				return false;
-		}
-		if (p->flags & PF_KTHREAD)
-			continue;
-		/* Cheap, and in a cgroup's OOM it is no to nearly all. */
-		if (!oomlens_scope_has(scope, p, may_wait))
-			continue;
-		if (oomlens_sample_task(p, s, may_wait)) {
-			complete = false;
-			continue;
-		}
-		oomlens_scope_verdict(scope, p, s, may_wait);
-		/* sysrq does not wait for earlier victims: it takes them again. */
-		if (sysrq && s->verdict == OOMLENS_VICTIM && s->killable)
-			s->verdict = OOMLENS_ELIGIBLE;
-		if (!worth_telling(s))
-			continue;
-		s->order = order++;
-		oomlens_sample_judge(s, totalpages);
-		if (s->verdict == OOMLENS_ORIGIN)
-			s->points = LONG_MAX;
-		sample_memcgs[n] = oomlens_memcg_of(p);
-		n = get_in_line(n);
+	if (!--w->left) {
+		w->left = WALK_CHUNK;
+		w->late = w->late || ktime_get_mono_fast_ns() > w->deadline;
 	}
-	return complete;
+	return w->late;
+}
+
+static void visit_task(struct task_struct *p, void *arg)
+{
+	struct task_walk *w = arg;
+	struct oomlens_sample *s = &samples[w->spare];
+
+	if (is_late(w) || (p->flags & PF_KTHREAD))
+		return;
+	if (!oomlens_scope_has(w->scope, p, w->may_wait))
+		return;
+	if (oomlens_sample_task(p, s, w->may_wait)) {
+		w->complete = false;
+		return;
+	}
+	oomlens_scope_verdict(w->scope, p, s, w->may_wait);
+	/* sysrq does not wait for earlier victims: it takes them again. */
+	if (w->sysrq && s->verdict == OOMLENS_VICTIM && s->killable)
+		s->verdict = OOMLENS_ELIGIBLE;
+	if (!worth_telling(s))
+		return;
+	s->order = w->order++;
+	oomlens_sample_judge(s, w->totalpages);
+	if (s->verdict == OOMLENS_ORIGIN)
+		s->points = LONG_MAX;
+	sample_memcgs[w->spare] = oomlens_memcg_of(p);
+	w->spare = get_in_line(w->spare);
+}
+
+static void forget_line(struct task_walk *w)
+{
+	in_line = 0;
+	w->spare = 0;
+	w->order = 0;
+}
+
+/*
+ * In the kernel's order, which is what decides between equals: a cgroup's tasks
+ * cgroup by cgroup. Returns false if someone was left out, or if tasks moved
+ * between cgroups meanwhile and the order of equals is not known.
+ */
+static bool walk_tasks(struct task_walk *w)
+{
+	struct task_struct *p;
+
+	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
+	w->left = WALK_CHUNK;
+	w->complete = true;
+	forget_line(w);
+	if (w->scope->kind == OOMLENS_SCOPE_MEMCG) {
+		if (!oomlens_memcg_walk(w->scope->memcg, visit_task, w))
+			return w->complete && !w->late;
+		w->complete = false;
+		forget_line(w);
+	}
+	for_each_process(p) {
+		visit_task(p, w);
+		if (w->late)
+			return false;
+	}
+	return w->complete;
 }
 
 static void pack(struct oomlens_task_record *r, const struct oomlens_sample *s)
@@ -345,6 +386,11 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 				bool may_wait)
 {
 	struct oomlens_scope scope;
+	struct task_walk walk = {
+		.scope = &scope,
+		.sysrq = oc && oc->order == -1,
+		.may_wait = may_wait,
+	};
 	struct oomlens_sysvalues v;
 	u64 begin = ktime_get_mono_fast_ns(), took;
 	bool complete;
@@ -360,9 +406,9 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 	oomlens_sysvalues_cached(&v);
 	guess_scope(&scope, oc);
 	e->totalpages = oomlens_scope_totalpages(&scope, &v);
-	in_line = 0;
+	walk.totalpages = e->totalpages;
 	rcu_read_lock();
-	complete = walk_tasks(&scope, e->totalpages, oc && oc->order == -1, may_wait);
+	complete = walk_tasks(&walk);
 	keep_line(e);
 	rcu_read_unlock();
 	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
