@@ -22,8 +22,12 @@
 
 #include "oomlens.h"
 
-/* 2 MiB of 4 KiB pages; every architecture's page allocator has it. */
-#define POOL_ORDER_MAX	9
+/*
+ * 1 MiB of 4 KiB pages; every architecture's page allocator has it. Not a huge
+ * page's order: of that, as of up to 8 pages, the CPUs keep lists of their own,
+ * and what goes there or comes from there does not show as free.
+ */
+#define POOL_ORDER_MAX	8
 
 /* Blocks given back between two looks at the clock. */
 #define GIVE_BATCH	32
@@ -49,7 +53,7 @@ void oomlens_pool_init(struct oomlens_pool *pool)
 void oomlens_pool_open(struct oomlens_pool *pool)
 {
 	spin_lock(&pool->lock);
-	pool->order = POOL_ORDER_MAX;
+	WRITE_ONCE(pool->order, POOL_ORDER_MAX);
 	pool->closed = false;
 	spin_unlock(&pool->lock);
 }
@@ -118,7 +122,7 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 {
 	const gfp_t idle = (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN |
 			   __GFP_NOMEMALLOC;
-	unsigned int order = min_t(unsigned int, pool->order, ilog2(max));
+	unsigned int order = min_t(unsigned int, READ_ONCE(pool->order), ilog2(max));
 	struct page *page;
 
 	for (; order; order--) {
@@ -126,7 +130,7 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 		if (page)
 			goto out;
 		/* What is not there now is not asked for again. */
-		pool->order = order - 1;
+		WRITE_ONCE(pool->order, order - 1);
 	}
 	page = alloc_pages(gfp, 0);
 	if (!page)
@@ -142,7 +146,8 @@ out:
  * @pages: how many at least, if there are as many
  * @bound_ns: give up after that long; 0: never
  *
- * Never waits for one who lets the pool grow. The largest blocks go first.
+ * Never waits for one who lets the pool grow. The largest blocks go first, and
+ * will be asked for again.
  *
  * Context: process context, the OOM notifier included; may sleep, and does not
  * allocate. With @bound_ns it lasts that long and GIVE_BATCH blocks more.
@@ -168,6 +173,7 @@ unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, 
 			taken += 1UL << page_private(page);
 		}
 		WRITE_ONCE(pool->pages, pool->pages - taken);
+		WRITE_ONCE(pool->order, POOL_ORDER_MAX);
 		spin_unlock(&pool->lock);
 		if (!taken)
 			break;

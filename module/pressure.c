@@ -8,7 +8,6 @@
  * RSS: the writer does not become the largest process by taking them.
  */
 #include <linux/atomic.h>
-#include <linux/bits.h>
 #include <linux/cpuset.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -23,6 +22,7 @@
 #include <linux/workqueue.h>
 
 #include "oomlens.h"
+#include "pressure.h"
 
 /*
  * Pages of the kernel's that may lie anywhere but where they could not be moved
@@ -44,26 +44,22 @@
 /* For the record of an OOM that is over to appear. */
 #define PUBLISH_MS	1000
 
-#define TIMEOUT_S_DEFAULT	60
-#define TIMEOUT_S_MAX		3600
-#define HOLD_MS_MAX		(3600 * MSEC_PER_SEC)
-
 /* Room in a cgroup that the CPUs' stocks and its own tasks may make meanwhile. */
 #define MEMCG_SLACK	256UL
 
 /* Pages taken between two looks at the level, at most. */
 #define STRIDE_MAX	8192UL
 
-/* What is asked for. Sizes are pages, 0: not given. */
-struct pressure_request {
-	bool kill;
-	bool memcg;
-	bool hold;
-	unsigned long leave;
-	unsigned long limit;
-	unsigned int hold_ms;
-	unsigned int timeout_s;
-};
+/*
+ * Pages by which the level may be missed. Half of it is the smallest block that
+ * is taken near the level: of smaller ones the CPUs have lists of their own,
+ * which they fill by up to 2016 pages at a time (6.7 and newer), and the level
+ * would be missed by as much.
+ */
+#define LEVEL_SLACK	32UL
+
+/* Giving back may have to be made up for; a few times, then it is settled. */
+#define SETTLE_TRIES	4
 
 /*
  * Held by the notifier while it looks at the run, and by the run where it
@@ -74,7 +70,7 @@ static DEFINE_MUTEX(relief_lock);
 /* The one run. What is not said to change is constant while active is set. */
 static struct {
 	bool active;			/* under relief_lock */
-	struct pressure_request req;
+	struct oomlens_pressure_request req;
 	struct oomlens_scope scope;	/* whom the OOM may take */
 	struct mem_cgroup *memcg;	/* held, with req.memcg */
 	unsigned long deadline;		/* jiffies; changed by the run */
@@ -92,96 +88,6 @@ static struct {
 	.wait		= __WAIT_QUEUE_HEAD_INITIALIZER(pressure.wait),
 };
 
-/* ---- parsing ---- */
-
-static int parse_outcome(struct pressure_request *req, const char *value)
-{
-	req->kill = !strcmp(value, "kill");
-	return req->kill || !strcmp(value, "avert") ? 0 : -EINVAL;
-}
-
-static int parse_leave(struct pressure_request *req, const char *value)
-{
-	return oomlens_parse_size(value, &req->leave) ?: (req->leave ? 0 : -EINVAL);
-}
-
-static int parse_limit(struct pressure_request *req, const char *value)
-{
-	return oomlens_parse_size(value, &req->limit) ?: (req->limit ? 0 : -EINVAL);
-}
-
-static int parse_number(const char *value, unsigned int min, unsigned int max,
-			unsigned int *n)
-{
-	if (strspn(value, "0123456789") != strlen(value) || kstrtouint(value, 10, n))
-		return -EINVAL;
-	return *n >= min && *n <= max ? 0 : -EINVAL;
-}
-
-static int parse_hold(struct pressure_request *req, const char *value)
-{
-	req->hold = true;
-	return parse_number(value, 0, HOLD_MS_MAX, &req->hold_ms);
-}
-
-static int parse_timeout(struct pressure_request *req, const char *value)
-{
-	return parse_number(value, 1, TIMEOUT_S_MAX, &req->timeout_s);
-}
-
-static int parse_memcg(struct pressure_request *req, const char *value)
-{
-	req->memcg = true;
-	return 0;
-}
-
-static const struct option {
-	const char *name;
-	bool has_value;
-	int (*parse)(struct pressure_request *req, const char *value);
-} options[] = {
-	{ "outcome",	true,	parse_outcome },
-	{ "leave",	true,	parse_leave },
-	{ "limit",	true,	parse_limit },
-	{ "hold",	true,	parse_hold },
-	{ "timeout",	true,	parse_timeout },
-	{ "memcg",	false,	parse_memcg },
-};
-
-static int parse_word(struct pressure_request *req, char *word, unsigned long *given)
-{
-	const char *name = strsep(&word, "=");
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(options); i++) {
-		if (strcmp(options[i].name, name))
-			continue;
-		if (options[i].has_value != !!word || (*given & BIT(i)))
-			return -EINVAL;
-		*given |= BIT(i);
-		return options[i].parse(req, word);
-	}
-	return -EINVAL;
-}
-
-static int parse(char *args, struct pressure_request *req)
-{
-	unsigned long given = 0;
-	char *word;
-	int err;
-
-	*req = (struct pressure_request){ .timeout_s = TIMEOUT_S_DEFAULT };
-	while ((word = strsep(&args, " \t"))) {
-		if (!*word)
-			continue;
-		err = parse_word(req, word, &given);
-		if (err)
-			return err;
-	}
-	/* There must be a level to hold. */
-	return req->hold && !req->leave && !req->limit ? -EINVAL : 0;
-}
-
 /* ---- the notifier's side ---- */
 
 /* Has the OOM killer done what the run is for? Without a counter, once. */
@@ -198,7 +104,7 @@ static bool killed(void)
  */
 static bool leave_to_kernel(int ooms)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 
 	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS)
 		return false;
@@ -303,16 +209,16 @@ static unsigned long available(void)
 /* Pages to take before looking again; 0 at the level. */
 static unsigned long stride(void)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 	unsigned long n = STRIDE_MAX;
 
 	if (req->leave) {
 		unsigned long now = available();
 
-		if (now <= req->leave)
+		if (now < req->leave + LEVEL_SLACK)
 			return 0;
 		/* Others take memory too; and the figure lags behind. */
-		n = min(n, (now - req->leave + 1) / 2);
+		n = min(n, (now - req->leave) / 2);
 	}
 	if (req->limit)
 		n = min(n, req->limit - min(req->limit, READ_ONCE(pressure.pool.pages)));
@@ -325,7 +231,7 @@ static unsigned long stride(void)
  */
 static int last_page(void)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 	const gfp_t gfp = GFP_LAST | (req->memcg ? __GFP_ACCOUNT : 0);
 
 	/* A level is to be reached without an OOM. */
@@ -373,10 +279,36 @@ static int take(void)
 	}
 }
 
-/* Stays at the level: what others give back is taken too. */
+/* Gives back what is missing at the level; false if nothing is, or is left. */
+static bool ease(void)
+{
+	unsigned long now = available(), leave = pressure.req.leave;
+
+	if (now + LEVEL_SLACK >= leave)
+		return false;
+	return oomlens_pool_give(&pressure.pool, leave - now, 0);
+}
+
+/*
+ * take(), and to the level from below too: it was overshot, where memory is in
+ * such small pieces that only the CPUs' lists have some, or others took some.
+ */
+static int reach(void)
+{
+	int tries, err;
+
+	for (tries = 0; tries < SETTLE_TRIES; tries++) {
+		err = take();
+		if (err || !pressure.req.leave || !ease())
+			return err;
+	}
+	return 0;
+}
+
+/* Stays at the level: others' memory is made up for, in both directions. */
 static int hold(void)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 	unsigned long end = req->hold ? jiffies + msecs_to_jiffies(req->hold_ms) :
 					pressure.deadline;
 	long left;
@@ -389,7 +321,7 @@ static int hold(void)
 		if (over())
 			return 1;
 		WRITE_ONCE(pressure.deadline, end);
-		err = req->leave ? take() : 0;
+		err = req->leave ? reach() : 0;
 		/* Not to be had just now is no reason to let go. */
 		if (err && err != -ENOMEM)
 			return err == -ETIMEDOUT ? 0 : err;
@@ -511,7 +443,7 @@ static void end_run(struct oomlens_run *run)
 /* The result of a run that an OOM has ended. */
 static int judge(void)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 	bool by_memcg = req->memcg &&
 			oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
 
@@ -527,9 +459,9 @@ static int judge(void)
 
 static int run_to_end(struct oomlens_run *run)
 {
-	const struct pressure_request *req = &pressure.req;
+	const struct oomlens_pressure_request *req = &pressure.req;
 	u64 start = ktime_get_ns();
-	int end = take();
+	int end = reach();
 
 	run->take_ns = ktime_get_ns() - start - pressure.relief_ns;
 	if (!end && req->limit && READ_ONCE(pressure.pool.pages) >= req->limit &&
@@ -567,7 +499,7 @@ int oomlens_pressure_run(char *args, struct oomlens_run *run)
 {
 	int err;
 
-	err = parse(args, &pressure.req);
+	err = oomlens_pressure_parse(args, &pressure.req);
 	if (err)
 		return err;
 	pressure.memcg = NULL;
