@@ -153,6 +153,14 @@ static inline bool oomlens_memcg_kmem(void)
 #define kunmap_local(addr)	kunmap_atomic(addr)
 #endif
 
+/*
+ * 6.17 gave the unbound workqueue a new name (128ea9f6ccfb), and 7.2 complains
+ * in the log about work on the old one; 6.12.107 has both names.
+ */
+#ifndef OOMLENS_HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq	system_unbound_wq
+#endif
+
 /* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */
 static inline unsigned long oomlens_pagetable_pages(void)
 {

@@ -115,7 +115,7 @@ static void refill(struct work_struct *work)
 	}
 	mutex_unlock(&grow_lock);
 again:
-	queue_delayed_work(system_unbound_wq, &refill_work, REFILL_AGAIN);
+	queue_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
 }
 
 /**
@@ -135,7 +135,7 @@ unsigned long oomlens_reserve_relief(void)
 	if (given) {
 		atomic_long_add(given, &spent);
 		WRITE_ONCE(missing, true);
-		mod_delayed_work(system_unbound_wq, &refill_work, REFILL_AFTER);
+		mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AFTER);
 	}
 	return given;
 }
@@ -184,7 +184,7 @@ static int set_target(unsigned long pages)
 	}
 	mutex_unlock(&grow_lock);
 	/* Whole blocks are given back; what that is too much comes again. */
-	mod_delayed_work(system_unbound_wq, &refill_work, REFILL_AGAIN);
+	mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
 	return err;
 }
 
