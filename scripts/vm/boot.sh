@@ -79,7 +79,9 @@ qemu_args()
 			-chardev "file,id=v,path=$RUN/verdict" \
 			-device virtserialport,chardev=v,name=org.oomlens.verdict \
 			-chardev "file,id=o,path=$RUN/output" \
-			-device virtserialport,chardev=o,name=org.oomlens.output
+			-device virtserialport,chardev=o,name=org.oomlens.output \
+			-chardev "file,id=k,path=$RUN/kmsg" \
+			-device virtserialport,chardev=k,name=org.oomlens.kmsg
 		swap_disk swap "$K_SWAP"
 		swap_disk spare "$K_SPARE"
 		if [ -f "$RUN/tests.img" ]; then
@@ -135,6 +137,7 @@ boot_guest()
 	qemu_args "$1"
 	: >"$RUN/output"
 	: >"$RUN/verdict"
+	: >"$RUN/kmsg"
 	: >"$RUN/console.log"
 	if [ "$1" = shell ]; then
 		(run_qemu) || :
@@ -198,7 +201,11 @@ judge_guest()
 {
 	STATUS=
 	end=$(sed -n 's/^end //p' "$RUN/verdict" | tail -n 1)
-	reports=$(sed -n 's/^report //p' "$RUN/verdict"; awk -f "$VM_DIR/klog.awk" "$RUN/console.log")
+	reports=$(sed -n 's/^report //p' "$RUN/verdict"
+		awk -v PART=1 -f "$VM_DIR/klog.awk" "$RUN/console.log"
+		[ -z "$end" ] || awk -f "$VM_DIR/klog.awk" "$RUN/kmsg"
+		[ -z "$end" ] || grep -q 'oomlens-rig: end' "$RUN/kmsg" ||
+			echo "the kernel's log did not arrive whole")
 	if [ -n "$hung" ]; then
 		outcome="failed: hung, $hung"
 	elif [ -z "$end" ]; then

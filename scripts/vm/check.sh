@@ -21,9 +21,10 @@ native_id()
 #   OOMLENS_GUESTS  how many, 2 if not set; for single programs (-t) one is enough
 jobs_of()
 {
-	guests=${OOMLENS_GUESTS:-2}
-	[ -z "$SELECT" ] || guests=1
 	for id; do
+		kernel_row "$id"
+		guests=${OOMLENS_GUESTS:-2}
+		[ -z "$SELECT$K_ONLY" ] || guests=1
 		k=0
 		while [ $k -lt "$guests" ]; do
 			k=$((k + 1))
@@ -38,11 +39,12 @@ job_name()
 	printf '%s' "$1" | tr -c '[:alnum:]' _
 }
 
-# select_tests K N: every Nth program of the list, or those named by -t
+# select_tests K N: every Nth program of the list, or those named by -t or the row
 select_tests()
 {
-	if [ -n "$SELECT" ]; then
-		printf 'oomlens:%s\n' $SELECT
+	# shellcheck disable=SC2086 # a list of names
+	if [ -n "$SELECT$K_ONLY" ]; then
+		printf 'oomlens:%s\n' ${SELECT:-$K_ONLY}
 	elif [ "$2" -gt 1 ]; then
 		awk -v k="$1" -v n="$2" 'NR % n == k % n' "$TESTS/kselftest-list.txt"
 	fi

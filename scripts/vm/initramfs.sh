@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# The guest's root: busybox, the kernel modules it needs to speak, and per run
-# the module, the tests, the script. Two cpio archives one after the other, so
-# that only the small second one is made for each run. Sourced.
+# The guest's root: perhaps a Debian system, then busybox and the kernel modules
+# it needs to speak, and per run the module, the tests, the script. Cpio archives
+# one after the other, so that only the small last one is made for each run.
+# Sourced.
 
 fetch_busybox()
 {
@@ -28,27 +29,32 @@ pack()
 	mv "$2.new" "$2"
 }
 
-# base_initramfs: what all runs of one kernel share, at BASE
+# base_initramfs: what all runs of one kernel share, at BASE. Named by what it is
+# made of: another tree's guest may differ.
 base_initramfs()
 {
 	fetch_busybox
-	BASE=$CACHE/initramfs/$K_KEY.cpio
-	base_key=$(cat "$KERNEL/stamp")-$(hash_files "$VM_DIR/guest")-$(hash_of \
+	base_key=$(hash_of "$(cat "$KERNEL/stamp")" "$(hash_files "$VM_DIR/guest")" \
 		"$(cat "$VM_DIR/initramfs.sh")")
-	stamped "$BASE.stamp" "$base_key" || locked "initramfs-$K_KEY" pack_base
+	BASE=$CACHE/base/$K_KEY/$base_key
+	built "${BASE%/*}" "$base_key" || locked "base-$K_KEY" pack_base
 }
 
 pack_base()
 {
-	! stamped "$BASE.stamp" "$base_key" || return 0
-	tree=$CACHE/initramfs/$K_KEY
-	rm -rf "$tree"
-	mkdir -p "$tree/bin" "$tree/lib/modules"
+	! built "${BASE%/*}" "$base_key" || return 0
+	tree=$CACHE/base/$K_KEY.tree
+	rm -rf "$tree" "$tree.cpio"
+	# Laid out as Debian's: a directory in the place of its links would undo them
+	mkdir -p "$tree/usr/bin" "$tree/usr/sbin" "$tree/usr/lib/modules"
+	for d in bin sbin lib; do
+		ln -s "usr/$d" "$tree/$d"
+	done
 	cp "$BUSYBOX" "$tree/bin/busybox"
 	install -m 755 "$VM_DIR/guest/init" "$tree/init"
 	install -D -m 755 "$VM_DIR/guest/timeout" "$tree/guest/timeout"
 	[ ! -d "$KERNEL/lib/modules" ] || cp -r "$KERNEL/lib/modules/." "$tree/lib/modules/"
-	pack "$tree" "$BASE"
+	pack "$tree" "$tree.cpio"
 	rm -rf "$tree"
-	printf '%s\n' "$base_key" >"$BASE.stamp"
+	publish "$tree.cpio" "${BASE%/*}" "$base_key"
 }

@@ -159,7 +159,7 @@ kernel_row()
 	K_ID=$1
 	row=$(awk -v id="$1" '!/^#/ && $1 == id' "$VM_DIR/kernels")
 	[ -n "$row" ] || die "no kernel called '$1'; there are: $(kernel_ids | tr '\n' ' ')"
-	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS=''
+	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS='' K_ROOT='' K_ONLY=''
 	set -f
 	# shellcheck disable=SC2086 # a row of blank-separated columns
 	set -- $row
@@ -174,8 +174,10 @@ kernel_row()
 		cpu=*) K_CPU=${opt#*=} ;;
 		append=*) K_APPEND="$K_APPEND ${opt#*=}" ;;
 		qemu=*) K_QEMU="$K_QEMU ${opt#*=}" ;;
+		root=*) K_ROOT=${opt#*=} ;;
+		only=*) K_ONLY=$(echo "${opt#*=}" | tr , ' ') ;;
 		skip=*) K_SKIPS="$K_SKIPS ${opt#*=}" ;;
-		skips=*) K_SKIPS="$K_SKIPS $(skip_groups "${opt#*=}")" ;;
+		skips=*) K_SKIPS="$K_SKIPS $(named skips "${opt#*=}")" ;;
 		*) die "kernels: $K_ID: unknown option '$opt'" ;;
 		esac
 	done
@@ -186,26 +188,32 @@ kernel_row()
 	own-debug) ;;
 	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
 	esac
+	[ "$K_ROOT" = systemd ] || K_SKIPS="$K_SKIPS oomlens_trigger_systemd.sh"
 	K_KEY=$K_SUITE-$K_ARCH-$K_FLAVOUR
 	arch_row "$K_ARCH"
 }
 
-# skip_groups NAME,...: their patterns
-skip_groups()
+# named KIND NAME,...: the words of these lines "KIND NAME WORD..." of the list
+named()
 {
-	for name in $(echo "$1" | tr , ' '); do
-		group=$(awk -v name="$name" '$1 == "skips" && $2 == name {
+	for name in $(echo "$2" | tr , ' '); do
+		words=$(awk -v kind="$1" -v name="$name" '$1 == kind && $2 == name {
 			for (i = 3; i <= NF; i++) print $i }' "$VM_DIR/kernels")
-		[ -n "$group" ] || die "kernels: no line 'skips $name'"
-		printf '%s\n' "$group"
+		[ -n "$words" ] || die "kernels: no line '$1 $name'"
+		printf '%s\n' "$words"
 	done
+}
+
+# kernel_rows: the list's rows, without comments and named lines
+kernel_rows()
+{
+	awk '!/^#/ && NF && $1 != "skips" && $1 != "root"' "$VM_DIR/kernels"
 }
 
 # kernel_ids [NEED]
 kernel_ids()
 {
-	awk -v need="${1:-}" '!/^#/ && NF && $1 != "skips" && (need == "" || $5 == need) { print $1 }' \
-		"$VM_DIR/kernels"
+	kernel_rows | awk -v need="${1:-}" 'need == "" || $5 == need { print $1 }'
 }
 
 arch_row()

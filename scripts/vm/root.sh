@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Build roots: one small Debian system per suite, so that each kernel's module
-# is built by that suite's own compiler and kbuild tools. Sourced.
+# Debian systems: one small one per suite to build in, so that each kernel's
+# module is built by that suite's own compiler and kbuild tools; and those that
+# guests boot into instead of busybox. Sourced.
 
 ROOT_BASE=gcc,make,libc6-dev,rsync
 
@@ -14,16 +15,22 @@ build_root()
 make_root()
 {
 	! stamped "$ROOT/stamp" "$ROOT_BASE" || return 0
-	apt_state "$1" "$BUILD_ARCH"
-	as_root rm -rf "$ROOT"
-	mkdir -p "${ROOT%/*}"
+	bootstrap "build root of $1 (compiler, about 30 s)" "$1" "$ROOT_BASE" "$ROOT"
+	printf '%s\n' "$ROOT_BASE" | as_root tee "$ROOT/stamp" >/dev/null
+}
+
+# bootstrap TEXT SUITE PACKAGE,... DIRECTORY: a Debian system, made anew
+bootstrap()
+{
+	apt_state "$2" "$BUILD_ARCH"
+	as_root rm -rf "$4"
+	mkdir -p "${4%/*}"
 	# The machine's own apt proxy, if any, is the way out for the root too.
 	proxy=$(apt-config shell p Acquire::http::Proxy | sed "s/^p='\(.*\)'$/\1/")
-	set -- "$1" ${proxy:+"--aptopt=Acquire::http::Proxy \"$proxy\""}
-	suite=$1
-	shift
-	step "build root of $suite (compiler, about 30 s)" \
-		as_root mmdebstrap --quiet --variant=apt --include="$ROOT_BASE" \
+	set -- "$@" ${proxy:+"--aptopt=Acquire::http::Proxy \"$proxy\""}
+	text=$1 suite=$2 packages=$3 directory=$4
+	shift 4
+	step "$text" as_root mmdebstrap --quiet --variant=apt --include="$packages" \
 		--keyring="$(keyring)" \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='Acquire::Retries "3"' \
@@ -31,8 +38,34 @@ make_root()
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$suite" "$ROOT" "deb $(mirror) $suite main"
-	printf '%s\n' "$ROOT_BASE" | as_root tee "$ROOT/stamp" >/dev/null
+		"$suite" "$directory" "deb $(mirror) $suite main"
+}
+
+# guest_system: the cpio archive of K_ROOT's system, at SYSTEM; empty for busybox
+guest_system()
+{
+	SYSTEM=
+	[ -n "$K_ROOT" ] || return 0
+	# Another architecture's packages could not be configured here
+	[ "$K_ARCH" = "$BUILD_ARCH" ] || die "$K_ID: root=$K_ROOT on a foreign architecture"
+	SYSTEM=$CACHE/system/$K_SUITE-$K_ARCH-$K_ROOT.cpio
+	system_packages=$(named root "$K_ROOT" | paste -s -d ,)
+	stamped "$SYSTEM.stamp" "$system_packages 1" ||
+		locked "system-${SYSTEM##*/}" make_guest_system
+}
+
+make_guest_system()
+{
+	! stamped "$SYSTEM.stamp" "$system_packages 1" || return 0
+	tree=${SYSTEM%.cpio}
+	bootstrap "guest system of $K_SUITE ($system_packages, about 30 s)" "$K_SUITE" \
+		"$system_packages" "$tree"
+	as_root rm -rf "$tree"/var/lib/apt/lists "$tree"/var/cache "$tree"/usr/share/zoneinfo
+	as_root sh -c 'cd "$1" && find . -mindepth 1 -xdev | LC_ALL=C sort |
+		cpio --quiet -o -H newc' sh "$tree" >"$SYSTEM.new"
+	as_root rm -rf "$tree"
+	mv "$SYSTEM.new" "$SYSTEM"
+	printf '%s\n' "$system_packages 1" >"$SYSTEM.stamp"
 }
 
 # in_root MOUNTS COMMAND...: run inside ROOT; MOUNTS is a list of HOST:GUEST

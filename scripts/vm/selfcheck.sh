@@ -75,6 +75,7 @@ self_klog()
 		'Kernel panic - not syncing: System is deadlocked on memory' \
 		'ODEBUG: free active (active state 0) object type: work_struct' \
 		'list_add corruption. prev->next should be next' \
+		'workqueue: work func refill [oomlens] enqueued on deprecated workqueue. Use system_{percpu|dfl}_wq instead.' \
 		'refcount_t: underflow; use-after-free.'; do
 		expect "a report: $line" 1 "$(klog "[    1.5] $line")"
 	done
@@ -105,6 +106,9 @@ self_guests()
 	guest 125 'failed: hung, silent*' 'sleep 3600'
 	guest 125 'failed: hung, over 90 s*' 'while :; do echo busy; sleep 1; done'
 	guest 125 'failed: the kernel complained (ok)' 'echo 512 >/proc/sys/kernel/tainted'
+	# The console is told nothing of it
+	guest 125 'failed: the kernel complained (ok)' \
+		'echo 1 >/proc/sys/kernel/printk; echo "WARNING: CPU: 0" >/dev/kmsg'
 	guest 125 'failed: the kernel complained (ok)' \
 		'sleep 3600 </sys/kernel/debug/oomlens/features >/dev/null 2>&1 &'
 	guest 137 'status 137' 'kill -9 $PPID; sleep 5'
