@@ -62,7 +62,7 @@ check_one()
 	*) SAY_PREFIX="[$id $part] " ;;
 	esac
 	# Whatever stops this job early leaves a failure behind
-	echo "$id 0 1 0 0 0 the rig itself failed" >"$result"
+	echo "$id 0 1 0 $(now) $(now) the rig itself failed" >"$result"
 	kernel_row "$id"
 	OPT_PARAMS=trigger=1 OPT_INSMOD=1 OPT_BUILD=1 OPT_TESTS=1
 	TIMEOUT=${OOMLENS_TIMEOUT:-900} SILENCE=${OOMLENS_SILENCE:-300}
@@ -84,7 +84,7 @@ check_one()
 	if [ "$outcome" != ok ]; then
 		failed=$((failed + 1))
 		say "fail: $outcome"
-		[ ! -f "$RUN/reports" ] || sed "s/^/$SAY_PREFIX  /" "$RUN/reports" >&2
+		[ ! -f "$RUN/reports" ] || sed "s|^|$SAY_PREFIX  |" "$RUN/reports" >&2
 	fi
 	say "$passed passed, $failed failed, $skipped skipped in $SECONDS_RUN s; the guest's log: $RUN/console.log, the tests' output: $RUN/output"
 	echo "$id $passed $failed $skipped $begin $(now) $K_RELEASE" >"$result"
