@@ -201,7 +201,10 @@ struct oomlens_memcg_record {
  * @nodes: that a cpuset or mempolicy OOM may use, the first 64; others 0
  * @nr_marked: victims, those that did not fit into @victims too
  * @kills: SIGKILLs by the kernel's count; a group kill counts the first twice
+ * @kills_before: that count when it began
  * @probed: seen from entry to return, so that nothing was guessed
+ * @kills_tell: neither probed nor marked, but the count tells what it did
+ * @spared: and it told that nobody was killed
  * @comm: of the caller
  *
  * The zones' and the candidates' records follow, see oomlens_event_zones().
@@ -219,6 +222,7 @@ struct oomlens_event {
 	pid_t pid;
 	unsigned int nr_marked;
 	unsigned int kills;
+	unsigned int kills_before;
 	s8 constraint;
 	u8 kind;
 	u8 trigger;
@@ -232,6 +236,8 @@ struct oomlens_event {
 	u8 limit_memcg;
 	bool totalpages_known;
 	bool probed;
+	bool kills_tell;
+	bool spared;
 	char comm[TASK_COMM_LEN];
 	struct oomlens_memory_record memory;
 	struct oomlens_memcg_record memcg;
@@ -286,6 +292,7 @@ struct oom_control;
 
 /* For the OOM path. */
 struct oomlens_event *oomlens_event_begin(bool probed);
+void oomlens_event_tell_kills(unsigned int kills);
 struct oomlens_event *oomlens_event_peek(void);
 void oomlens_event_resume(struct oomlens_event *e);
 void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms);
@@ -324,6 +331,7 @@ __poll_t oomlens_event_poll(struct file *file, poll_table *wait, unsigned long n
 
 int oomlens_sources_init(void);
 void oomlens_sources_exit(void);
+bool oomlens_event_told(struct oomlens_event *e);
 
 /* ---- capture.c ---- */
 

@@ -453,7 +453,8 @@ static void *event_at(struct seq_file *m, loff_t *pos)
 		if (!number)
 			return NULL;
 		*pos = number;
-		if (oomlens_event_copy(number, r->event, r->finish))
+		if (oomlens_event_copy(number, r->event, r->finish) &&
+		    oomlens_event_told(r->event))
 			return r->event;
 	}
 }

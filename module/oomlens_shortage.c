@@ -62,6 +62,9 @@ MODULE_PARM_DESC(given, "pages that the notifier told of");
 static unsigned int failed;
 module_param(failed, uint, 0444);
 MODULE_PARM_DESC(failed, "the allocation got no page");
+static unsigned int heard;
+module_param(heard, uint, 0444);
+MODULE_PARM_DESC(heard, "all calls of the OOM notifier since load");
 
 /* Under the kernel's oom_lock, or by the one that runs while it takes. */
 static LIST_HEAD(held);
@@ -108,6 +111,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	const struct way *w = READ_ONCE(under_way);
 	unsigned long *freed = arg, n;
 
+	heard++;
 	if (!w)
 		return NOTIFY_OK;
 	if (task_tgid_nr(current) != caller) {

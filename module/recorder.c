@@ -181,8 +181,10 @@ static void finish_event(unsigned long number)
 	unsigned int i, n;
 	u32 where;
 
-	if (!oomlens_event_copy(number, thread_event, NULL))
-		return;
+	do {
+		if (!oomlens_event_copy(number, thread_event, NULL))
+			return;
+	} while (!oomlens_event_told(thread_event));
 	path[0] = '\0';
 	n = oomlens_event_take_memcgs(number, thread_memcgs);
 	for (i = 0; i < n; i++) {

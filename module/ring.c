@@ -165,6 +165,23 @@ static void settle_open_slot(void)
 	open.slot = NULL;
 }
 
+/* A row of them ends when there was none for so long. */
+#define ROW_NS	(10ULL * NSEC_PER_SEC)
+
+static bool did_nothing(const struct oomlens_event *e)
+{
+	switch (e->outcome) {
+	case OOMLENS_OUTCOME_IN_FLIGHT:
+	case OOMLENS_OUTCOME_NOBODY:
+	case OOMLENS_OUTCOME_NO_FS:
+		return true;
+	case OOMLENS_OUTCOME_UNKNOWN:
+		return e->spared;
+	default:
+		return false;
+	}
+}
+
 /*
  * While a victim is on its way out, everybody else who asks for memory calls
  * the OOM killer again and again, a thousand times a second. Each is an event,
@@ -173,15 +190,42 @@ static void settle_open_slot(void)
  */
 static bool newest_is_repetition(void)
 {
-	u8 outcome;
+	const struct oomlens_event *last, *one_before;
 
 	if (places < 2 || oomlens_events < 3)
 		return false;
-	outcome = slot_at(places)->event->outcome;
-	if (outcome != OOMLENS_OUTCOME_IN_FLIGHT && outcome != OOMLENS_OUTCOME_NOBODY &&
-	    outcome != OOMLENS_OUTCOME_NO_FS)
-		return false;
-	return slot_at(places - 1)->event->outcome == outcome;
+	last = slot_at(places)->event;
+	one_before = slot_at(places - 1)->event;
+	return did_nothing(last) && did_nothing(one_before) &&
+	       one_before->outcome == last->outcome &&
+	       oomlens_elapsed_ns(last->time_ns, ktime_get_mono_fast_ns()) < ROW_NS;
+}
+
+/**
+ * oomlens_event_tell_kills() - the next call of the OOM killer begins
+ * @kills: by the kernel's count so far
+ *
+ * Tells of the newest event what the kernel did, if nothing else told.
+ *
+ * Context: OOM path.
+ */
+void oomlens_event_tell_kills(unsigned int kills)
+{
+	struct slot *slot;
+	struct oomlens_event *e;
+
+	if (!places)
+		return;
+	slot = slot_at(places);
+	e = slot->event;
+	if (!e->kills_tell || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
+		return;
+	slot_write_begin(slot);
+	e->kills = kills - e->kills_before;
+	e->spared = !e->kills;
+	if (e->kills)
+		e->outcome = OOMLENS_OUTCOME_KILLED;
+	slot_write_end(slot);
 }
 
 /**

@@ -88,11 +88,51 @@ static unsigned long kernel_kills(void)
 /* What the probe was entered with; holds while a probed event is open. */
 static const struct oom_control *open_oc;
 
+/*
+ * Without marks and without the probe the kernel's count tells what a call did,
+ * where cgroups have no OOMs of their own, which nobody would hear of.
+ */
+static bool kills_tell(void)
+{
+	return IS_ENABLED(CONFIG_VM_EVENT_COUNTERS) && mark_lacks && probe_lacks &&
+	       !oomlens_memcg_enabled();
+}
+
 static struct oomlens_event *begin_event(bool probed)
 {
+	struct oomlens_event *e;
+
 	kills_at_begin = kernel_kills();
 	kills_at_mark = kills_at_begin;
-	return oomlens_event_begin(probed);
+	oomlens_event_tell_kills(kills_at_begin);
+	e = oomlens_event_begin(probed);
+	e->kills_before = kills_at_begin;
+	e->kills_tell = kills_tell();
+	return e;
+}
+
+/**
+ * oomlens_event_told() - what the kernel's count tells of the newest event
+ * @e: a copy; amended
+ *
+ * Context: process context.
+ * Return: false if there is a newer one by now, and @e has to be copied anew.
+ */
+bool oomlens_event_told(struct oomlens_event *e)
+{
+	unsigned int kills;
+
+	if (!e->kills_tell || e->spared || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
+		return true;
+	kills = kernel_kills() - e->kills_before;
+	/* A later call's kills come after its event's number. */
+	smp_rmb();
+	if (oomlens_event_newest() != e->number)
+		return false;
+	e->kills = kills;
+	if (kills)
+		e->outcome = OOMLENS_OUTCOME_KILLED;
+	return true;
 }
 
 /*
