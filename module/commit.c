@@ -21,7 +21,7 @@
 
 #include "oomlens.h"
 
-enum commit_scope { SCOPE_ALL, SCOPE_MEMCG, SCOPE_PID };
+enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
 
 /* What one line tells: an address space, or all of a cgroup's. In pages. */
 struct commit_row {
@@ -421,7 +421,7 @@ static int commit_command(struct seq_file *m, char *line)
 	struct commit *c = m->private;
 
 	if (!strcmp(line, "all")) {
-		set_scope(c, SCOPE_ALL, NULL);
+		set_scope(c, SCOPE_EVERYONE, NULL);
 		return 0;
 	}
 	if (!strcmp(line, "memcg")) {
