@@ -13,6 +13,7 @@
 #ifndef OOMLENS_EVENT_H
 #define OOMLENS_EVENT_H
 
+#include <linux/kernel.h>
 #include <linux/types.h>
 
 #include "oomlens.h"
@@ -26,23 +27,20 @@
 /* A longer path of a cgroup is cut. */
 #define OOMLENS_PATH_SIZE	1024
 
-/*
- * Names that are printed, in the file, in the log and by trace events: X for
- * each but the last, which has no comma after it.
- */
-#define OOMLENS_KINDS(X, LAST)						\
+/* Names that are printed, in the file, in the log and by trace events. */
+#define OOMLENS_KINDS(X)						\
 	X(OOMLENS_KIND_UNKNOWN,		"-")				\
 	X(OOMLENS_KIND_GLOBAL,		"global")			\
 	X(OOMLENS_KIND_MEMCG,		"memcg")			\
 	X(OOMLENS_KIND_CPUSET,		"cpuset")			\
 	X(OOMLENS_KIND_MEMPOLICY,	"mempolicy")			\
-	LAST(OOMLENS_KIND_SYSRQ,	"sysrq")
+	X(OOMLENS_KIND_SYSRQ,	"sysrq")
 
-#define OOMLENS_CAUSES(X, LAST)						\
+#define OOMLENS_CAUSES(X)						\
 	X(OOMLENS_CAUSE_UNKNOWN,	"-")				\
 	X(OOMLENS_CAUSE_ALLOCATOR,	"allocator")			\
 	X(OOMLENS_CAUSE_SYSRQ,		"sysrq")			\
-	LAST(OOMLENS_CAUSE_OOMLENS,	"oomlens")
+	X(OOMLENS_CAUSE_OOMLENS,	"oomlens")
 
 /*
  * averted: a notifier gave memory back. dying: the caller was on its way out
@@ -51,7 +49,7 @@
  * earlier victim is not gone yet. nobody: no one eligible. disabled: the OOM
  * killer is off, as while the machine is put to sleep.
  */
-#define OOMLENS_OUTCOMES(X, LAST)					\
+#define OOMLENS_OUTCOMES(X)					\
 	X(OOMLENS_OUTCOME_UNKNOWN,	"unknown")			\
 	X(OOMLENS_OUTCOME_KILLED,	"killed")			\
 	X(OOMLENS_OUTCOME_AVERTED,	"averted")			\
@@ -60,22 +58,21 @@
 	X(OOMLENS_OUTCOME_NO_FS,	"no_fs")			\
 	X(OOMLENS_OUTCOME_IN_FLIGHT,	"in_flight")			\
 	X(OOMLENS_OUTCOME_NOBODY,	"nobody")			\
-	LAST(OOMLENS_OUTCOME_DISABLED,	"disabled")
+	X(OOMLENS_OUTCOME_DISABLED,	"disabled")
 
 /* Who gave memory back. */
-#define OOMLENS_BYS(X, LAST)						\
+#define OOMLENS_BYS(X)						\
 	X(OOMLENS_BY_NONE,		"-")				\
 	X(OOMLENS_BY_PRESSURE,		"pressure")			\
 	X(OOMLENS_BY_RESERVE,		"reserve")			\
-	LAST(OOMLENS_BY_OTHER,		"other")
+	X(OOMLENS_BY_OTHER,		"other")
 
 #define OOMLENS_ENUM(value, name)	value,
-#define OOMLENS_ENUM_LAST(value, name)	value
 
-enum oomlens_kind { OOMLENS_KINDS(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
-enum oomlens_cause { OOMLENS_CAUSES(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
-enum oomlens_outcome { OOMLENS_OUTCOMES(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
-enum oomlens_by { OOMLENS_BYS(OOMLENS_ENUM, OOMLENS_ENUM_LAST) };
+enum oomlens_kind { OOMLENS_KINDS(OOMLENS_ENUM) };
+enum oomlens_cause { OOMLENS_CAUSES(OOMLENS_ENUM) };
+enum oomlens_outcome { OOMLENS_OUTCOMES(OOMLENS_ENUM) };
+enum oomlens_by { OOMLENS_BYS(OOMLENS_ENUM) };
 
 /* How far the walk for candidates came. */
 enum oomlens_reach {
@@ -87,22 +84,27 @@ enum oomlens_reach {
 	OOMLENS_NR_REACHES
 };
 
-/* A count of pages in six bytes: exact up to 2^48, and there are many of them. */
+/* A count of pages, in six bytes on 64 bits: exact to 2^48, and there are many. */
 struct oomlens_pages {
-	u16 word[3];
+	u16 word[BITS_PER_LONG == 64 ? 3 : 2];
 };
 
 static inline void oomlens_pages_set(struct oomlens_pages *p, u64 n)
 {
-	p->word[0] = n;
-	p->word[1] = n >> 16;
-	p->word[2] = n >> 32;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(p->word); i++)
+		p->word[i] = n >> 16 * i;
 }
 
 static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
 {
-	return p->word[0] | (unsigned long)p->word[1] << 16 |
-	       (unsigned long)((u64)p->word[2] << 32);
+	u64 n = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(p->word); i++)
+		n |= (u64)p->word[i] << 16 * i;
+	return n;
 }
 
 /**
@@ -258,6 +260,9 @@ struct oomlens_finish {
 	u32 paths[];
 };
 
+/* Long enough for each name of the enums above. */
+#define OOMLENS_NAME_SIZE	12
+
 /* In exit_us and freed_us. */
 #define OOMLENS_US_UNKNOWN	U32_MAX
 
@@ -361,6 +366,10 @@ void oomlens_pathlog_copy(u32 where, char *buf, size_t size);
 
 /* ---- events.c ---- */
 
+const char *oomlens_kind_name(enum oomlens_kind kind);
+const char *oomlens_cause_name(enum oomlens_cause cause);
+const char *oomlens_outcome_name(enum oomlens_outcome outcome);
+const char *oomlens_by_name(enum oomlens_by by);
 void oomlens_event_log(const struct oomlens_event *e, const char *memcg);
 
 #endif /* OOMLENS_EVENT_H */

@@ -17,12 +17,38 @@
 #include "event.h"
 
 #define NAME(value, name)[value] = name,
-#define NAME_LAST(value, name)[value] = name
 
-static const char * const kind_names[] = { OOMLENS_KINDS(NAME, NAME_LAST) };
-static const char * const cause_names[] = { OOMLENS_CAUSES(NAME, NAME_LAST) };
-static const char * const outcome_names[] = { OOMLENS_OUTCOMES(NAME, NAME_LAST) };
-static const char * const by_names[] = { OOMLENS_BYS(NAME, NAME_LAST) };
+static const char * const kind_names[] = { OOMLENS_KINDS(NAME) };
+static const char * const cause_names[] = { OOMLENS_CAUSES(NAME) };
+static const char * const outcome_names[] = { OOMLENS_OUTCOMES(NAME) };
+static const char * const by_names[] = { OOMLENS_BYS(NAME) };
+
+#define FITS(value, name)	static_assert(sizeof(name) <= OOMLENS_NAME_SIZE);
+
+OOMLENS_KINDS(FITS)
+OOMLENS_CAUSES(FITS)
+OOMLENS_OUTCOMES(FITS)
+OOMLENS_BYS(FITS)
+
+const char *oomlens_kind_name(enum oomlens_kind kind)
+{
+	return kind_names[kind];
+}
+
+const char *oomlens_cause_name(enum oomlens_cause cause)
+{
+	return cause_names[cause];
+}
+
+const char *oomlens_outcome_name(enum oomlens_outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+const char *oomlens_by_name(enum oomlens_by by)
+{
+	return by_names[by];
+}
 
 static const char * const constraint_names[] = {
 	[CONSTRAINT_NONE]		= "none",

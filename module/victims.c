@@ -19,7 +19,7 @@
 #include "event.h"
 
 /* Followed at once; who comes on top has no times. Under a storm a few are. */
-#define MAX_TRACKED	64
+#define MAX_TRACKED	32
 
 /* Looked at so often, by age: the reaper itself gives up after 3 seconds. */
 #define POLL_NS		(400 * NSEC_PER_USEC)

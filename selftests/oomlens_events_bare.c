@@ -12,9 +12,10 @@
 #include <sys/wait.h>
 
 #include "oomlens_events.h"
+#include "oomlens_loader.h"
 
-#define ROUNDS	5
-#define EATERS	3	/* at once; each but the last is killed, or all are */
+#define ROUNDS	4
+#define EATERS	3	/* at once */
 
 static long long kernel_kills(void)
 {
@@ -53,13 +54,20 @@ int main(void)
 {
 	long long kills, events, killed;
 	unsigned int i, round;
-	char *text;
+	char before[256], *text;
 
 	test_begin(0);
 	if (lens_feature("oom_probe") || lens_feature("mark_victim") || lens_feature("memcg") ||
 	    !lens_feature("notifier") || kernel_kills() < 0)
 		ksft_exit_skip("needs a kernel with no source but the notifier, and no cgroups\n");
+	if (!loader_ko())
+		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
 	ksft_set_plan(2);
+	snprintf(before, sizeof(before), "%s", loader_parameters());
+	reload_at_end(loader_ko(), before);
+	/* Two of each row are kept, besides the kills. */
+	if (loader_unload() || loader_load("events=64"))
+		ksft_exit_fail_msg("cannot load with events=64\n");
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	events = lens_key("stats", "events");

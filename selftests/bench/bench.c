@@ -161,3 +161,65 @@ void kill_one(void)
 	if (waitpid(-1, &status, 0) < 0)
 		die("waitpid");
 }
+
+/* ---- The kernel's own walk: from out_of_memory() to its mark ---- */
+
+#define TRACING		"/sys/kernel/tracing/"
+
+static double stamp(const char *line)
+{
+	const char *p = strstr(line, ": ");
+
+	/* "comm-pid [cpu] flags 12.345678: event:" */
+	while (p && p > line && p[-1] != ' ')
+		p--;
+	return p ? atof(p) * 1e6 : 0;
+}
+
+struct figure kernel_walk(void)
+{
+	double us[64], begin = 0;
+	int n = 0, entries = 0;
+	char line[1024];
+	FILE *trace;
+
+	write_file(TRACING "trace", "");
+	for (int i = 0; i < HEADERS + ROUNDS; i++)
+		kill_one();
+	trace = fopen(TRACING "trace", "r");
+	if (!trace)
+		die("trace");
+	while (fgets(line, sizeof(line), trace)) {
+		if (strstr(line, "oomlens_bench:")) {
+			begin = stamp(line);
+			entries++;
+		} else if (strstr(line, "mark_victim:") && begin) {
+			if (entries > HEADERS && n < ROUNDS)
+				us[n++] = stamp(line) - begin;
+			begin = 0;
+		}
+	}
+	fclose(trace);
+	if (n < ROUNDS) {
+		fprintf(stderr, "only %d of %d kills were seen in the trace\n", n, ROUNDS);
+		exit(1);
+	}
+	return figure_of(us, n);
+}
+
+void kernel_walk_begin(void)
+{
+	write_file("/proc/sys/kernel/sysrq", "1");
+	write_file("/proc/sys/vm/oom_dump_tasks", "0");
+	write_file(TRACING "trace_clock", "mono");
+	write_file(TRACING "kprobe_events", "p:oomlens_bench out_of_memory\n");
+	write_file(TRACING "events/kprobes/oomlens_bench/enable", "1");
+	write_file(TRACING "events/oom/mark_victim/enable", "1");
+}
+
+void kernel_walk_end(void)
+{
+	write_file(TRACING "events/kprobes/oomlens_bench/enable", "0");
+	write_file(TRACING "events/oom/mark_victim/enable", "0");
+	write_file(TRACING "kprobe_events", "");
+}

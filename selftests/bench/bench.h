@@ -50,4 +50,14 @@ pid_t child(size_t bytes, const char *adj);
 /* Lets the kernel's OOM killer take one child, by sysrq, and waits for that. */
 void kill_one(void);
 
+/*
+ * The kernel's own selection: from out_of_memory() to the mark, over ROUNDS
+ * kills of children. Between begin and end the dump is off; the kernel prints
+ * ten headers in five seconds, so those first kills are not counted.
+ */
+#define HEADERS		10
+void kernel_walk_begin(void);
+struct figure kernel_walk(void);
+void kernel_walk_end(void);
+
 #endif /* OOMLENS_BENCH_H */

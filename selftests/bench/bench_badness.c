@@ -22,10 +22,6 @@
 #include "bench.h"
 
 #define BADNESS		"/proc/oomlens/badness"
-#define TRACING		"/sys/kernel/tracing/"
-
-/* The kernel prints ten headers in five seconds; kills after those are plain. */
-#define HEADERS		10
 
 static char buf[1 << 20];
 
@@ -80,70 +76,6 @@ static void read_proc(void)
 		read_file(dirfd(proc), path);
 	}
 	closedir(proc);
-}
-
-/* ---- The kernel's own walk: from out_of_memory() to its mark ---- */
-
-static double stamp(const char *line)
-{
-	const char *p = strstr(line, ": ");
-
-	/* "comm-pid [cpu] flags 12.345678: event:" */
-	while (p && p > line && p[-1] != ' ')
-		p--;
-	return p ? atof(p) * 1e6 : 0;
-}
-
-/*
- * The dump is off, and its header limited to ten in five seconds: the kills
- * after those take the walk, the signal and the mark only.
- */
-static struct figure kernel_walk(void)
-{
-	double us[64], begin = 0;
-	int n = 0, entries = 0;
-	char line[1024];
-	FILE *trace;
-
-	write_file(TRACING "trace", "");
-	for (int i = 0; i < HEADERS + ROUNDS; i++)
-		kill_one();
-	trace = fopen(TRACING "trace", "r");
-	if (!trace)
-		die("trace");
-	while (fgets(line, sizeof(line), trace)) {
-		if (strstr(line, "oomlens_bench:")) {
-			begin = stamp(line);
-			entries++;
-		} else if (strstr(line, "mark_victim:") && begin) {
-			if (entries > HEADERS && n < ROUNDS)
-				us[n++] = stamp(line) - begin;
-			begin = 0;
-		}
-	}
-	fclose(trace);
-	if (n < ROUNDS) {
-		fprintf(stderr, "only %d of %d kills were seen in the trace\n", n, ROUNDS);
-		exit(1);
-	}
-	return figure_of(us, n);
-}
-
-static void kernel_walk_begin(void)
-{
-	write_file("/proc/sys/kernel/sysrq", "1");
-	write_file("/proc/sys/vm/oom_dump_tasks", "0");
-	write_file(TRACING "trace_clock", "mono");
-	write_file(TRACING "kprobe_events", "p:oomlens_bench out_of_memory\n");
-	write_file(TRACING "events/kprobes/oomlens_bench/enable", "1");
-	write_file(TRACING "events/oom/mark_victim/enable", "1");
-}
-
-static void kernel_walk_end(void)
-{
-	write_file(TRACING "events/kprobes/oomlens_bench/enable", "0");
-	write_file(TRACING "events/oom/mark_victim/enable", "0");
-	write_file(TRACING "kprobe_events", "");
 }
 
 /* ---- Memory while a snapshot is held ---- */

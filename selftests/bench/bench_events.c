@@ -23,8 +23,6 @@
 
 #include "bench.h"
 
-/* The kernel prints ten headers in five seconds; those after are not slowed. */
-#define HEADERS		10
 #define EVENTS		"/proc/oomlens/events"
 
 static char text[1 << 20];
@@ -60,11 +58,15 @@ static void read_events(void)
 
 /* ---- Added to out_of_memory() ---- */
 
-/* Medians over the events whose walk was made in whole, or was off. */
-static void print_added(const char *what, int tasks, const char *walk)
+/*
+ * Medians over the events whose walk was made in whole, or was off; @kernel is
+ * the kernel's selection without the module.
+ */
+static void print_added(const char *what, int tasks, const char *walk,
+			struct figure kernel)
 {
-	double ours[64], kernels[64];
-	struct figure added, kernel;
+	double ours[64], wholes[64];
+	struct figure added, whole;
 	char *line, *save = NULL;
 	int n = 0, seen = 0;
 
@@ -75,7 +77,7 @@ static void print_added(const char *what, int tasks, const char *walk)
 		if (n == 64)
 			break;
 		ours[n] = value(line, " capture_us=");
-		kernels[n] = value(line, " duration_us=") - ours[n];
+		wholes[n] = value(line, " duration_us=");
 		n++;
 	}
 	if (!n) {
@@ -83,9 +85,9 @@ static void print_added(const char *what, int tasks, const char *walk)
 		return;
 	}
 	added = figure_of(ours, n);
-	kernel = figure_of(kernels, n);
-	printf("%-14s tasks %6d added_us %6.0f (%0.f to %.0f) kernel_us %6.0f ratio %.3f\n",
-	       what, tasks, added.median, added.min, added.max, kernel.median,
+	whole = figure_of(wholes, n);
+	printf("%-14s tasks %6d added_us %6.1f (%.1f to %.1f) of %.1f, the kernel's walk %.1f: ratio %.3f\n",
+	       what, tasks, added.median, added.min, added.max, whole.median, kernel.median,
 	       added.median / kernel.median);
 	fflush(stdout);
 }
@@ -95,10 +97,18 @@ static void added(int tasks)
 	static const struct {
 		const char *name, *parameters, *walk;
 	} runs[] = {
-		{ "candidates=10", "", " walk=complete " },
-		{ "candidates=0", "candidates=0", " walk=off " },
+		{ "candidates=10", "events=64", " walk=complete " },
+		{ "candidates=0", "events=64 candidates=0", " walk=off " },
 	};
+	struct figure kernel;
 	int i, r;
+
+	unload();
+	for (i = 0; i < HEADERS + ROUNDS; i++)
+		child(1 << 20, "500");
+	kernel_walk_begin();
+	kernel = kernel_walk();
+	kernel_walk_end();
 
 	for (r = 0; r < 2; r++) {
 		load(runs[r].parameters);
@@ -108,7 +118,7 @@ static void added(int tasks)
 			usleep(200000);
 			kill_one();
 		}
-		print_added(runs[r].name, tasks, runs[r].walk);
+		print_added(runs[r].name, tasks, runs[r].walk, kernel);
 	}
 	write_file("/proc/sys/vm/oom_dump_tasks", "1");
 	write_file("/proc/sys/kernel/printk", "7");
