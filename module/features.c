@@ -27,13 +27,6 @@ static const char *lacks_sysrq(void)
 	return IS_ENABLED(CONFIG_MAGIC_SYSRQ) ? NULL : "CONFIG_MAGIC_SYSRQ";
 }
 
-static const char *lacks_debugfs(void)
-{
-	if (!IS_ENABLED(CONFIG_DEBUG_FS))
-		return "CONFIG_DEBUG_FS";
-	return oomlens_debugfs ? NULL : "debugfs=0";
-}
-
 /* One row a source: its name, and what is missing where it is not there. */
 static const struct {
 	const char *name;
@@ -45,7 +38,7 @@ static const struct {
 	{ "memcg",		lacks_memcg },
 	{ "procfs",		lacks_procfs },
 	{ "sysrq",		lacks_sysrq },
-	{ "debugfs",		lacks_debugfs },
+	{ "debugfs",		oomlens_files_lack_debugfs },
 };
 
 static int features_show(struct seq_file *m, void *v)

@@ -44,6 +44,7 @@ static const struct file_row {
 
 static struct proc_dir_entry *proc_dir;
 static struct dentry *debugfs_dir;
+static const char *debugfs_lacks;
 
 /* One open file; the part's own state follows. */
 struct open_file {
@@ -279,6 +280,56 @@ void oomlens_puts_escaped(struct seq_file *m, const char *s)
 	seq_write(m, plain, s - plain);
 }
 
+/* What is missing, or what left it out, as features says it. */
+static const char *debugfs_missing(const struct dentry *d)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_FS))
+		return "CONFIG_DEBUG_FS";
+	if (!IS_ERR_OR_NULL(d))
+		return NULL;
+	/* fs/debugfs/inode.c, start_creating(): the kernel's own parameter */
+	return PTR_ERR(d) == -EPERM ? "debugfs=off" : "memory";
+}
+
+static void make_debugfs(void)
+{
+	int i;
+
+	if (!oomlens_debugfs) {
+		debugfs_lacks = "debugfs=0";
+		return;
+	}
+	debugfs_dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
+	debugfs_lacks = debugfs_missing(debugfs_dir);
+	for (i = 0; i < ARRAY_SIZE(rows) && !debugfs_lacks; i++)
+		if (rows[i].where & DEBUGFS)
+			debugfs_lacks =
+				debugfs_missing(debugfs_create_file(rows[i].name, rows[i].mode,
+								    debugfs_dir,
+								    (void *)rows[i].ops,
+								    &debugfs_file_ops));
+	if (!debugfs_lacks)
+		return;
+	/* Half of the files would be worse than none. */
+	debugfs_remove_recursive(debugfs_dir);
+	debugfs_dir = NULL;
+	if (IS_ENABLED(CONFIG_DEBUG_FS))
+		pr_warn("no debugfs files, so neither trigger nor reserve (%s)\n",
+			debugfs_lacks);
+}
+
+/**
+ * oomlens_files_lack_debugfs() - why there are no debugfs files
+ *
+ * Context: any, after oomlens_files_init().
+ * Return: the option that is missing or the parameter that left them out, NULL
+ * if they are there.
+ */
+const char *oomlens_files_lack_debugfs(void)
+{
+	return debugfs_lacks;
+}
+
 /**
  * oomlens_files_init() - make the files
  *
@@ -298,13 +349,7 @@ int oomlens_files_init(void)
 				      &proc_file_ops, (void *)rows[i].ops))
 			goto err_remove_proc;
 
-	if (!oomlens_debugfs)
-		return 0;
-	debugfs_dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].where & DEBUGFS)
-			debugfs_create_file(rows[i].name, rows[i].mode, debugfs_dir,
-					    (void *)rows[i].ops, &debugfs_file_ops);
+	make_debugfs();
 	return 0;
 
 err_remove_proc:

@@ -449,6 +449,7 @@ extern const struct oomlens_file_ops oomlens_trigger_file;
 extern const struct oomlens_file_ops oomlens_reserve_file;
 
 int oomlens_files_init(void);
+const char *oomlens_files_lack_debugfs(void);
 void oomlens_files_exit(void);
 void oomlens_puts_escaped(struct seq_file *m, const char *s);
 
