@@ -65,10 +65,10 @@ static void unlock_vmas(struct mm_struct *mm)
 
 /*
  * Is someone waiting for the lock that is held here? Asked every so many VMAs:
- * nobody waits longer than these take, some hundred microseconds, however many
+ * nobody waits longer than these take, well under a millisecond, however many
  * there are. Who is not in anybody's way sees all of one moment.
  */
-#define CONTENTION_VMAS	4096
+#define CONTENTION_VMAS	1024
 
 static bool in_the_way(struct mm_struct *mm, unsigned int *left)
 {
