@@ -74,6 +74,7 @@ struct oomlens_sysvalues {
 int oomlens_sysvalues_init(void);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
+int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
 
 /* ---- memcg.c: memory cgroups, both hierarchies ---- */

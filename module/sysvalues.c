@@ -11,12 +11,14 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/file.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -41,6 +43,7 @@ enum source {
 	USER_RESERVE_KBYTES,
 	SWAPPINESS,
 	PANIC_ON_OOM,
+	SWAPS,			/* polled, not read */
 	NR_SOURCES
 };
 
@@ -53,6 +56,7 @@ static const char * const source_paths[NR_SOURCES] = {
 	[USER_RESERVE_KBYTES]	= "sys/vm/user_reserve_kbytes",
 	[SWAPPINESS]		= "sys/vm/swappiness",
 	[PANIC_ON_OOM]		= "sys/vm/panic_on_oom",
+	[SWAPS]			= "swaps",
 };
 
 static struct vfsmount *proc_mnt;
@@ -64,6 +68,8 @@ static DEFINE_MUTEX(read_mutex);	/* text, and the writers of cache */
 /* The last values read, for the OOM path: it may not sleep in a file. */
 static struct oomlens_sysvalues cache;
 static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
+
+static unsigned long cache_until;	/* jiffies; under read_mutex */
 
 /* Reads one file whole into text, as a string. */
 static int read_source(enum source source)
@@ -172,6 +178,31 @@ static int read_all(struct oomlens_sysvalues *v)
 	return 0;
 }
 
+/* Was swap added or removed since this was last asked? */
+static bool swap_changed(void)
+{
+	lockdep_assert_held(&read_mutex);
+	return source_files[SWAPS] && (vfs_poll(source_files[SWAPS], NULL) & EPOLLPRI);
+}
+
+static int read_and_cache(struct oomlens_sysvalues *v)
+{
+	int err;
+
+	/* Asked before the reading: what comes meanwhile is seen by the next. */
+	swap_changed();
+	err = read_all(v);
+	if (err)
+		return err;
+	preempt_disable();
+	write_seqcount_begin(&cache_seq);
+	cache = *v;
+	write_seqcount_end(&cache_seq);
+	preempt_enable();
+	cache_until = jiffies + HZ;
+	return 0;
+}
+
 /**
  * oomlens_sysvalues_read() - read the values now
  * @v: filled in whole, or untouched on error
@@ -186,15 +217,40 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 	int err;
 
 	mutex_lock(&read_mutex);
-	err = read_all(&now);
-	if (!err) {
+	err = read_and_cache(&now);
+	if (!err)
 		*v = now;
-		preempt_disable();
-		write_seqcount_begin(&cache_seq);
-		cache = now;
-		write_seqcount_end(&cache_seq);
-		preempt_enable();
+	mutex_unlock(&read_mutex);
+	return err;
+}
+
+/**
+ * oomlens_sysvalues_totals() - read what an OOM's total is made of
+ * @v: totalram, total_swap and, where there is swap, swappiness are of now;
+ *	the rest may be a second old; untouched on error
+ *
+ * /proc/meminfo takes the kernel as long as a hundred tasks take the walk, and
+ * all that is wanted of it is the size of the swap. The kernel tells by poll()
+ * of /proc/swaps when that changes, if at the end of a swapoff only.
+ *
+ * Context and return: as oomlens_sysvalues_read().
+ */
+int oomlens_sysvalues_totals(struct oomlens_sysvalues *v)
+{
+	struct oomlens_sysvalues now;
+	int err = 0;
+
+	mutex_lock(&read_mutex);
+	if (swap_changed() || time_after_eq(jiffies, cache_until)) {
+		err = read_and_cache(&now);
+	} else {
+		now = cache;
+		now.totalram = totalram_pages();
+		if (now.total_swap)
+			err = read_optional(SWAPPINESS, &now.swappiness);
 	}
+	if (!err)
+		*v = now;
 	mutex_unlock(&read_mutex);
 	return err;
 }
