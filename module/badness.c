@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "table.h"
+#include "text.h"
 
 struct badness {
 	struct oomlens_scope scope;	/* held only while a snapshot is taken */
@@ -26,7 +27,7 @@ static int badness_snapshot(struct seq_file *m)
 
 static void *row_at(struct oomlens_table *t, loff_t pos)
 {
-	if (!t->rows)
+	if (!t->keys)
 		return NULL;
 	if (!pos)
 		return SEQ_START_TOKEN;
@@ -72,85 +73,46 @@ static unsigned long score_of(const struct oomlens_sample *s, unsigned long mach
 	return oomlens_score(oomlens_points(&s->terms, adj_points), machine_pages);
 }
 
-/*
- * A row is written straight into the seq_file's buffer: seq_printf() would
- * parse its format anew for each, and was most of a read.
- */
-
-/* The longest row but for its path: seventeen numbers, words, an escaped comm. */
-#define ROW_MAX		512
-
-static char *put_ulong(char *p, unsigned long n)
+/* All columns up to the cgroup's path. */
+static char *put_columns(char *p, const struct oomlens_table *t,
+			 const struct oomlens_rank_key *key)
 {
-	char digits[20];
-	int i = 0;
-
-	do {
-		digits[i++] = '0' + n % 10;
-		n /= 10;
-	} while (n);
-	while (i)
-		*p++ = digits[--i];
-	*p++ = ' ';
-	return p;
-}
-
-static char *put_long(char *p, long n)
-{
-	if (n >= 0)
-		return put_ulong(p, n);
-	*p++ = '-';
-	return put_ulong(p, -(unsigned long)n);
-}
-
-static char *put_word(char *p, const char *word)
-{
-	while (*word)
-		*p++ = *word++;
-	*p++ = ' ';
-	return p;
-}
-
-/* All columns up to the cgroup's path, a blank after each; returns the end. */
-static char *put_row(char *p, const struct oomlens_table *t, const struct oomlens_rank_key *key)
-{
-	const struct oomlens_sample *s = &t->rows[key->row];
+	const struct oomlens_sample *s = key->row;
 	bool ranked = oomlens_sample_ranked(s);
 
-	p = ranked ? put_ulong(p, key - t->keys + 1) : put_word(p, "-");
-	p = put_ulong(p, s->pid);
-	p = put_ulong(p, s->uid);
-	p = put_long(p, s->adj);
-	p = put_ulong(p, score_of(s, t->machine_pages));
-	p = ranked ? put_long(p, s->points) : put_word(p, "-");
-	p = put_ulong(p, s->terms.rss_anon);
-	p = put_ulong(p, s->terms.rss_file);
-	p = put_ulong(p, s->terms.rss_shmem);
-	p = put_ulong(p, s->terms.swap);
-	p = put_ulong(p, s->terms.pgtables);
-	p = put_long(p, oomlens_adj_points(s->adj, t->totalpages));
-	p = put_ulong(p, s->locked);
-	p = put_ulong(p, s->vm_total);
-	p = put_ulong(p, s->threads);
-	p = put_word(p, oomlens_verdict_name(s->verdict));
-	return put_word(p, oomlens_fate_name(s->fate));
+	p = ranked ? oomlens_put_ulong(p, key - t->keys + 1) : oomlens_put_word(p, "-");
+	p = oomlens_put_ulong(p, s->pid);
+	p = oomlens_put_ulong(p, s->uid);
+	p = oomlens_put_long(p, s->adj);
+	p = oomlens_put_ulong(p, score_of(s, t->machine_pages));
+	p = ranked ? oomlens_put_long(p, s->points) : oomlens_put_word(p, "-");
+	p = oomlens_put_ulong(p, s->terms.rss_anon);
+	p = oomlens_put_ulong(p, s->terms.rss_file);
+	p = oomlens_put_ulong(p, s->terms.rss_shmem);
+	p = oomlens_put_ulong(p, s->terms.swap);
+	p = oomlens_put_ulong(p, s->terms.pgtables);
+	p = oomlens_put_long(p, oomlens_adj_points(s->adj, t->totalpages));
+	p = oomlens_put_ulong(p, s->locked);
+	p = oomlens_put_ulong(p, s->vm_total);
+	p = oomlens_put_ulong(p, s->threads);
+	p = oomlens_put_word(p, oomlens_verdict_name(s->verdict));
+	return oomlens_put_word(p, oomlens_fate_name(s->fate));
 }
 
 static void show_row(struct seq_file *m, const struct oomlens_table *t,
 		     const struct oomlens_rank_key *key)
 {
-	const struct oomlens_sample *s = &t->rows[key->row];
-	char *buf;
+	const struct oomlens_sample *s = key->row;
+	unsigned int len;
+	const char *path = oomlens_paths_name(t->paths, s->memcg, &len);
+	char *p = oomlens_row_begin(m, len);
 
-	if (seq_get_buf(m, &buf) < ROW_MAX) {
-		seq_commit(m, -1);
+	if (!p)
 		return;
-	}
-	seq_commit(m, put_row(buf, t, key) - buf);
-	oomlens_puts_escaped(m, t->paths ? oomlens_paths_name(t->paths, s->memcg) : "-");
-	seq_putc(m, ' ');
-	oomlens_puts_escaped(m, s->comm);
-	seq_putc(m, '\n');
+	p = put_columns(p, t, key);
+	p = oomlens_put_name(p, path, len);
+	p = oomlens_put_comm(p, s->comm);
+	oomlens_row_end(m, p);
 }
 
 static int badness_show(struct seq_file *m, void *v)

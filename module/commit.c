@@ -20,6 +20,7 @@
 #include <linux/vmstat.h>
 
 #include "oomlens.h"
+#include "text.h"
 
 enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
 
@@ -282,6 +283,7 @@ static void show_totals(struct seq_file *m, const struct commit_table *t)
 static void show_process(struct seq_file *m, const struct commit_table *t)
 {
 	const struct commit_row *row = &t->rows[0];
+	unsigned int len;
 
 	seq_printf(m, "# pid %d uid %u vmas %u charge %lu noreserve %lu shared %lu",
 		   row->space->pid, row->space->uid, t->vmas.n,
@@ -289,7 +291,7 @@ static void show_process(struct seq_file *m, const struct commit_table *t)
 		   row->charges.shared);
 	seq_printf(m, " touched %lu uncashed %lu vm_total %lu complete %d memcg ",
 		   row->touched, row->uncashed, row->vm_total, !row->skipped);
-	oomlens_puts_escaped(m, oomlens_paths_name(t->spaces.paths, row->memcg));
+	seq_puts(m, oomlens_paths_name(t->spaces.paths, row->memcg, &len));
 	seq_puts(m, " comm ");
 	oomlens_puts_escaped(m, row->space->comm);
 	seq_putc(m, '\n');
@@ -322,46 +324,42 @@ static void show_vma(struct seq_file *m, const struct commit_table *t,
 	seq_putc(m, '\n');
 }
 
-static void show_number(struct seq_file *m, unsigned long value)
-{
-	seq_put_decimal_ull(m, " ", value);
-}
-
 /* Where all are skipped there is nothing known; of some, it is a lower bound. */
-static void show_charges(struct seq_file *m, const struct commit_row *row)
+static char *put_charges(char *p, const struct commit_row *row)
 {
 	if (row->skipped == row->spaces) {
-		seq_puts(m, " - - - - - -");
-		show_number(m, row->touched);
-		seq_puts(m, " -");
+		p = oomlens_put_word(p, "- - - - - -");
+		p = oomlens_put_ulong(p, row->touched);
+		p = oomlens_put_word(p, "-");
 	} else {
-		show_number(m, oomlens_charge(&row->charges));
-		show_number(m, row->charges.anon);
-		show_number(m, row->charges.file_private);
-		show_number(m, row->charges.stack);
-		show_number(m, row->charges.noreserve);
-		show_number(m, row->charges.shared);
-		show_number(m, row->touched);
-		show_number(m, row->uncashed);
+		p = oomlens_put_ulong(p, oomlens_charge(&row->charges));
+		p = oomlens_put_ulong(p, row->charges.anon);
+		p = oomlens_put_ulong(p, row->charges.file_private);
+		p = oomlens_put_ulong(p, row->charges.stack);
+		p = oomlens_put_ulong(p, row->charges.noreserve);
+		p = oomlens_put_ulong(p, row->charges.shared);
+		p = oomlens_put_ulong(p, row->touched);
+		p = oomlens_put_ulong(p, row->uncashed);
 	}
-	show_number(m, row->vm_total);
+	return oomlens_put_ulong(p, row->vm_total);
 }
 
 static void show_row(struct seq_file *m, const struct commit_table *t,
 		     const struct commit_row *row)
 {
+	unsigned int len;
+	const char *path = oomlens_paths_name(t->spaces.paths, row->memcg, &len);
+	char *p = oomlens_row_begin(m, len);
+
+	if (!p)
+		return;
+	p = oomlens_put_ulong(p, row->space ? row->space->pid : row->spaces);
+	p = oomlens_put_ulong(p, row->space ? row->space->uid : row->skipped);
+	p = put_charges(p, row);
+	p = oomlens_put_name(p, path, len);
 	if (row->space)
-		seq_printf(m, "%d %u", row->space->pid, row->space->uid);
-	else
-		seq_printf(m, "%u %u", row->spaces, row->skipped);
-	show_charges(m, row);
-	seq_putc(m, ' ');
-	oomlens_puts_escaped(m, oomlens_paths_name(t->spaces.paths, row->memcg));
-	if (row->space) {
-		seq_putc(m, ' ');
-		oomlens_puts_escaped(m, row->space->comm);
-	}
-	seq_putc(m, '\n');
+		p = oomlens_put_comm(p, row->space->comm);
+	oomlens_row_end(m, p);
 }
 
 static int commit_seq_show(struct seq_file *m, void *v)

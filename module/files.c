@@ -3,7 +3,6 @@
  * The table of files, and what all of them have in common: who may open one,
  * one snapshot a read, and the bounded reading of what is written.
  */
-#include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -253,32 +252,6 @@ static const struct file_operations debugfs_file_ops = {
 	.llseek		= file_llseek,
 	.poll		= file_poll,
 };
-
-/**
- * oomlens_puts_escaped() - print a name as one token
- * @m: where to
- * @s: comm, path or file name, any bytes
- *
- * Blanks, control bytes, backslashes and whatever is not ASCII become \ooo, so
- * that a name can neither add a column nor a line. An empty name is "-".
- */
-void oomlens_puts_escaped(struct seq_file *m, const char *s)
-{
-	const char *plain = s;
-
-	if (!*s)
-		seq_putc(m, '-');
-	for (; *s; s++) {
-		unsigned char c = *s;
-
-		if (isascii(c) && isgraph(c) && c != '\\')
-			continue;
-		seq_write(m, plain, s - plain);
-		seq_printf(m, "\\%03o", c);
-		plain = s + 1;
-	}
-	seq_write(m, plain, s - plain);
-}
 
 /* What is missing, or what left it out, as features says it. */
 static const char *debugfs_missing(const struct dentry *d)

@@ -104,11 +104,13 @@ unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 struct oomlens_paths;
 struct oomlens_paths *oomlens_paths_alloc(unsigned int max);
 void oomlens_paths_free(struct oomlens_paths *paths);
+int oomlens_paths_reserve(struct oomlens_paths *paths, unsigned int more);
 bool oomlens_paths_full(const struct oomlens_paths *paths);
 unsigned int oomlens_paths_index(struct oomlens_paths *paths, struct mem_cgroup *memcg);
 struct mem_cgroup *oomlens_paths_memcg(const struct oomlens_paths *paths, unsigned int i);
 int oomlens_paths_resolve(struct oomlens_paths *paths);
-const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i);
+const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i,
+			       unsigned int *len);
 
 /* ---- sample.c: one task's figures, and the walk over all tasks ---- */
 
@@ -184,15 +186,21 @@ static inline bool oomlens_sample_ranked(const struct oomlens_sample *s)
 	return s->verdict == OOMLENS_ELIGIBLE || s->verdict == OOMLENS_ORIGIN;
 }
 
+/* Visits between two pauses of a walk, at most. */
+#define OOMLENS_WALK_CHUNK	32
+
 /**
  * struct oomlens_walk - visit every thread group in the kernel's order
+ * @pause: called before the first visit and at each pause, where one may sleep;
+ *	an error ends the walk; may be NULL
  * @visit: called with rcu_read_lock() held for each group leader, kernel
  *	threads included; must not sleep; an error ends the walk
  * @rewind: forget every visit after the first @n: the place where the walk
  *	had paused is gone, and it goes on from an earlier one
- * @arg: for both
+ * @arg: for all of them
  */
 struct oomlens_walk {
+	int (*pause)(void *arg);
 	int (*visit)(struct task_struct *p, void *arg);
 	void (*rewind)(unsigned int n, void *arg);
 	void *arg;

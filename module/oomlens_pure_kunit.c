@@ -42,31 +42,34 @@ static void points_are_the_sum(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, oomlens_points(&t, -54322), -1L);
 }
 
-#define KEYS	1000
+#define KEYS	2000
 
 /* Held against the rule itself: nobody comes before one who precedes him. */
 static void check_order(struct kunit *test, unsigned int n, long spread)
 {
 	struct oomlens_rank_key *keys = kunit_kzalloc(test, KEYS * sizeof(*keys), GFP_KERNEL);
-	struct oomlens_rank_key *scratch = kunit_kzalloc(test, KEYS * sizeof(*keys), GFP_KERNEL);
+	struct oomlens_sample *rows = kunit_kzalloc(test, KEYS * sizeof(*rows), GFP_KERNEL);
 	unsigned int i, wrong = 0;
 	u64 sum = 0;
 	static u32 r = 1;	/* the same numbers in each run */
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, keys);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, scratch);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, rows);
+	/* The walk's last comes first, as the table has it. */
 	for (i = 0; i < n; i++) {
 		r = r * 1664525 + 1013904223;
 		keys[i].points = i % 97 ? (long)(r >> 8) % spread - spread / 2 : LONG_MAX;
-		keys[i].order = i;
-		keys[i].row = i;
+		keys[i].row = &rows[n - 1 - i];
+		keys[i].row->order = n - 1 - i;
+		keys[i].row->points = keys[i].points;
 	}
-	oomlens_rank_sort(keys, scratch, n);
+	KUNIT_EXPECT_EQ(test, oomlens_rank_sort(keys, n), 0);
 	for (i = 0; i < n; i++) {
-		sum += keys[i].row;
-		wrong += keys[i].row != keys[i].order;
+		sum += keys[i].row->order;
+		wrong += keys[i].row->points != keys[i].points;
 		if (i)
-			wrong += !oomlens_rank_precedes(&keys[i - 1], &keys[i]);
+			wrong += !oomlens_precedes(keys[i - 1].points, keys[i - 1].row->order,
+						   keys[i].points, keys[i].row->order);
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_EQ(test, sum, (u64)n * (n ? n - 1 : 0) / 2);
@@ -80,6 +83,7 @@ static void rank_is_the_kernels_order(struct kunit *test)
 		check_order(test, n, 3);	/* nearly all are ties */
 	check_order(test, KEYS, 3);
 	check_order(test, KEYS, 1000000);
+	check_order(test, 1000, 1000000);	/* few: other digits */
 	check_order(test, KEYS - 1, 1);		/* all are */
 }
 

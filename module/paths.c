@@ -13,10 +13,12 @@
 #include <linux/string.h>
 
 #include "oomlens.h"
+#include "text.h"
 
 struct path_entry {
 	struct mem_cgroup *memcg;	/* held; NULL once resolved */
 	char *name;			/* escaped; NULL before */
+	unsigned int len;		/* of name */
 };
 
 /* Entries in the order of first sight, found again through an open hash. */
@@ -28,8 +30,43 @@ struct oomlens_paths {
 	unsigned int bits;		/* of the hash, at most half full */
 	bool full;			/* some had no room */
 	unsigned int *hash;		/* index of an entry, 0 for none */
-	struct path_entry entries[];
+	struct path_entry *entries;
 };
+
+static unsigned int *slot_of(const struct oomlens_paths *paths, struct mem_cgroup *memcg)
+{
+	unsigned int mask = (1U << paths->bits) - 1;
+	unsigned int slot = hash_ptr(memcg, paths->bits);
+
+	while (paths->hash[slot] && paths->entries[paths->hash[slot]].memcg != memcg)
+		slot = (slot + 1) & mask;
+	return &paths->hash[slot];
+}
+
+/* Room for @max in all; as before on error. */
+static int resize(struct oomlens_paths *paths, unsigned int max)
+{
+	unsigned int bits = ilog2(max + 1) + 2, i;
+	unsigned int *hash = kvcalloc(1U << bits, sizeof(*hash), OOMLENS_GFP);
+	struct path_entry *entries = kvcalloc(max + 1, sizeof(*entries), OOMLENS_GFP);
+
+	if (!hash || !entries) {
+		kvfree(hash);
+		kvfree(entries);
+		return -ENOMEM;
+	}
+	if (paths->entries)
+		memcpy(entries, paths->entries, paths->n * sizeof(*entries));
+	kvfree(paths->hash);
+	kvfree(paths->entries);
+	paths->hash = hash;
+	paths->entries = entries;
+	paths->bits = bits;
+	paths->max = max;
+	for (i = 1; i < paths->n; i++)
+		*slot_of(paths, entries[i].memcg) = i;
+	return 0;
+}
 
 /**
  * oomlens_paths_alloc() - an empty table
@@ -40,20 +77,31 @@ struct oomlens_paths {
  */
 struct oomlens_paths *oomlens_paths_alloc(unsigned int max)
 {
-	struct oomlens_paths *paths;
+	struct oomlens_paths *paths = kzalloc(sizeof(*paths), OOMLENS_GFP);
 
-	paths = kvzalloc(struct_size(paths, entries, max + 1), OOMLENS_GFP);
 	if (!paths)
 		return NULL;
-	paths->max = max;
 	paths->n = 1;
-	paths->bits = ilog2(max + 1) + 2;
-	paths->hash = kvcalloc(1U << paths->bits, sizeof(*paths->hash), OOMLENS_GFP);
-	if (!paths->hash) {
-		kvfree(paths);
+	if (resize(paths, max)) {
+		kfree(paths);
 		return NULL;
 	}
 	return paths;
+}
+
+/**
+ * oomlens_paths_reserve() - make room
+ * @paths: the table, not resolved yet
+ * @more: distinct cgroups that may come, at least
+ *
+ * Context: process context, may sleep; does not run the OOM killer.
+ * Return: 0 or -ENOMEM.
+ */
+int oomlens_paths_reserve(struct oomlens_paths *paths, unsigned int more)
+{
+	if (likely(paths->n + more <= paths->max + 1))
+		return 0;
+	return resize(paths, 2 * (paths->max + more));
 }
 
 /**
@@ -71,24 +119,23 @@ void oomlens_paths_free(struct oomlens_paths *paths)
 		kfree(paths->entries[i].name);
 	}
 	kvfree(paths->hash);
-	kvfree(paths);
+	kvfree(paths->entries);
+	kfree(paths);
 }
 
 static unsigned int find_or_add(struct oomlens_paths *paths, struct mem_cgroup *memcg)
 {
-	unsigned int mask = (1U << paths->bits) - 1;
-	unsigned int slot = hash_ptr(memcg, paths->bits);
+	unsigned int *slot = slot_of(paths, memcg);
 
-	for (; paths->hash[slot]; slot = (slot + 1) & mask)
-		if (paths->entries[paths->hash[slot]].memcg == memcg)
-			return paths->hash[slot];
+	if (*slot)
+		return *slot;
 	if (paths->n > paths->max) {
 		paths->full = true;
 		return 0;
 	}
 	if (!oomlens_memcg_tryget(memcg))
 		return 0;
-	paths->hash[slot] = paths->n;
+	*slot = paths->n;
 	paths->entries[paths->n].memcg = memcg;
 	return paths->n++;
 }
@@ -153,11 +200,13 @@ int oomlens_paths_resolve(struct oomlens_paths *paths)
 		struct path_entry *e = &paths->entries[i];
 
 		oomlens_memcg_path(e->memcg, buf, PATH_MAX);
-		e->name = kstrdup(buf, OOMLENS_GFP);
+		e->len = oomlens_escaped_len(buf);
+		e->name = kmalloc(e->len + 1, OOMLENS_GFP);
 		if (!e->name) {
 			err = -ENOMEM;
 			break;
 		}
+		*oomlens_escape(e->name, buf) = '\0';
 		oomlens_memcg_put(e->memcg);
 		e->memcg = NULL;
 		cond_resched();
@@ -167,11 +216,18 @@ int oomlens_paths_resolve(struct oomlens_paths *paths)
 }
 
 /**
- * oomlens_paths_name() - the path of an index, not escaped
- * @paths: the table, resolved
+ * oomlens_paths_name() - the path of an index, escaped
+ * @paths: the table, resolved; or NULL, where there was no memory for it
  * @i: the index
+ * @len: set to its length
  */
-const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i)
+const char *oomlens_paths_name(const struct oomlens_paths *paths, unsigned int i,
+			       unsigned int *len)
 {
-	return i ? paths->entries[i].name : "-";
+	if (!paths || !i) {
+		*len = 1;
+		return "-";
+	}
+	*len = paths->entries[i].len;
+	return paths->entries[i].name;
 }

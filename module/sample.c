@@ -220,7 +220,6 @@ void oomlens_sample_judge(struct oomlens_sample *s, unsigned long totalpages)
  * holds by a reference. The older places are kept for when that task dies
  * meanwhile; the last resort is to begin anew.
  */
-#define WALK_CHUNK	32
 #define WALK_ANCHORS	8
 #define WALK_RESTARTS	16
 
@@ -290,17 +289,21 @@ static struct task_struct *pop_to_live_anchor(struct anchor *anchors,
  * whole walk. Tasks that come or go meanwhile may or may not be visited.
  *
  * Context: process context, may sleep; the visitor may not.
- * Return: 0, what the visitor returned, -EINTR on a fatal signal, or -EAGAIN
+ * Return: 0, what the visitor or the pause returned, -EINTR on a fatal signal, or -EAGAIN
  * if tasks died under the walk over and over.
  */
 int oomlens_walk_tasks(const struct oomlens_walk *walk)
 {
 	struct anchor anchors[WALK_ANCHORS];
-	unsigned int n = 0, visits = 0, left = WALK_CHUNK, restarts = 0;
+	unsigned int n = 0, visits = 0, left = OOMLENS_WALK_CHUNK, restarts = 0;
 	struct task_struct *p = &init_task;
 	int err = 0;
 
 	might_sleep();
+	if (walk->pause)
+		err = walk->pause(walk->arg);
+	if (err)
+		return err;
 	rcu_read_lock();
 	while ((p = next_task(p)) != &init_task) {
 		err = walk->visit(p, walk->arg);
@@ -310,15 +313,17 @@ int oomlens_walk_tasks(const struct oomlens_walk *walk)
 		if (--left && !need_resched())
 			continue;
 
-		left = WALK_CHUNK;
+		left = OOMLENS_WALK_CHUNK;
 		push_anchor(anchors, &n, p, visits);
 		rcu_read_unlock();
 		cond_resched();
-		if (fatal_signal_pending(current)) {
-			drop_anchors(anchors, &n);
-			return -EINTR;
-		}
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		else if (walk->pause)
+			err = walk->pause(walk->arg);
 		rcu_read_lock();
+		if (err)
+			break;
 		if (likely(on_task_list(p)))
 			continue;
 

@@ -2,8 +2,12 @@
 /*
  * The snapshot behind badness: every thread group as the OOM killer sees it,
  * in the order in which it would take them.
+ *
+ * The rows lie in pages that are taken as the walk goes on, where it pauses: no
+ * large piece of memory is needed, and none has to be cleared for nothing.
  */
 #include <linux/bsearch.h>
+#include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -14,12 +18,62 @@
 
 #include "table.h"
 
+/* Cgroups that there is room for to begin with. */
+#define FIRST_MEMCGS	(2 * OOMLENS_WALK_CHUNK)
+
 /* Rows of the table that is kept for when memory for a whole one is short. */
 #define SPARE_ROWS	64
 
-static struct oomlens_sample spare_rows[SPARE_ROWS];
+/* A page of rows. */
+struct oomlens_chunk {
+	struct oomlens_chunk *next;
+	unsigned int n;			/* rows used */
+	unsigned int max;
+	struct oomlens_sample rows[];
+};
+
+#define CHUNK_ROWS \
+	((PAGE_SIZE - sizeof(struct oomlens_chunk)) / sizeof(struct oomlens_sample))
+
+/* One new page is enough up to the next pause. */
+static_assert(CHUNK_ROWS >= OOMLENS_WALK_CHUNK);
+
+static char spare_rows[sizeof(struct oomlens_chunk) +
+		       SPARE_ROWS * sizeof(struct oomlens_sample)]
+	__aligned(__alignof__(struct oomlens_chunk));
 static struct oomlens_rank_key spare_keys[SPARE_ROWS];
 static unsigned long spare_taken;	/* bit 0: by one open file at a time */
+
+/* Lets others run: no loop over all rows is long without it. */
+static struct oomlens_chunk *next_chunk(struct oomlens_chunk *chunk)
+{
+	cond_resched();
+	return chunk->next;
+}
+
+static struct oomlens_sample *row_in(struct oomlens_chunk **chunk)
+{
+	while (*chunk && !(*chunk)->n)
+		*chunk = next_chunk(*chunk);
+	return *chunk ? (*chunk)->rows : NULL;
+}
+
+/* All rows in the order of the walk, by these two; @chunk is the caller's. */
+static struct oomlens_sample *first_row(const struct oomlens_table *t,
+					struct oomlens_chunk **chunk)
+{
+	*chunk = t->chunks;
+	return row_in(chunk);
+}
+
+static inline struct oomlens_sample *next_row(struct oomlens_chunk **chunk,
+					      struct oomlens_sample *s)
+{
+	if (likely(++s < (*chunk)->rows + (*chunk)->n))
+		return s;
+	*chunk = next_chunk(*chunk);
+	return row_in(chunk);
+}
 
 /**
  * oomlens_table_free() - give back what a snapshot took
@@ -27,26 +81,19 @@ static unsigned long spare_taken;	/* bit 0: by one open file at a time */
  */
 void oomlens_table_free(struct oomlens_table *t)
 {
+	struct oomlens_chunk *chunk, *next;
+
 	oomlens_paths_free(t->paths);
 	if (t->spare) {
 		clear_bit_unlock(0, &spare_taken);
 	} else {
-		kvfree(t->rows);
+		for (chunk = t->chunks; chunk; chunk = next) {
+			next = next_chunk(chunk);
+			free_page((unsigned long)chunk);
+		}
 		kvfree(t->keys);
 	}
 	memset(t, 0, sizeof(*t));
-}
-
-static int alloc_table(struct oomlens_table *t, unsigned int max, unsigned int memcgs)
-{
-	t->rows = kvmalloc_array(max, sizeof(*t->rows), OOMLENS_GFP);
-	t->keys = kvmalloc_array(max, sizeof(*t->keys), OOMLENS_GFP);
-	t->paths = oomlens_paths_alloc(min(max, memcgs));
-	t->max = max;
-	if (t->rows && t->keys && t->paths)
-		return 0;
-	oomlens_table_free(t);
-	return -ENOMEM;
 }
 
 /* Memory is short: the first ranks are what matters then. */
@@ -54,24 +101,25 @@ static int take_spare_table(struct oomlens_table *t)
 {
 	if (test_and_set_bit_lock(0, &spare_taken))
 		return -ENOMEM;
-	t->rows = spare_rows;
-	t->keys = spare_keys;
-	t->max = SPARE_ROWS;
 	t->spare = true;
-	t->paths = oomlens_paths_alloc(SPARE_ROWS);	/* or none: memcg is "-" */
+	t->chunks = (struct oomlens_chunk *)spare_rows;
+	t->chunks->next = NULL;
+	t->chunks->n = 0;
+	t->chunks->max = SPARE_ROWS;
+	t->last = t->chunks;
+	t->keys = spare_keys;
 	return 0;
 }
 
 /* What the kernel compares; an origin goes before any number of pages. */
-static struct oomlens_rank_key key_of(const struct oomlens_table *t, unsigned int row)
+static long rank_points(const struct oomlens_sample *s)
 {
-	const struct oomlens_sample *s = &t->rows[row];
+	return s->verdict == OOMLENS_ORIGIN ? LONG_MAX : s->points;
+}
 
-	return (struct oomlens_rank_key) {
-		.points = s->verdict == OOMLENS_ORIGIN ? LONG_MAX : s->points,
-		.order = s->order,
-		.row = row,
-	};
+static bool precedes(const struct oomlens_sample *a, const struct oomlens_sample *b)
+{
+	return oomlens_precedes(rank_points(a), a->order, rank_points(b), b->order);
 }
 
 /* ---- The walk ---- */
@@ -82,44 +130,32 @@ struct walk_state {
 	unsigned int visits;
 };
 
-static int count_visit(struct task_struct *p, void *arg)
+/* Room for all that comes before the next pause. */
+static int snapshot_pause(void *arg)
 {
-	++*(unsigned int *)arg;
-	return 0;
-}
+	struct walk_state *w = arg;
+	struct oomlens_table *t = w->table;
+	struct oomlens_chunk *new, *last = t->last;
 
-static void count_rewind(unsigned int n, void *arg)
-{
-	*(unsigned int *)arg = n;
-}
-
-/* Whom the kernel would take last; what it would not take at all comes after. */
-static unsigned int last_row(const struct oomlens_table *t)
-{
-	unsigned int i, last = 0;
-
-	for (i = 1; i < t->n && oomlens_sample_ranked(&t->rows[last]); i++) {
-		const struct oomlens_rank_key a = key_of(t, last), b = key_of(t, i);
-
-		if (!oomlens_sample_ranked(&t->rows[i]) || oomlens_rank_precedes(&a, &b))
-			last = i;
+	if (t->spare)
+		return 0;
+	if (oomlens_paths_reserve(t->paths, OOMLENS_WALK_CHUNK))
+		return -ENOMEM;
+	if (last && (last->next || last->max - last->n >= OOMLENS_WALK_CHUNK))
+		return 0;
+	new = (struct oomlens_chunk *)__get_free_page(OOMLENS_GFP);
+	if (!new)
+		return -ENOMEM;
+	new->next = NULL;
+	new->n = 0;
+	new->max = CHUNK_ROWS;
+	if (last) {
+		last->next = new;
+	} else {
+		t->chunks = new;
+		t->last = new;
 	}
-	return last;
-}
-
-/* A full spare table keeps the first ranks: the new row, or the last, is lost. */
-static void replace_last_row(struct oomlens_table *t, const struct oomlens_sample *s)
-{
-	unsigned int last = last_row(t);
-	struct oomlens_sample old = t->rows[last];
-	struct oomlens_rank_key new_key, old_key = key_of(t, last);
-
-	if (!oomlens_sample_ranked(s))
-		return;
-	t->rows[last] = *s;
-	new_key = key_of(t, last);
-	if (oomlens_sample_ranked(&old) && oomlens_rank_precedes(&old_key, &new_key))
-		t->rows[last] = old;
+	return 0;
 }
 
 static void sample(const struct walk_state *w, struct task_struct *p,
@@ -132,29 +168,59 @@ static void sample(const struct walk_state *w, struct task_struct *p,
 		oomlens_scope_verdict(w->scope, p, s, true);
 	oomlens_sample_judge(s, t->totalpages);
 	s->order = w->visits;
+	t->ranked += oomlens_sample_ranked(s);
 	if (t->paths)
 		s->memcg = oomlens_paths_index(t->paths, oomlens_memcg_of(p));
+}
+
+/* Whom the kernel would take last; what it would not take at all comes after. */
+static struct oomlens_sample *last_row(struct oomlens_chunk *spare)
+{
+	struct oomlens_sample *s, *last = spare->rows;
+
+	for (s = spare->rows; s < spare->rows + spare->n; s++) {
+		if (!oomlens_sample_ranked(s))
+			return s;
+		if (precedes(last, s))
+			last = s;
+	}
+	return last;
+}
+
+/*
+ * A full spare table keeps the first ranks: the new row, or the last, is lost.
+ * Not inline: the row on the stack would be cleared for every task.
+ */
+static noinline void spare_visit(const struct walk_state *w, struct task_struct *p)
+{
+	struct oomlens_chunk *spare = w->table->chunks;
+	struct oomlens_sample *last = last_row(spare), s;
+
+	w->table->complete = false;
+	sample(w, p, &s);
+	if (oomlens_sample_ranked(&s) &&
+	    (!oomlens_sample_ranked(last) || precedes(&s, last)))
+		swap(s, *last);
+	w->table->ranked -= oomlens_sample_ranked(&s);
 }
 
 static int snapshot_visit(struct task_struct *p, void *arg)
 {
 	struct walk_state *w = arg;
 	struct oomlens_table *t = w->table;
-	struct oomlens_sample s;
 
 	w->visits++;
 	if (p->flags & PF_KTHREAD)
 		return 0;
 	t->tasks++;
-	if (likely(t->n < t->max)) {
-		sample(w, p, &t->rows[t->n++]);
-		return 0;
+	if (unlikely(t->last->n == t->last->max)) {
+		if (!t->last->next) {
+			spare_visit(w, p);
+			return 0;
+		}
+		t->last = t->last->next;
 	}
-	if (!t->spare)
-		return -ENOSPC;
-	t->complete = false;
-	sample(w, p, &s);
-	replace_last_row(t, &s);
+	sample(w, p, &t->last->rows[t->last->n++]);
 	return 0;
 }
 
@@ -166,27 +232,59 @@ static void snapshot_rewind(unsigned int n, void *arg)
 {
 	struct walk_state *w = arg;
 	struct oomlens_table *t = w->table;
-	unsigned int i, kept = 0;
+	struct oomlens_chunk *chunk;
+	unsigned int i;
 
-	for (i = 0; i < t->n; i++)
-		if (t->rows[i].order <= n)
-			t->rows[kept++] = t->rows[i];
-	t->tasks -= t->n - kept;
-	t->n = kept;
+	t->last = t->chunks;
+	for (chunk = t->chunks; chunk; chunk = chunk->next) {
+		unsigned int kept = 0;
+
+		for (i = 0; i < chunk->n; i++)
+			if (chunk->rows[i].order <= n)
+				chunk->rows[kept++] = chunk->rows[i];
+			else
+				t->ranked -= oomlens_sample_ranked(&chunk->rows[i]);
+		t->tasks -= chunk->n - kept;
+		chunk->n = kept;
+		if (kept)
+			t->last = chunk;
+	}
 	w->visits = n;
 }
+
+static int walk(struct oomlens_table *t, const struct oomlens_scope *scope)
+{
+	struct walk_state state = { .table = t, .scope = scope };
+	const struct oomlens_walk walk = {
+		.pause = snapshot_pause,
+		.visit = snapshot_visit,
+		.rewind = snapshot_rewind,
+		.arg = &state,
+	};
+	struct oomlens_chunk *chunk;
+	int err;
+
+	t->complete = true;
+	err = oomlens_walk_tasks(&walk);
+	t->kthreads = state.visits - t->tasks;
+	for (chunk = t->chunks; chunk; chunk = next_chunk(chunk))
+		t->n += chunk->n;
+	return err;
+}
+
+/* ---- Rank ---- */
 
 struct order_state {
 	struct oomlens_table *table;
 	unsigned int order;
 };
 
+/* Largest first, as sort_keys() leaves them. Under RCU: lets nobody run. */
 static int compare_pids(const void *a, const void *b)
 {
 	const struct oomlens_rank_key *x = a, *y = b;
 
-	cond_resched();
-	return (x->points > y->points) - (x->points < y->points);
+	return (x->points < y->points) - (x->points > y->points);
 }
 
 static void order_visit(struct task_struct *p, void *arg)
@@ -198,7 +296,22 @@ static void order_visit(struct task_struct *p, void *arg)
 
 	found = bsearch(&pid, t->keys, t->n, sizeof(pid), compare_pids);
 	if (found)
-		t->rows[found->row].order = ++o->order;
+		found->row->order = ++o->order;
+}
+
+/* Most points first; of equals the later in the walk. */
+static int compare_keys(const void *a, const void *b)
+{
+	const struct oomlens_rank_key *x = a, *y = b;
+
+	cond_resched();
+	return oomlens_precedes(x->points, x->row->order, y->points, y->row->order) ? -1 : 1;
+}
+
+static void sort_keys(struct oomlens_rank_key *keys, unsigned int n)
+{
+	if (oomlens_rank_sort(keys, n))
+		sort(keys, n, sizeof(*keys), compare_keys, NULL);
 }
 
 /*
@@ -208,12 +321,14 @@ static void order_visit(struct task_struct *p, void *arg)
  */
 static int reorder_as_memcg(struct oomlens_table *t, struct mem_cgroup *memcg)
 {
-	unsigned int i, tries = 8;
+	struct oomlens_chunk *chunk;
+	struct oomlens_sample *s;
+	unsigned int n = 0, tries = 8;
 	int err;
 
-	for (i = 0; i < t->n; i++)
-		t->keys[i] = (struct oomlens_rank_key) { .points = t->rows[i].pid, .row = i };
-	sort(t->keys, t->n, sizeof(*t->keys), compare_pids, NULL);
+	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s))
+		t->keys[n++] = (struct oomlens_rank_key) { .points = s->pid, .row = s };
+	sort_keys(t->keys, n);
 	do {
 		struct order_state o = { .table = t, .order = t->tasks + t->kthreads };
 
@@ -226,58 +341,44 @@ static int reorder_as_memcg(struct oomlens_table *t, struct mem_cgroup *memcg)
 	return err == -EAGAIN ? 0 : err;
 }
 
-static int walk(struct oomlens_table *t, const struct oomlens_scope *scope)
+/* The ranked rows' keys first, in order; the others follow in walk order. */
+static int rank(struct oomlens_table *t, const struct oomlens_scope *scope)
 {
-	struct walk_state state = { .table = t, .scope = scope };
-	const struct oomlens_walk walk = {
-		.visit = snapshot_visit,
-		.rewind = snapshot_rewind,
-		.arg = &state,
-	};
+	bool reordered = scope->kind == OOMLENS_SCOPE_MEMCG;
+	unsigned int i, rest;
+	struct oomlens_chunk *chunk;
+	struct oomlens_sample *s;
 	int err;
 
-	t->n = 0;
-	t->tasks = 0;
-	t->complete = true;
-	err = oomlens_walk_tasks(&walk);
-	t->kthreads = state.visits - t->tasks;
-	if (!err && scope->kind == OOMLENS_SCOPE_MEMCG)
+	if (!t->spare)
+		t->keys = kvmalloc_array(t->n, sizeof(*t->keys), OOMLENS_GFP);
+	if (!t->keys)
+		return -ENOMEM;
+	if (reordered) {
 		err = reorder_as_memcg(t, scope->memcg);
-	return err;
-}
-
-/* ---- Rank and fate ---- */
-
-static int compare_keys(const void *a, const void *b)
-{
-	cond_resched();
-	return oomlens_rank_precedes(a, b) ? -1 : 1;
-}
-
-/* The ranked rows' keys first, in order; the others follow in walk order. */
-static void rank(struct oomlens_table *t)
-{
-	struct oomlens_rank_key *scratch;
-	unsigned int i, rest;
-
-	t->ranked = 0;
-	for (i = t->n; i--;)
-		if (oomlens_sample_ranked(&t->rows[i]))
-			t->keys[t->ranked++] = key_of(t, i);
+		if (err)
+			return err;
+	}
+	/* From the walk's end to its beginning: nothing to sort among equals. */
+	i = t->ranked;
 	rest = t->ranked;
-	for (i = 0; i < t->n; i++)
-		if (!oomlens_sample_ranked(&t->rows[i]))
-			t->keys[rest++] = key_of(t, i);
+	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s)) {
+		struct oomlens_rank_key *key =
+			oomlens_sample_ranked(s) ? &t->keys[--i] : &t->keys[rest++];
 
-	if (oomlens_rank_sorted(t->keys, t->ranked))
-		return;
-	scratch = kvmalloc_array(t->ranked, sizeof(*scratch), OOMLENS_GFP);
-	if (scratch)
-		oomlens_rank_sort(t->keys, scratch, t->ranked);
-	else
-		sort(t->keys, t->ranked, sizeof(*t->keys), compare_keys, NULL);
-	kvfree(scratch);
+		key->points = reordered ? s->order : rank_points(s);
+		key->row = s;
+	}
+	sort_keys(t->keys, t->ranked);
+	if (!reordered)
+		return 0;
+	for (i = 0; i < t->ranked; i++)
+		t->keys[i].points = rank_points(t->keys[i].row);
+	sort_keys(t->keys, t->ranked);
+	return 0;
 }
+
+/* ---- Fate ---- */
 
 static void set_fate(struct oomlens_table *t, struct oomlens_sample *s, enum oomlens_fate fate)
 {
@@ -290,13 +391,30 @@ static void set_fate(struct oomlens_table *t, struct oomlens_sample *s, enum oom
 /* Whoever shares the address space of a task that dies goes with it. */
 static void doom_sharers(struct oomlens_table *t, const struct oomlens_sample *dead)
 {
-	unsigned int i;
+	struct oomlens_chunk *chunk;
+	struct oomlens_sample *s;
 
 	if (!dead->mm || !dead->mm_shared)
 		return;
-	for (i = 0; i < t->n; i++)
-		if (t->rows[i].mm == dead->mm && t->rows[i].verdict != OOMLENS_INIT)
-			set_fate(t, &t->rows[i], OOMLENS_FATE_SHARER);
+	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s))
+		if (s->mm == dead->mm && s->verdict != OOMLENS_INIT)
+			set_fate(t, s, OOMLENS_FATE_SHARER);
+}
+
+/* The cgroup that goes with the victim; held by paths, as all above it are. */
+static struct mem_cgroup *group_of(const struct oomlens_table *t,
+				   const struct oomlens_sample *victim,
+				   const struct oomlens_scope *scope)
+{
+	struct mem_cgroup *group;
+
+	if (!t->paths)
+		return NULL;
+	rcu_read_lock();
+	group = oomlens_memcg_oom_group(oomlens_paths_memcg(t->paths, victim->memcg),
+					scope->memcg);
+	rcu_read_unlock();
+	return group;
 }
 
 /*
@@ -305,95 +423,61 @@ static void doom_sharers(struct oomlens_table *t, const struct oomlens_sample *d
  */
 static void tell_fate(struct oomlens_table *t, const struct oomlens_scope *scope)
 {
-	struct oomlens_sample *victim;
+	struct oomlens_sample *victim, *s;
+	struct oomlens_chunk *chunk;
 	struct mem_cgroup *group;
-	unsigned int i;
 
-	t->dies = 0;
 	if (!t->ranked)
 		return;
-	victim = &t->rows[t->keys[0].row];
+	victim = t->keys[0].row;
 	set_fate(t, victim, OOMLENS_FATE_VICTIM);
-	if (t->paths) {
-		rcu_read_lock();
-		group = oomlens_memcg_oom_group(oomlens_paths_memcg(t->paths, victim->memcg),
-						scope->memcg);
-		for (i = 0; group && i < t->n; i++) {
-			struct oomlens_sample *s = &t->rows[i];
-
-			if (s->mm && s->adj != OOM_SCORE_ADJ_MIN &&
-			    s->verdict != OOMLENS_INIT &&
-			    oomlens_memcg_within(oomlens_paths_memcg(t->paths, s->memcg), group))
-				set_fate(t, s, OOMLENS_FATE_GROUP);
-		}
-		rcu_read_unlock();
+	group = group_of(t, victim, scope);
+	if (!group) {
+		doom_sharers(t, victim);
+		return;
 	}
-	for (i = 0; i < t->n; i++)
-		if (t->rows[i].fate == OOMLENS_FATE_VICTIM ||
-		    t->rows[i].fate == OOMLENS_FATE_GROUP)
-			doom_sharers(t, &t->rows[i]);
+	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s))
+		if (s->mm && s->adj != OOM_SCORE_ADJ_MIN && s->verdict != OOMLENS_INIT &&
+		    oomlens_memcg_within(oomlens_paths_memcg(t->paths, s->memcg), group))
+			set_fate(t, s, OOMLENS_FATE_GROUP);
+	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s))
+		if (s->fate == OOMLENS_FATE_VICTIM || s->fate == OOMLENS_FATE_GROUP)
+			doom_sharers(t, s);
 }
 
 /* ---- The snapshot ---- */
 
-/* Rows of the last snapshot: what the next will need, or about that. */
-static unsigned int last_rows;
-
-static int count_tasks(unsigned int *tasks)
+static int resolve_paths(struct oomlens_table *t)
 {
-	const struct oomlens_walk count = {
-		.visit = count_visit,
-		.rewind = count_rewind,
-		.arg = tasks,
-	};
+	int err = t->paths ? oomlens_paths_resolve(t->paths) : 0;
 
-	*tasks = 0;
-	return oomlens_walk_tasks(&count);
-}
-
-/* A walk into a table of @max rows, or, when memory is short, the spare one. */
-static int try_table(struct oomlens_table *t, const struct oomlens_scope *scope,
-		     unsigned int max, unsigned int memcgs)
-{
-	unsigned long machine_pages = t->machine_pages, totalpages = t->totalpages;
-	int err;
-
-	err = alloc_table(t, max, memcgs);
-	if (err)
-		err = take_spare_table(t);
-	if (err)
-		return err;
-	t->machine_pages = machine_pages;
-	t->totalpages = totalpages;
-	err = walk(t, scope);
-	if (!err && t->paths && oomlens_paths_full(t->paths) && !t->spare)
-		err = -ENOSPC;
-	if (err) {
-		oomlens_table_free(t);
-		t->machine_pages = machine_pages;
-		t->totalpages = totalpages;
+	/* The first ranks count more than where they belong. */
+	if (err && t->spare) {
+		oomlens_paths_free(t->paths);
+		t->paths = NULL;
+		err = 0;
 	}
 	return err;
 }
 
-/* With room for those that are born before the walk is over. */
-static int fill_table(struct oomlens_table *t, const struct oomlens_scope *scope)
+static int fill_table(struct oomlens_table *t, const struct oomlens_scope *scope, bool spare)
 {
-	unsigned int tasks = READ_ONCE(last_rows), memcgs = 128, tries = 4;
-	int err = 0;
+	unsigned long machine_pages = t->machine_pages, totalpages = t->totalpages;
+	int err;
 
-	do {
-		if (!tasks)
-			err = count_tasks(&tasks);
-		if (err)
-			return err;
-		err = try_table(t, scope, tasks + tasks / 8 + 64, memcgs);
-		tasks = 0;
-		memcgs = UINT_MAX;
-	} while (err == -ENOSPC && --tries);
-	if (!err)
-		WRITE_ONCE(last_rows, t->n);
-	return err;
+	oomlens_table_free(t);
+	t->machine_pages = machine_pages;
+	t->totalpages = totalpages;
+	if (spare && take_spare_table(t))
+		return -ENOMEM;
+	t->paths = oomlens_paths_alloc(FIRST_MEMCGS);
+	if (!t->paths && !spare)
+		return -ENOMEM;
+	err = walk(t, scope) ?: rank(t, scope);
+	if (err)
+		return err;
+	tell_fate(t, scope);
+	return resolve_paths(t);
 }
 
 /**
@@ -414,7 +498,7 @@ int oomlens_table_take(struct oomlens_table *t, struct oomlens_scope *scope)
 	int err;
 
 	oomlens_table_free(t);
-	err = oomlens_sysvalues_read(&v);
+	err = oomlens_sysvalues_totals(&v);
 	if (err)
 		return err;
 	err = oomlens_scope_hold(scope);
@@ -422,18 +506,13 @@ int oomlens_table_take(struct oomlens_table *t, struct oomlens_scope *scope)
 		return err;
 	t->machine_pages = v.totalram + v.total_swap;
 	t->totalpages = oomlens_scope_totalpages(scope, &v);
-	err = fill_table(t, scope);
-	if (err)
-		goto out;
-	rank(t);
-	tell_fate(t, scope);
-	if (t->paths)
-		err = oomlens_paths_resolve(t->paths);
+	err = fill_table(t, scope, false);
+	if (err == -ENOMEM)
+		err = fill_table(t, scope, true);
 	if (err)
 		oomlens_table_free(t);
 	else
 		oomlens_stat_add(OOMLENS_STAT_SNAPSHOTS, 1);
-out:
 	oomlens_scope_unhold(scope);
 	return err;
 }

@@ -8,13 +8,15 @@
 #include "oomlens.h"
 #include "rank.h"
 
+struct oomlens_chunk;
+
 /**
  * struct oomlens_table - one snapshot
- * @rows: in the order of the walk
+ * @chunks: the rows, in the order of the walk
+ * @last: of @chunks, the one that is being filled
  * @keys: of the ranked rows first, in the kernel's order, then of the rest
  * @paths: of the rows' cgroups; NULL where there was no memory for them
- * @max: rows that there is room for
- * @n: rows used
+ * @n: rows, and keys
  * @ranked: of them, with a rank
  * @tasks: thread groups visited, kernel threads left out
  * @kthreads: kernel threads visited
@@ -22,13 +24,13 @@
  * @machine_pages: RAM and swap, for score
  * @totalpages: of the scope
  * @complete: no row is missing
- * @spare: rows and keys are the spare table's
+ * @spare: chunks and keys are the spare table's
  */
 struct oomlens_table {
-	struct oomlens_sample *rows;
+	struct oomlens_chunk *chunks;
+	struct oomlens_chunk *last;
 	struct oomlens_rank_key *keys;
 	struct oomlens_paths *paths;
-	unsigned int max;
 	unsigned int n;
 	unsigned int ranked;
 	unsigned int tasks;
