@@ -233,6 +233,16 @@ static bool limit_set(void)
 	       (swapped < 0 || !cg_swap_limit(cg_limited, swapped));
 }
 
+static void forget_prediction(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOGS; i++) {
+		subjects[i].dies = false;
+		subjects[i].second_dies = false;
+	}
+}
+
 /*
  * Who will die: the first rank in *victim. False if the machine would lose
  * somebody who is not ours, or nobody: then the round is not played.
@@ -245,10 +255,7 @@ static bool predict(enum way way, pid_t *victim, bool *tie)
 
 	if (!t)
 		ksft_exit_fail_msg("badness cannot be read: %s\n", strerror(errno));
-	for (i = 0; i < HOGS; i++)
-		subjects[i].dies = false;
-	for (i = 0; i < HOGS; i++)
-		subjects[i].second_dies = false;
+	forget_prediction();
 	*victim = table_number(t, 0, "pid");
 	ours = t->rows && subject_of(*victim) && table_number(t, 0, "rank") == 1;
 	*tie = t->rows > 1 && table_number(t, 1, "rank") == 2 &&
@@ -487,6 +494,13 @@ static bool one_round(unsigned long long *seed, enum way way)
 	if (!predict(way, &victim, &tie))
 		return false;
 	shown = read_scope(way);
+	/* To make a tie may have met the limit: that kill was not predicted. */
+	if (next_kill(&killed, 0)) {
+		forget_prediction();
+		note_dead();
+		table_free(shown);
+		return false;
+	}
 	s = subject_of(victim);
 	ties += tie;
 	dead_leaders += s->spec.dead_leader;
