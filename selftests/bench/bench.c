@@ -105,22 +105,28 @@ size_t read_text(const char *path, char *text, size_t size)
 	return used;
 }
 
-long read_through(const char *path)
+long read_through_fd(int fd)
 {
 	static char text[1 << 20];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	long lines = 0;
 	ssize_t n;
 
-	if (fd < 0)
-		die(path);
 	while ((n = read(fd, text, sizeof(text))) > 0)
 		for (char *p = text; (p = memchr(p, '\n', text + n - p)); p++)
 			lines++;
 	if (n < 0)
-		die(path);
+		die("read");
 	close(fd);
 	return lines;
+}
+
+long read_through(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die(path);
+	return read_through_fd(fd);
 }
 
 pid_t child(size_t bytes, const char *adj)

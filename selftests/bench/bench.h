@@ -40,6 +40,7 @@ size_t read_text(const char *path, char *text, size_t size);
 
 /* To its end, whatever its length; the number of lines. */
 long read_through(const char *path);
+long read_through_fd(int fd);		/* and closes it */
 
 /*
  * A child that has touched @bytes of its own, with this oom_score_adj, and
