@@ -8,39 +8,53 @@
 # ---- reading ----
 
 FNR == 1 {
-	file = $1 == "#" && $2 == "oomlens" ? $3 : FILENAME
+	begin_file(FILENAME)
+}
+
+{
+	take_line()
+}
+
+function begin_file(path) {
+	file = path
 	sub(/.*\//, "", file)
 	seen[file] = 1
 	pending = ""
 	table_is_open = 0
-	if (file == $3) {
-		if ($4 != 1)
-			die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
-		next
+	title_is_next = 1
+}
+
+function take_line() {
+	# With 10,000 rows each test that a row need not pass counts.
+	if (table_is_open) {
+		on_row()
+	} else if (title_is_next && $1 == "#" && $2 == "oomlens") {
+		title_is_next = 0
+		take_title()
+	} else if (file == "events") {
+		if ($1 !~ /^#/)
+			take_record()
+	} else if (/^#/) {
+		# The last comment before the rows names the columns, those before
+		# it are pairs.
+		take_pairs()
+		pending = $0
+	} else if (file == "badness" || file == "commit") {
+		open_table()
+		on_row()
+	} else {
+		take_key()
 	}
 }
 
-# The last comment before the rows names the columns, those before it are pairs.
-file != "events" && /^#/ {
-	take_pairs()
-	pending = $0
-	next
+function take_title() {
+	file = $3
+	seen[file] = 1
+	if ($4 != 1)
+		die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
 }
 
-file == "badness" || file == "commit" {
-	if (!table_is_open)
-		open_table()
-	on_row()
-	next
-}
-
-file == "events" {
-	if ($1 !~ /^#/)
-		take_record()
-	next
-}
-
-{
+function take_key(   value, i) {
 	value = $2
 	for (i = 3; i <= NF; i++)
 		value = value " " $i
@@ -55,6 +69,7 @@ function take_pairs(   n, i, word) {
 
 function open_table(   n, i, word) {
 	table_is_open = 1
+	missing = 0
 	split("", col)
 	columns = n = split(pending, word, " ") - 1
 	for (i = 1; i <= n; i++) {
@@ -62,6 +77,14 @@ function open_table(   n, i, word) {
 		column[i] = word[i + 1]
 	}
 	pending = ""
+}
+
+# Where the named column is, for $; of a column that there is not, beyond the end
+function place_of(name) {
+	if (name in col)
+		return col[name]
+	missing = columns + 1
+	return missing
 }
 
 # The named column of the present row
@@ -155,11 +178,12 @@ function scaled(kb, blank,   sign, unit) {
 	return sprintf(unit > 1 && kb < 9.95 ? "%s%.1f%s%s" : "%s%.0f%s%s", sign, kb, blank, substr("KMGTP", unit, 1))
 }
 
-# Pages as a short figure for tables: 0, 512K, 1.5M, 37M, 2.0G
+# Pages as a short figure for tables: 0, 512K, 1.5M, 37M, 2.0G. Kept: in a long
+# table most figures come again and again.
 function size(pages) {
-	if (pages == 0 || pages == "-" || !is_number(pages))
-		return pages
-	return scaled(pages * page_kb(), "")
+	if (pages in SIZE)
+		return SIZE[pages]
+	return SIZE[pages] = is_number(pages) && pages != 0 ? scaled(pages * page_kb(), "") : pages
 }
 
 # The same in a sentence: 37 MiB
@@ -211,7 +235,8 @@ function clip(s) {
 
 # For the terminal: blanks come back, whatever could move a cursor stays \ooo
 function shown(name) {
-	gsub(/\\040/, " ", name)
+	if (index(name, "\\"))
+		gsub(/\\040/, " ", name)
 	return name
 }
 

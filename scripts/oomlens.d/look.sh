@@ -57,30 +57,10 @@ cmd_whatif()
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
-# The frame is made whole before the screen is touched: no flicker.
-top_frame()
-{
-	set_clock
-	open_scoped badness
-	run rank mode=top rows="$1" all=1 wide="$WIDE" colour="$COLOUR" \
-		"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" - <&3
-	exec 3<&-
-}
-
 top_restore()
 {
 	[ -z "$TTY_WAS" ] || stty "$TTY_WAS" </dev/tty 2>/dev/null
 	printf '\033[?25h\n'
-}
-
-# wait_key SECONDS: true when q was pressed
-wait_key()
-{
-	if [ -z "$TTY_WAS" ]; then
-		sleep "$1"
-		return 1
-	fi
-	[ "$(dd bs=1 count=1 2>/dev/null </dev/tty)" = q ]
 }
 
 cmd_top()
@@ -103,29 +83,27 @@ cmd_top()
 	file events
 	[ -z "$FROM" ] || ONCE=1
 	look_at_terminal
+	set_clock
+	open_scoped badness
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
-		top_frame "${ROWS:-20}"
+		run rank mode=top rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
+			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" - <&3
 		return
 	fi
+	exec 3<&-
+	# How awk asks with a scope; in the environment no quote needs care.
+	OOMLENS_SCOPE=$SCOPE OOMLENS_BADNESS=$DIR/badness
+	export OOMLENS_SCOPE OOMLENS_BADNESS
 	TTY_WAS=$(stty -g 2>/dev/null </dev/tty) || TTY_WAS=
 	trap 'top_restore; exit 0' INT TERM HUP
-	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time "${DELAY}0" </dev/tty
-	load rank
+	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
-	while :; do
-		look_at_terminal
-		# A failure ends this shell's subshell only: its code is passed on.
-		frame=$(top_frame "${ROWS:-$((HIGH - 6))}") || {
-			status=$?
-			top_restore
-			exit "$status"
-		}
-		printf '\033[H'
-		printf '%s\n' "$frame" | sed "s/\$/$(printf '\033')[K/"
-		printf '\033[J'
-		! wait_key "$DELAY" || break
-	done
+	run "rank top" mode=top looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
+		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
+		scoped="${SCOPE:+1}" "$(meminfo)"
+	status=$?
 	top_restore
+	exit $status
 }
 
 cmd_overcommit()

@@ -16,20 +16,43 @@ function on_row() {
 	}
 	if (!head_printed)
 		print_head()
-	if ((rows && ++printed > rows) || (!all && cell("rank") == "-")) {
+	if ((rows && ++printed > rows) || (!all && $c_rank == "-")) {
 		# What is left is only counted, by the header.
 		cut = 1
+		if (looping)
+			return
 		exit
 	}
-	print_row(cell("rank"), cell("adj"), cell("score"), cell("points"), cell("adj_points"), cell("verdict"), cell("fate"))
+	print_row($c_rank, $c_adj, $c_score, $c_points, $c_adj_points, $c_verdict, $c_fate)
 }
 
 function paint(code, s) {
 	return colour ? "\033[" code "m" s "\033[0m" : s
 }
 
+# Looked up once: by name each costs a call, and there may be 10,000 rows.
+function find_columns() {
+	c_rank = place_of("rank")
+	c_pid = place_of("pid")
+	c_adj = place_of("adj")
+	c_score = place_of("score")
+	c_points = place_of("points")
+	c_anon = place_of("rss_anon")
+	c_file = place_of("rss_file")
+	c_shmem = place_of("rss_shmem")
+	c_swap = place_of("swap")
+	c_pgtables = place_of("pgtables")
+	c_adj_points = place_of("adj_points")
+	c_locked = place_of("locked")
+	c_verdict = place_of("verdict")
+	c_fate = place_of("fate")
+	c_memcg = place_of("memcg")
+	c_comm = place_of("comm")
+}
+
 function print_head(   s) {
 	head_printed = 1
+	find_columns()
 	if (mode == "top")
 		print_summary()
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
@@ -40,18 +63,18 @@ function print_head(   s) {
 	print paint("1", clip(s " COMMAND"))
 }
 
-function print_row(rank, adj, score, points, adj_points, verdict, fate,   s, name) {
-	# One format for all: with 10,000 rows that counts.
-	s = sprintf("%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s", rank, cell("pid"), adj, score, size(points), size(cell("rss_anon")), size(cell("rss_file")), size(cell("rss_shmem")), size(cell("swap")), size(cell("pgtables")), size(adj_points))
-	if (wide >= 100 || !wide)
-		s = sprintf("%s%8s %-8s %-6s", s, size(cell("locked")), verdict, fate)
-	if (wide >= 130 || !wide)
-		s = sprintf("%s %-20s", s, shown(cell("memcg")))
-	name = shown(cell("comm"))
+function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
+	if (missing)
+		$missing = "-"
+	# One format for all, and what it does not use is not asked for.
+	if (row_format == "")
+		row_format = "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s " (wide >= 130 || !wide ? "%7s %-8s %-6s %-20s %s" : wide >= 100 ? "%7s %-8s %-6s %.0s%s" : "%.0s%.0s%.0s%.0s%s")
+	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, shown($c_memcg), shown($c_comm))
 	# On a narrow screen the reason takes the place of the missing columns.
-	if (wide && wide < 100 && rank == "-")
-		name = name " (" verdict ")"
-	s = clip(s " " name)
+	if (rank == "-" && wide && wide < 100)
+		s = s " (" verdict ")"
+	if (wide)
+		s = clip(s)
 	if (fate == "victim")
 		s = paint("1;31", s)
 	else if (fate != "-")
@@ -190,7 +213,7 @@ END {
 	if (!dying) {
 		if (mode == "whatif")
 			whatif()
-		else if (!head_printed && !json)
+		else if (!head_printed && !json && !looping)
 			print_head()
 		if (mode == "rank" && !json) {
 			tail = key("badness", "eligible") - printed + cut

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+# top on a terminal, over rank.awk: one awk that stays, as each process that a
+# frame starts costs more than the frame.
+#
+# In: looping, delay (seconds), fixed (rows that were asked for), high (of the
+# terminal), tty (half a second a read, no echo; empty: none), dir, scoped.
+
+# read_lines PATH: as if it had been an operand; what on_row() cut off is left
+function read_lines(path,   got) {
+	begin_file(path)
+	cut = 0
+	while ((got = (getline < path)) > 0 && !cut && !dying)
+		take_line()
+	close(path)
+	return got >= 0
+}
+
+# A scope is written to the descriptor that is then read, which awk cannot.
+function read_scoped(   command) {
+	command = "exec 3<>\"$OOMLENS_BADNESS\" && printf '%s\\n' \"$OOMLENS_SCOPE\" >&3 && cat <&3"
+	begin_file("badness")
+	cut = 0
+	while ((command | getline) > 0 && !cut && !dying)
+		take_line()
+	close(command)
+}
+
+# Each frame, as the terminal may have changed, but by a process: not each
+function look_at_size(   line, word) {
+	if (tty == "" || frames++ % 5)
+		return
+	"stty size <" tty " 2>/dev/null" | getline line
+	close("stty size <" tty " 2>/dev/null")
+	# A serial console that was never told its size says 0.
+	if (split(line, word, " ") == 2 && word[1] > 0 && word[2] > 0) {
+		high = word[1]
+		wide = word[2]
+		row_format = ""
+	}
+}
+
+function frame(   line) {
+	getline line < "/proc/uptime"
+	close("/proc/uptime")
+	uptime = first_word(line) + 0
+	look_at_size()
+	rows = fixed ? fixed : high - 6
+	printed = head_printed = 0
+	# Else it would hold every figure that there ever was.
+	split("", SIZE)
+	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
+		return 0
+	# Long, and only changed by an OOM, or by its victims' end
+	if (key("stats", "events") != events_then || uptime < event_till) {
+		if (key("stats", "events") != events_then)
+			event_till = uptime + 10
+		events_then = key("stats", "events")
+		forget_events()
+		read_lines(dir "/events")
+	}
+	printf "\033[H"
+	if (scoped)
+		read_scoped()
+	else
+		read_lines(dir "/badness")
+	if (!head_printed)
+		print_head()
+	printf "\033[J"
+	fflush()
+	return 1
+}
+
+function forget_events() {
+	events = 0
+	split("", has_event)
+	split("", event_at)
+	split("", E)
+	split("", R)
+	split("", records)
+	split("", line_of)
+}
+
+# True when q was pressed. A read that finds nothing ends, as at a file's end.
+function wait_key(   i, k) {
+	if (tty == "") {
+		system("sleep " delay)
+		return 0
+	}
+	for (i = 0; i < 2 * delay; i++) {
+		k = ""
+		getline k < tty
+		close(tty)
+		if (k ~ /q/)
+			return 1
+	}
+	return 0
+}
+
+END {
+	if (looping && !dying) {
+		# Each line ends what stood there before.
+		ORS = "\033[K\n"
+		while ((there = frame()) && !dying && !wait_key())
+			;
+		if (!there)
+			die(3, "the module is gone")
+	}
+}
