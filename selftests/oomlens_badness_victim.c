@@ -81,7 +81,7 @@ static void random_spec(unsigned long long *seed, struct hog_spec *spec)
 	unsigned long where = rnd_range(seed, 0, 3);
 
 	memset(spec, 0, sizeof(*spec));
-	spec->anon = rnd_range(seed, 50, 800);
+	spec->anon = rnd_range(seed, 50, 400);
 	spec->adj = random_adj(seed);
 	spec->comm = "subject";
 	if (cg_version() && where < 3)
@@ -235,11 +235,9 @@ static bool limit_set(void)
 
 static void forget_prediction(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < HOGS; i++) {
-		subjects[i].dies = false;
-		subjects[i].second_dies = false;
+	for (struct subject *s = subjects; s < subjects + HOGS; s++) {
+		s->dies = false;
+		s->second_dies = false;
 	}
 }
 
@@ -346,12 +344,14 @@ static bool kill_by_memcg(pid_t *killed)
 static bool kill_by_pressure(pid_t *killed)
 {
 	unsigned long chunk = 256;
+	unsigned long most = meminfo_kb("MemAvailable") * 768 / page_size();
 	struct hog glutton;
 	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "glutton" };
 	bool found = false;
 
 	if (hog_start(&glutton, &spec))
 		return false;
+	hog_do(&glutton, HOG_GROW, most);
 	while (!found && !hog_do(&glutton, HOG_GROW, chunk))
 		found = next_kill(killed, 0);
 	if (!found)
@@ -475,15 +475,15 @@ static bool one_round(unsigned long long *seed, enum way way)
 	struct table *shown;
 	struct subject *s;
 	pid_t victim, killed = 0;
+	static bool after_pressure;
 	bool tie, good, second = false;
 
 	/* What is logged by now belongs to the last round: the log lags the kill. */
-	while (next_kill(&killed, rounds[PRESSURE] ? 20 : 1))
+	while (next_kill(&killed, after_pressure ? 20 : 1))
 		;
-	if (cg_limited) {
-		cg_limit(cg_limited, NO_LIMIT);
+	after_pressure = way == PRESSURE;
+	if (cg_limited && !cg_limit(cg_limited, NO_LIMIT))
 		cg_swap_limit(cg_limited, NO_LIMIT);
-	}
 	population_stir(seed);
 	if (way == MEMCG && !limit_set())
 		return false;
@@ -493,14 +493,13 @@ static bool one_round(unsigned long long *seed, enum way way)
 		make_tie(way);
 	if (!predict(way, &victim, &tie))
 		return false;
-	shown = read_scope(way);
 	/* To make a tie may have met the limit: that kill was not predicted. */
 	if (next_kill(&killed, 0)) {
 		forget_prediction();
 		note_dead();
-		table_free(shown);
 		return false;
 	}
+	shown = read_scope(way);
 	s = subject_of(victim);
 	ties += tie;
 	dead_leaders += s->spec.dead_leader;

@@ -26,11 +26,21 @@ void bench_begin(const char *program)
 {
 	struct utsname u;
 
+	/* Its children are killed as a group, and nobody else with them. */
+	setpgid(0, 0);
 	uname(&u);
 	printf("# %s: %s %s, %ld CPUs, %ld MB\n", program, u.release, u.machine,
 	       sysconf(_SC_NPROCESSORS_ONLN),
 	       sysconf(_SC_PHYS_PAGES) / ((1 << 20) / sysconf(_SC_PAGESIZE)));
 	fflush(stdout);
+}
+
+void bench_end(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	while (wait(NULL) > 0)
+		;
 }
 
 double now_us(void)

@@ -21,6 +21,9 @@ void die(const char *what) __attribute__((noreturn));
 /* "# PROGRAM RELEASE MACHINE, CPUs, memory": before all else. */
 void bench_begin(const char *program);
 
+/* No child is left when this returns. */
+void bench_end(void);
+
 /* Microseconds of CLOCK_MONOTONIC; under icount one is 1,000 instructions. */
 double now_us(void);
 

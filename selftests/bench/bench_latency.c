@@ -108,5 +108,6 @@ int main(int argc, char **argv)
 	waits("nobody reads", seconds / 4);
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(*files); i++)
 		while_reading(files[i], seconds);
+	bench_end();
 	return 0;
 }

@@ -45,7 +45,7 @@ static void load(const char *path)
 	if (!object)
 		die(path);
 	bpf_object__for_each_map(map, object)
-		if (strstr(bpf_map__name(map), ".rodata") &&
+		if (strstr(bpf_map__name(map), ".bss") &&
 		    bpf_map__set_initial_value(map, &pages, sizeof(pages)))
 			die("totalpages");
 	if (bpf_object__load(object))
@@ -86,5 +86,6 @@ int main(int argc, char **argv)
 		       rows, theirs.median / ours.median);
 		fflush(stdout);
 	}
+	bench_end();
 	return 0;
 }

@@ -86,7 +86,7 @@ struct bpf_iter__task {
 
 #pragma clang attribute pop
 
-const volatile __u64 totalpages = 1000;
+volatile __u64 totalpages;	/* set before it is loaded */
 
 static __always_inline long rss(struct mm_struct *mm, int member)
 {
