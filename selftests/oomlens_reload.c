@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Load and unload under readers and under OOMs, many times; the memory is the
- * same before and after. $OOMLENS_LOADS (10) is how many.
+ * same before and after. $OOMLENS_LOADS (6) is how many.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -119,7 +119,7 @@ static unsigned long reload(unsigned long loads, unsigned long *whole)
 
 int main(void)
 {
-	unsigned long loads = env_number("OOMLENS_LOADS", 10), done, whole;
+	unsigned long loads = env_number("OOMLENS_LOADS", 6), done, whole;
 	long long before, after = 0, kills = 0;
 	char *dir, with[256];
 	unsigned int i, n = 0;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "oomlens_free.h"
@@ -16,6 +17,7 @@
 /* What the ballast leaves, and what of it the hog takes at a run. */
 #define LEFT_KB		(64 * 1024)
 #define SLOW_KB		(12 * 1024)
+#define SLOW_STEP	16
 #define DRIFT_KB	(6 * 1024)
 
 static long long kb_to_pages(long long kb)
@@ -88,19 +90,38 @@ static void test_malformed(void)
 	ksft_test_result(good, "what is malformed or too much is refused, what is held stays\n");
 }
 
-/* As far as a run to where memory nearly ends, then on, slowly. */
+/*
+ * At a run to where memory nearly ends, then on, by SLOW_STEP pages at a time:
+ * the reserve lasts it some tenths of a second, wherever the end is.
+ */
 static void hog_until_oom(struct hog *h)
 {
-	const struct hog_spec spec = { .anon = 1, .adj = 1000, .comm = "slow hog" };
-	long long run;
+	size_t run = 0, size, at;
+	char *mem;
 
-	if (hog_start(h, &spec))
+	fflush(stdout);
+	*h = (struct hog){ .ctl = -1, .ack = -1, .pid = fork() };
+	if (h->pid < 0)
 		ksft_exit_fail_msg("cannot make a hog\n");
-	run = meminfo_kb("MemAvailable") - SLOW_KB;
-	if (run > 0 && hog_do(h, HOG_GROW, kb_to_pages(run)))
-		ksft_exit_fail_msg("the hog cannot grow\n");
-	if (hog_do(h, HOG_CHURN, kb_to_pages(LEFT_KB)))
-		ksft_exit_fail_msg("the hog cannot grow on\n");
+	if (h->pid)
+		return;
+	if (set_adj(0, 1000))
+		_exit(1);
+	if (meminfo_kb("MemAvailable") > SLOW_KB)
+		run = (meminfo_kb("MemAvailable") - SLOW_KB) * 1024;
+	size = run + meminfo_kb("MemTotal") * 1024;
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		_exit(1);
+	/* A huge page would be 2 MB at a step. */
+	madvise(mem, size, MADV_NOHUGEPAGE);
+	for (at = 0; at < size; at += page_size()) {
+		mem[at] = 1;
+		if (at > run && at / page_size() % SLOW_STEP == 0)
+			nap_ms(1);
+	}
+	_exit(0);
 }
 
 /* Waits for the next event; false if none comes. */

@@ -159,7 +159,7 @@ kernel_row()
 	K_ID=$1
 	row=$(awk -v id="$1" '!/^#/ && $1 == id' "$VM_DIR/kernels")
 	[ -n "$row" ] || die "no kernel called '$1'; there are: $(kernel_ids | tr '\n' ' ')"
-	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS='' K_ROOT='' K_ONLY=''
+	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS='' K_ROOT='' K_ONLY='' K_ENV=''
 	set -f
 	# shellcheck disable=SC2086 # a row of blank-separated columns
 	set -- $row
@@ -175,6 +175,7 @@ kernel_row()
 		append=*) K_APPEND="$K_APPEND ${opt#*=}" ;;
 		qemu=*) K_QEMU="$K_QEMU ${opt#*=}" ;;
 		root=*) K_ROOT=${opt#*=} ;;
+		env=*) K_ENV="$K_ENV ${opt#*=}" ;;
 		only=*) K_ONLY=$(echo "${opt#*=}" | tr , ' ') ;;
 		skip=*) K_SKIPS="$K_SKIPS ${opt#*=}" ;;
 		skips=*) K_SKIPS="$K_SKIPS $(named skips "${opt#*=}")" ;;
@@ -188,7 +189,13 @@ kernel_row()
 	own-debug) ;;
 	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
 	esac
-	[ "$K_ROOT" = systemd ] || K_SKIPS="$K_SKIPS oomlens_trigger_systemd.sh"
+	# These want a guest of their own
+	for name in oomlens_trigger_systemd.sh oomlens_trigger_lockdown; do
+		case " $K_ONLY " in
+		*" $name "*) ;;
+		*) K_SKIPS="$K_SKIPS $name" ;;
+		esac
+	done
 	K_KEY=$K_SUITE-$K_ARCH-$K_FLAVOUR
 	arch_row "$K_ARCH"
 }
