@@ -154,9 +154,10 @@ static bool stays_at(long long kb, unsigned int ms)
 	unsigned long long end;
 	unsigned int looks = 0, off = 0;
 	long long now = 0, worst = kb;
+	bool there = wait_until(llabs((now = meminfo_kb("MemAvailable")) - kb) < LEVEL_KB,
+				PATIENCE_MS);
 
-	if (!check(wait_until(llabs((now = meminfo_kb("MemAvailable")) - kb) < LEVEL_KB,
-			      PATIENCE_MS), "MemAvailable, kB", now, kb))
+	if (!check(there, "MemAvailable, kB", now, kb))
 		return false;
 	for (end = now_ns() + ms * 1000000ULL; now_ns() < end; looks++) {
 		now = meminfo_kb("MemAvailable");

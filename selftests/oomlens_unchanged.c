@@ -31,7 +31,7 @@ static void add_setting(struct snapshot *s, const char *dir, const char *name)
 		return;
 	snprintf(one->path, sizeof(one->path), "%s/%s", dir, name);
 	one->value = read_file(one->path);
-	s->n += one->value != NULL;
+	s->n += !!one->value;
 }
 
 static void add_settings(struct snapshot *s)
