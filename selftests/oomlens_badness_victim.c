@@ -557,7 +557,7 @@ int main(void)
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
 	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");
-	swap = swap_ensure(20000);
+	swap = swap_ensure(5000);
 	/* It takes all memory that there is: not on somebody's large machine. */
 	pressure = meminfo_kb("MemTotal") < 1024 * 1024 || env_number("OOMLENS_PRESSURE", 0);
 	shared = mmap(NULL, SHARED_PAGES * page_size(), PROT_READ | PROT_WRITE,

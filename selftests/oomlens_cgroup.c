@@ -106,6 +106,8 @@ static const char *cg_base(void)
 		if (cg_delegate(root))
 			return NULL;
 	}
+	/* To move a task waits for a grace period each time. */
+	setting_write("/sys/kernel/rcu_expedited", "1");
 	snprintf(base, sizeof(base), "%s/oomlens-%d", root, getpid());
 	if (mkdir(base, 0755)) {
 		base[0] = '\0';

@@ -448,7 +448,7 @@ bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int
 		if (n < 0) {
 			if (now_ns() >= end)
 				return false;
-			poll(&pfd, 1, 10);
+			poll(&pfd, 1, ms < 10 ? ms : 10);
 			continue;
 		}
 		rec[n] = '\0';
