@@ -33,9 +33,12 @@ static bool is_sorted(const struct oomlens_rank_key *keys, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 1; i < n; i++)
+	for (i = 1; i < n; i++) {
 		if (keys[i].points > keys[i - 1].points)
 			return false;
+		if (i % BATCH == 0)
+			cond_resched();
+	}
 	return true;
 }
 
@@ -87,6 +90,8 @@ static unsigned long range_of(const struct oomlens_rank_key *keys, unsigned int 
 	for (i = 1; i < n; i++) {
 		*most = max(*most, keys[i].points);
 		least = min(least, keys[i].points);
+		if (i % BATCH == 0)
+			cond_resched();
 	}
 	return (unsigned long)*most - (unsigned long)least;
 }
@@ -132,8 +137,10 @@ int oomlens_rank_sort(struct oomlens_rank_key *keys, unsigned int n)
 		}
 		swap(from, to);
 	}
-	if (from != keys)
-		memcpy(keys, from, n * sizeof(*keys));
+	for (i = 0; from != keys && i < n; i += BATCH) {
+		memcpy(keys + i, from + i, min(n - i, BATCH) * sizeof(*keys));
+		cond_resched();
+	}
 	kvfree(scratch);
 	kfree(d.counts);
 	return 0;

@@ -21,6 +21,9 @@ void die(const char *what) __attribute__((noreturn));
 /* "# PROGRAM RELEASE MACHINE, CPUs, memory": before all else. */
 void bench_begin(const char *program);
 
+/* Limits of the kernel's that so many processes would meet. */
+void allow_tasks(int n);
+
 /* No child is left when this returns. */
 void bench_end(void);
 

@@ -157,8 +157,7 @@ int main(int argc, char **argv)
 	if (walk)
 		kernel_walk_begin();
 	for (n = 0; tasks[n]; n++) {
-		if (tasks[n] > 30000)
-			write_file("/proc/sys/kernel/pid_max", "4194304");
+		allow_tasks(tasks[n]);
 		for (; have < tasks[n]; have++)
 			child(0, "1");
 		sleep(1);

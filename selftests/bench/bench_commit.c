@@ -189,7 +189,7 @@ static void against_smaps(long processes, long vmas, long resident_mb)
 {
 	pid_t pid = start(processes, vmas, resident_mb);
 	struct figure commit = measure(read_commit, ROUNDS);
-	struct figure smaps = measure(read_smaps, RIVAL_ROUNDS);
+	struct figure smaps = measure(read_smaps, processes > 100 ? 1 : RIVAL_ROUNDS);
 
 	printf("# %ld processes of %ld VMAs and %ld MB; pages by commit %ld, by smaps %lld\n",
 	       processes, vmas, resident_mb, commit_pages(), smaps_kb * 1024 / unit);

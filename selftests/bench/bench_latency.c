@@ -97,8 +97,7 @@ int main(int argc, char **argv)
 	struct sched_param first = { .sched_priority = 50 };
 
 	bench_begin("bench_latency");
-	if (tasks > 30000)
-		write_file("/proc/sys/kernel/pid_max", "4194304");
+	allow_tasks(tasks);
 	write_file("/proc/self/oom_score_adj", "-1000");
 	for (int i = 0; i < tasks; i++)
 		child(0, "1");

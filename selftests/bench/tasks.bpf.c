@@ -16,12 +16,10 @@
 /* The kernel's own, as far as they are used; libbpf finds the rest by BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-typedef struct {
-	long counter;
-} atomic_long_t;
-
 struct mm_rss_stat {			/* up to 6.1 */
-	atomic_long_t count[4];
+	struct {
+		long counter;
+	} count[4];
 };
 
 struct percpu_counter {			/* since 6.2 */
@@ -34,16 +32,16 @@ struct mm_struct___old {
 
 struct mm_struct {
 	struct percpu_counter rss_stat[4];
-	atomic_long_t pgtables_bytes;
+	struct {
+		long counter;
+	} pgtables_bytes;
 	unsigned long total_vm, locked_vm;
 };
 
-typedef struct {
-	unsigned int val;
-} kuid_t;
-
 struct cred {
-	kuid_t uid;
+	struct {
+		unsigned int val;
+	} uid;
 };
 
 struct signal_struct {
