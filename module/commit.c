@@ -105,6 +105,7 @@ static int fill_rows(struct commit_table *t)
 	for (i = 0; i < t->spaces.n; i++) {
 		fill_row(&t->rows[i], &t->spaces.rows[i]);
 		add_row(&t->sum, &t->rows[i]);
+		cond_resched();
 	}
 	t->n = t->spaces.n;
 	return 0;
@@ -127,6 +128,7 @@ static void sum_by_memcg(struct commit_table *t)
 	for (i = 0; i < t->n; i++) {
 		const struct commit_row row = t->rows[i];
 
+		cond_resched();
 		if (!n || t->rows[n - 1].memcg != row.memcg)
 			memset(&t->rows[n++], 0, sizeof(row));
 		add_row(&t->rows[n - 1], &row);

@@ -46,8 +46,10 @@ void oomlens_spaces_free(struct oomlens_spaces *t)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n; i++) {
 		drop_mm(&t->rows[i]);
+		cond_resched();
+	}
 	kvfree(t->rows);
 	oomlens_paths_free(t->paths);
 	memset(t, 0, sizeof(*t));
@@ -177,6 +179,7 @@ static void merge(struct oomlens_spaces *t)
 		struct oomlens_space *row = &t->rows[i];
 		struct oomlens_space *kept = n ? &t->rows[n - 1] : NULL;
 
+		cond_resched();
 		if (kept && kept->mm == row->mm) {
 			/* The same process again has counted the same again. */
 			if (row[-1].pid != row->pid)
@@ -268,9 +271,14 @@ static void remove_gone(struct oomlens_spaces *t)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < t->n; i++)
-		if (!t->rows[i].gone)
-			t->rows[n++] = t->rows[i];
+	for (i = 0; i < t->n; i++) {
+		cond_resched();
+		if (t->rows[i].gone)
+			continue;
+		if (i != n)
+			t->rows[n] = t->rows[i];
+		n++;
+	}
 	t->n = n;
 }
 
