@@ -77,7 +77,7 @@ function end_bar(title) {
 function style() {
 	print "<style>"
 	print ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1b1b;--dim:#5c5c5c;--line:#c9c9c9;--track:#ececec;--ink:#0005;--c1:#4269d0;--c2:#3ca951;--c3:#efb118;--c4:#ff725c;--c5:#a463f2;--c6:#9c6b4e;--c7:#97bbf5;--c8:#d5d5d5}"
-	print "@media(prefers-color-scheme:dark){:root{--bg:#16181c;--fg:#ececec;--dim:#a9a9a9;--line:#444a52;--track:#2a2e35;--ink:#fff5;--c8:#5a606a}}"
+	print "@media(prefers-color-scheme:dark){:root{--bg:#16181c;--fg:#ececec;--dim:#a9a9a9;--line:#444a52;--track:#2a2e35;--ink:#0008;--c8:#5a606a}}"
 	print "body{background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}"
 	print "h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1rem 0 .2rem}"
 	print "p{margin:.3rem 0}.dim{color:var(--dim)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem;margin:1rem 0}"
