@@ -234,15 +234,19 @@ static bool goes_before(const struct oomlens_sample *a, const struct oomlens_sam
 /*
  * Puts samples[@n] in line and returns the index of a free one, which is the
  * last of the line if that was full. There is one sample more than places.
+ * Most tasks belong behind the line; of equals, each goes before all so far.
  */
 static unsigned int get_in_line(unsigned int n)
 {
+	const struct oomlens_sample *s = &samples[n];
 	unsigned int place = in_line, free;
 
-	while (place && goes_before(&samples[n], &samples[line[place - 1]]))
-		place--;
-	if (place == oomlens_candidates)
+	if (in_line == oomlens_candidates && !goes_before(s, &samples[line[place - 1]]))
 		return n;
+	if (place && goes_before(s, &samples[line[0]]))
+		place = 0;
+	while (place && goes_before(s, &samples[line[place - 1]]))
+		place--;
 	free = in_line < oomlens_candidates ? in_line + 1 : line[in_line - 1];
 	if (in_line < oomlens_candidates)
 		in_line++;
@@ -264,6 +268,7 @@ struct task_walk {
 	unsigned int left;		/* tasks until the clock is read again */
 	unsigned int spare;		/* sample that is not in line */
 	unsigned int order;
+	bool global;			/* nobody is out of the scope */
 	bool sysrq;
 	bool may_wait;
 	bool late;
@@ -283,27 +288,32 @@ static void visit_task(struct task_struct *p, void *arg)
 {
 	struct task_walk *w = arg;
 	struct oomlens_sample *s = &samples[w->spare];
+	unsigned int n;
 
 	if (is_late(w) || (p->flags & PF_KTHREAD))
 		return;
-	if (!oomlens_scope_has(w->scope, p, w->may_wait))
+	/* Cheap, and in a cgroup's OOM it is no to nearly all. */
+	if (!w->global && !oomlens_scope_has(w->scope, p, w->may_wait))
 		return;
 	if (oomlens_sample_task(p, s, w->may_wait)) {
 		w->complete = false;
 		return;
 	}
-	oomlens_scope_verdict(w->scope, p, s, w->may_wait);
+	if (!w->global)
+		oomlens_scope_verdict(w->scope, p, s, w->may_wait);
 	/* sysrq does not wait for earlier victims: it takes them again. */
 	if (w->sysrq && s->verdict == OOMLENS_VICTIM && s->killable)
 		s->verdict = OOMLENS_ELIGIBLE;
 	if (!worth_telling(s))
 		return;
 	s->order = w->order++;
-	oomlens_sample_judge(s, w->totalpages);
+	s->points = oomlens_points(&s->terms, oomlens_adj_points(s->adj, w->totalpages));
 	if (s->verdict == OOMLENS_ORIGIN)
 		s->points = LONG_MAX;
-	sample_memcgs[w->spare] = oomlens_memcg_of(p);
-	w->spare = get_in_line(w->spare);
+	n = w->spare;
+	w->spare = get_in_line(n);
+	if (w->spare != n)
+		sample_memcgs[n] = oomlens_memcg_of(p);
 }
 
 static void forget_line(struct task_walk *w)
@@ -324,6 +334,7 @@ static bool walk_tasks(struct task_walk *w)
 
 	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
 	w->left = WALK_CHUNK;
+	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
 	w->complete = true;
 	forget_line(w);
 	if (w->scope->kind == OOMLENS_SCOPE_MEMCG) {

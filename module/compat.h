@@ -15,6 +15,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/proc_fs.h>
 #include <linux/shmem_fs.h>
@@ -184,6 +185,24 @@ static inline unsigned long oomlens_zone_highatomic(struct zone *zone)
 #else
 	return READ_ONCE(zone->nr_reserved_highatomic);
 #endif
+}
+
+/*
+ * 6.4 cut a module's core into parts by what may be done with them
+ * (ac3b43283923). What /proc/modules calls its size.
+ */
+static inline unsigned long oomlens_module_bytes(void)
+{
+	unsigned long bytes = 0;
+#ifdef MODULE
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	bytes = THIS_MODULE->core_layout.size;
+#else
+	for_each_mod_mem_type(type)
+		bytes += THIS_MODULE->mem[type].size;
+#endif
+#endif
+	return bytes;
 }
 
 /*

@@ -260,7 +260,7 @@ struct oomlens_finish {
 	u32 paths[];
 };
 
-/* Long enough for each name of the enums above. */
+/* Of a trace event's fields: long enough for each name of the enums above. */
 #define OOMLENS_NAME_SIZE	12
 
 /* In exit_us and freed_us. */

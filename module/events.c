@@ -23,13 +23,6 @@ static const char * const cause_names[] = { OOMLENS_CAUSES(NAME) };
 static const char * const outcome_names[] = { OOMLENS_OUTCOMES(NAME) };
 static const char * const by_names[] = { OOMLENS_BYS(NAME) };
 
-#define FITS(value, name)	static_assert(sizeof(name) <= OOMLENS_NAME_SIZE);
-
-OOMLENS_KINDS(FITS)
-OOMLENS_CAUSES(FITS)
-OOMLENS_OUTCOMES(FITS)
-OOMLENS_BYS(FITS)
-
 const char *oomlens_kind_name(enum oomlens_kind kind)
 {
 	return kind_names[kind];

@@ -57,10 +57,10 @@ static bool line_up_is(const char *text, long long n, bool wanted)
 }
 
 /* Nothing comes for as long as an event without an end may settle. */
-static bool nothing_comes(int fd)
+static bool nothing_comes(int fd, unsigned int sources)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	bool quiet = !poll(&p, 1, 1500);
+	bool quiet = !poll(&p, 1, sources ? 1100 : 200);
 
 	if (!quiet)
 		ksft_print_msg("an event that no source can have told of\n");
@@ -87,7 +87,7 @@ static bool memcg_oom(int fd, unsigned int sources)
 	good = wait_until(hog_killed(&hog), PATIENCE_MS);
 	hog_end(&hog);
 	if (!(sources & (MARK | PROBE))) {
-		good = good && nothing_comes(fd);
+		good = good && nothing_comes(fd, sources);
 	} else {
 		text = next_event(fd, &n);
 		good = good && text && has(text, n, "outcome", "killed") &&
@@ -123,7 +123,7 @@ static bool sysrq_oom(int fd, unsigned int sources)
 	good = wait_until(hog_killed(&hog), PATIENCE_MS);
 	hog_end(&hog);
 	if (!sources)
-		return good && nothing_comes(fd);
+		return good && nothing_comes(fd, sources);
 	text = next_event(fd, &n);
 	good = good && text &&
 	       has(text, n, "outcome", sources & (MARK | PROBE) ? "killed" : "unknown") &&

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the module takes for itself, by stats, against what the kernel says: its
+ * code in /proc/modules, and what a larger ring takes from the slab and vmalloc.
+ */
+#include "oomlens_loader.h"
+#include "oomlens_test.h"
+
+#define BOUND	(128 * 1024)	/* of all with the default parameters, on 32 bits */
+
+static long long listed_bytes(void)
+{
+	char *text = read_file("/proc/modules");
+	long long bytes = -1;
+
+	key_number(text ? text : "", "oomlens", &bytes);
+	free(text);
+	return bytes;
+}
+
+static long long kernel_bytes(void)
+{
+	return 1024 * (meminfo_kb("SUnreclaim") + meminfo_kb("VmallocUsed"));
+}
+
+static void load(const char *parameters)
+{
+	if (loader_unload() || loader_load(parameters))
+		ksft_exit_fail_msg("cannot load with %s\n", parameters);
+}
+
+static bool many_are_accounted(void)
+{
+	/* So many that all other noise is small beside. */
+	bool small = meminfo_kb("MemTotal") < 200000;
+	int many = small ? 1024 : 4096;
+	long long told, taken;
+	char parameters[32];
+
+	load("events=1");
+	told = lens_key("stats", "memory_bytes");
+	taken = kernel_bytes();
+	snprintf(parameters, sizeof(parameters), "events=%d", many);
+	load(parameters);
+	told = lens_key("stats", "memory_bytes") - told;
+	taken = kernel_bytes() - taken;
+	ksft_print_msg("%d events: told %lld bytes, taken %lld\n", many - 1, told, taken);
+	/* kmalloc() rounds up to a power of two, vmalloc(), for more, to a page. */
+	return told > many * 1024LL && taken > told * 7 / 8 &&
+	       taken < (small ? told * 2 : told * 5 / 4);
+}
+
+int main(void)
+{
+	long long code, rings;
+	char before[256];
+
+	test_begin(0);
+	if (!loader_ko())
+		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	ksft_set_plan(sizeof(long) == 4 ? 3 : 2);
+	snprintf(before, sizeof(before), "%s", loader_parameters());
+	reload_at_end(loader_ko(), before);
+	load("");
+	code = lens_key("stats", "module_bytes");
+	rings = lens_key("stats", "memory_bytes");
+	ksft_test_result(code > 0 && code == listed_bytes(), "code: as in /proc/modules\n");
+	ksft_print_msg("code %lld bytes, all else %lld\n", code, rings);
+	if (sizeof(long) == 4)
+		ksft_test_result(code + rings < BOUND, "all of it: under 128 KiB\n");
+	ksft_test_result(many_are_accounted(), "what more events take is told\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
