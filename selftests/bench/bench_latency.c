@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 		"/proc/oomlens/badness", "/proc/oomlens/commit", "/proc/meminfo",
 	};
 	int tasks = argc > 1 ? atoi(argv[1]) : 10000;
-	double seconds = argc > 2 ? atof(argv[2]) : 10;
+	double seconds = argc > 2 ? atof(argv[2]) : 3;
 	struct sched_param first = { .sched_priority = 50 };
 
 	bench_begin("bench_latency");
