@@ -16,10 +16,17 @@
 /* The kernel's own, as far as they are used; libbpf finds the rest by BTF. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+/* Typedefs, as there: libbpf does not find an anonymous struct by its members. */
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
 struct mm_rss_stat {			/* up to 6.1 */
-	struct {
-		long counter;
-	} count[4];
+	atomic_long_t count[4];
 };
 
 struct percpu_counter {			/* since 6.2 */
@@ -32,16 +39,12 @@ struct mm_struct___old {
 
 struct mm_struct {
 	struct percpu_counter rss_stat[4];
-	struct {
-		long counter;
-	} pgtables_bytes;
+	atomic_long_t pgtables_bytes;
 	unsigned long total_vm, locked_vm;
 };
 
 struct cred {
-	struct {
-		unsigned int val;
-	} uid;
+	kuid_t uid;
 };
 
 struct signal_struct {
