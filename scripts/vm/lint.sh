@@ -29,7 +29,7 @@ checkpatch_ignores()
 	module/trace.h) echo OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_SEMICOLON,MACRO_ARG_UNUSED ;;
 	# User space: without the kernel's macros, and a page is touched by a
 	# volatile access. A format is left whole, so that it can be searched for.
-	selftests/bench/tasks.bpf.c) echo NEW_TYPEDEFS,LONG_LINE_STRING,PREFER_DEFINED_ATTRIBUTE_MACRO ;;
+	selftests/bench/tasks.bpf.c) echo NEW_TYPEDEFS,VOLATILE,LONG_LINE_STRING,PREFER_DEFINED_ATTRIBUTE_MACRO ;;
 	selftests/*) echo BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE,LONG_LINE_STRING,EMBEDDED_FUNCTION_NAME ;;
 	esac
 }
