@@ -246,6 +246,21 @@ struct oomlens_event {
 	struct oomlens_task_record victims[OOMLENS_VICTIMS];
 };
 
+/* Neither killed nor got memory back: such calls come in rows. */
+static inline bool oomlens_event_did_nothing(const struct oomlens_event *e)
+{
+	switch (e->outcome) {
+	case OOMLENS_OUTCOME_IN_FLIGHT:
+	case OOMLENS_OUTCOME_NOBODY:
+	case OOMLENS_OUTCOME_NO_FS:
+		return true;
+	case OOMLENS_OUTCOME_UNKNOWN:
+		return e->spared;
+	default:
+		return false;
+	}
+}
+
 /**
  * struct oomlens_finish - what is learnt of an event after it is over
  * @number: of the event; another one's means that nothing is known of this one

@@ -168,20 +168,6 @@ static void settle_open_slot(void)
 /* A row of them ends when there was none for so long. */
 #define ROW_NS	(10ULL * NSEC_PER_SEC)
 
-static bool did_nothing(const struct oomlens_event *e)
-{
-	switch (e->outcome) {
-	case OOMLENS_OUTCOME_IN_FLIGHT:
-	case OOMLENS_OUTCOME_NOBODY:
-	case OOMLENS_OUTCOME_NO_FS:
-		return true;
-	case OOMLENS_OUTCOME_UNKNOWN:
-		return e->spared;
-	default:
-		return false;
-	}
-}
-
 /*
  * While a victim is on its way out, everybody else who asks for memory calls
  * the OOM killer again and again, a thousand times a second. Each is an event,
@@ -196,7 +182,7 @@ static bool newest_is_repetition(void)
 		return false;
 	last = slot_at(places)->event;
 	one_before = slot_at(places - 1)->event;
-	return did_nothing(last) && did_nothing(one_before) &&
+	return oomlens_event_did_nothing(last) && oomlens_event_did_nothing(one_before) &&
 	       one_before->outcome == last->outcome &&
 	       oomlens_elapsed_ns(last->time_ns, ktime_get_mono_fast_ns()) < ROW_NS;
 }

@@ -2,7 +2,7 @@
 /*
  * Load and unload under readers, many times; parameters out of range; what a
  * plain load may not do; an open file. The module is left as it was found.
- * $OOMLENS_KO names the module, $OOMLENS_LOADS the number of loads (20).
+ * $OOMLENS_KO names the module, $OOMLENS_LOADS the number of loads (100).
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static pid_t reader_start(const char *dir)
 		return pid;
 	for (;;) {
 		read_dir(dir);
-		nap_ms(1);
+		nap_ms(5);
 	}
 }
 
@@ -62,7 +62,7 @@ static bool load_and_unload(void)
 
 static void test_loads(void)
 {
-	unsigned long i, loads = env_number("OOMLENS_LOADS", 20);
+	unsigned long i, loads = env_number("OOMLENS_LOADS", 100);
 	unsigned long long begin = now_ns();
 	pid_t readers[2];
 
