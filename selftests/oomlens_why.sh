@@ -420,7 +420,7 @@ stage_cma()
 all="limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
 	pieces highatomic huge caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
-quick="limit nobody anon dying drill reserve"
+quick="limit nobody drill"
 [ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
 
 # The number of the first event that has all the wanted words
