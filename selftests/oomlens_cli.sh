@@ -1,0 +1,444 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Each command of scripts/oomlens under busybox ash, dash and bash, on the live
+# module. The judge is the kernel's own /proc, its cgroups and its log, and for
+# JSON a real parser. One result a shell and command. For the exit codes the
+# module is unloaded at the end, where it can be loaded again.
+# shellcheck disable=SC2317,SC2329 # functions are called by name
+
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$here/../scripts:$PATH
+lens=/sys/kernel/debug/oomlens
+group=/sys/fs/cgroup/oomlens_cli
+[ ! -d /sys/fs/cgroup/memory ] || group=/sys/fs/cgroup/memory/oomlens_cli
+
+skip_all()
+{
+	echo "TAP version 13"
+	echo "1..0 # SKIP $1"
+	exit 4
+}
+
+[ "$(id -u)" = 0 ] || skip_all "not root"
+grep -qs '^enabled 1' $lens/trigger || skip_all "no debugfs, or the module without trigger=1"
+lens_command=$(command -v oomlens) || skip_all "the command oomlens is not installed"
+
+sysrq=$(cat /proc/sys/kernel/sysrq 2>/dev/null)
+work=$(mktemp -d)
+chmod 755 "$work"
+children=
+clean_up()
+{
+	for p in $children; do
+		kill -9 "$p" 2>/dev/null
+	done
+	wait
+	rmdir "$group" 2>/dev/null
+	echo 0 >"$lens"/reserve
+	[ -z "$sysrq" ] || echo "$sysrq" >/proc/sys/kernel/sysrq
+	rm -rf "$work"
+} 2>/dev/null
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+echo -1000 >/proc/self/oom_score_adj
+[ -z "$sysrq" ] || echo 1 >/proc/sys/kernel/sysrq
+
+# A copy that one who is not root can read
+sh "$lens_command" bundle >"$work/oomlens" || exit 1
+chmod 755 "$work/oomlens"
+
+n=0
+failed=0
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n $2"
+	else
+		echo "not ok $n $2"
+		[ ! -s "$work/said" ] || sed 's/^/# said: /; 12q' "$work/said"
+		failed=1
+	fi
+}
+
+skip()
+{
+	n=$((n + 1))
+	echo "ok $n $1 # SKIP $2"
+}
+
+# ---- what there is to look at ----
+
+# sleeper ADJ: a process that keeps still; its pid in slept
+sleeper()
+{
+	(
+		echo "$1" >/proc/self/oom_score_adj
+		exec sleep 1000
+	) &
+	slept=$!
+	children="$children $slept"
+	tries=200
+	until grep -qs sleep "/proc/$slept/comm"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
+	done
+}
+
+# The pids of the highest oom_score, highest first
+kernel_order()
+{
+	grep -H . /proc/[0-9]*/oom_score 2>/dev/null |
+		sed 's,/proc/\([0-9]*\)/oom_score:,\1 ,' | sort -k2,2nr | head -n "$1" |
+		cut -d' ' -f1 | tr '\n' ' '
+}
+
+meminfo()
+{
+	awk -v k="$1:" '$1 == k { print $2 }' /proc/meminfo
+}
+
+# kills by the kernel's own count
+kernel_kills()
+{
+	sed -n 's/^oom_kill //p' /proc/vmstat
+}
+
+# said WORD...: all of them, in one line of what the command wrote
+said()
+{
+	awk -v want="$*" '{
+		n = split(want, w, " ")
+		for (i = 1; i <= n && index(" " $0 " ", " " w[i] " "); i++)
+			;
+		if (i > n)
+			found = 1
+	} END { exit !found }' "$work/said"
+}
+
+# field NAME: of a JSON line of what was said
+field()
+{
+	sed -n "s/.*[{,]\"$1\":\"\{0,1\}\([^,}\"]*\).*/\1/p" "$work/said" | tail -n 1
+}
+
+# lens ARGUMENT...: the command, under the shell of this round
+lens()
+{
+	$shell "$work/oomlens" "$@" >"$work/said" 2>&1
+}
+
+# lens_ends STATUS ARGUMENT...: with this exit status
+lens_ends()
+{
+	want=$1
+	shift
+	lens "$@"
+	got=$?
+	[ $got = "$want" ] || {
+		echo "# oomlens $*: exit $got, not $want"
+		return 1
+	}
+}
+
+json_of()
+{
+	lens "$@" && case $parser in
+	jq) jq -e . <"$work/said" >/dev/null ;;
+	*) "$parser" -c 'import json, sys
+n = [json.loads(line) for line in sys.stdin]
+sys.exit(not n)' <"$work/said" ;;
+	esac
+}
+
+parser=
+for p in python3 jq; do
+	! command -v $p >/dev/null || parser=$p
+done
+
+# ---- the commands ----
+
+# Ranks 1 to 3 are the three with the highest oom_score, with their scores
+test_rank()
+{
+	lens rank -n 3 || return 1
+	[ "$(kernel_order 3)" = "$first $second $third " ] || {
+		echo "# the kernel has $(kernel_order 3)"
+		return 1
+	}
+	i=0
+	for p in $first $second $third; do
+		i=$((i + 1))
+		awk -v i="$i" -v p="$p" -v s="$(cat "/proc/$p/oom_score")" '
+			$1 == i && $2 == p && $4 == s { ok = 1 } END { exit !ok }' "$work/said" || return 1
+	done
+	# The root cgroup is the machine; init is never taken
+	lens rank -a -n 0 --memcg / || return 1
+	awk -v p="$first" '$1 == 1 && $2 == p { a = 1 } $1 == "-" && $2 == 1 { b = 1 }
+		END { exit !(a && b) }' "$work/said" && lens_ends 5 rank --memcg /not/there
+}
+
+test_rank_memcg()
+{
+	lens rank --memcg "$group" &&
+		[ "$(awk '/^ *[0-9]/ { printf "%s ", $2 }' "$work/said")" = "$(tr '\n' ' ' <$group/cgroup.procs)" ]
+}
+
+test_top()
+{
+	lens top -1 && awk -v p="$first" '$1 == 1 && $2 == p { ok = 1 } END { exit !ok }' "$work/said" &&
+		grep -q "^events: .* $(($(kernel_kills) - kills_before)) killed" "$work/said"
+}
+
+# What it foretells, done
+test_whatif()
+{
+	lens whatif "$third" 1000 && said "from rank 3 to rank 1." || return 1
+	[ "$(cat "/proc/$third/oom_score_adj")" = 800 ] || return 1
+	foretold=$(awk -v p="$third" '$1 == 1 && $2 == p { print $4 }' "$work/said")
+	echo 1000 >"/proc/$third/oom_score_adj"
+	score=$(cat "/proc/$third/oom_score")
+	order=$(kernel_order 1)
+	echo 800 >"/proc/$third/oom_score_adj"
+	[ "$foretold" = "$score" ] && [ "$order" = "$third " ] &&
+		lens whatif "$third" -1000 && grep -q 'would never be chosen' "$work/said" &&
+		lens_ends 5 whatif 99999999 0
+}
+
+test_overcommit()
+{
+	lens overcommit && said "Mode $(cat /proc/sys/vm/overcommit_memory)" &&
+		lens overcommit --json &&
+		[ $(($(field commit_limit) * $(field page_kb))) = "$(meminfo CommitLimit)" ] &&
+		[ $(($(field ram) * $(field page_kb))) = "$(meminfo MemTotal)" ]
+}
+
+# A process' charge is its mappings that the kernel marks "ac" (accounted);
+# mapping by mapping it is its maps
+test_commit()
+{
+	lens commit -n 0 --json || return 1
+	sed -n "/\"pid\":$first,/p" "$work/said" >"$work/row"
+	mv "$work/row" "$work/said"
+	charged=$(awk '/^Size:/ { size = $2 } /^VmFlags:.* ac( |$)/ { sum += size } END { print sum }' \
+		"/proc/$first/smaps")
+	[ $(($(field charge) * page_kb)) = "$charged" ] || return 1
+	lens commit -n 0 "$first" || return 1
+	awk '/^ *[0-9a-f]+ / { print $1 }' "$work/said" | sort >"$work/starts"
+	sed 's/-.*//; /^ffffffffff/d' "/proc/$first/maps" | sort | cmp -s - "$work/starts" || return 1
+	lens commit --memcg -n 0 && grep -q ' /' "$work/said" && lens_ends 5 commit 99999999
+}
+
+# One kill for trigger, and what the others say of it
+test_trigger()
+{
+	lens trigger && grep -q '^command kill' "$work/said" || return 1
+	lens_ends 1 trigger nonsense || return 1
+	sleeper 0
+	killed=$slept
+	lens trigger kill "pid=$killed" && said "sleep ($killed)" || return 1
+	tries=200
+	while [ -e "/proc/$killed" ] && [ "$(cut -d' ' -f3 "/proc/$killed/stat" 2>/dev/null)" != Z ]; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
+	done
+	dmesg | grep -q "Killed process $killed (sleep)"
+}
+
+# The log's last kill is the list's last line
+test_events()
+{
+	last=$(dmesg | sed -n 's/.*Killed process \([0-9]*\) (\(.*\)), .*/\2 (\1)/p;
+		s/.*Killed process \([0-9]*\) (\([^)]*\)) .*/\2 (\1)/p' | tail -n 1)
+	lens events && tail -n 1 "$work/said" >"$work/row" && mv "$work/row" "$work/said" &&
+		said "killed" && grep -qF " $last " "$work/said" &&
+		lens_ends 5 events 99999999
+}
+
+# One that waits has shown all that there were, and is told of a new one: each once
+test_events_follow()
+{
+	$shell "$work/oomlens" events --follow --json >"$work/followed" 2>&1 &
+	follower=$!
+	children="$children $follower"
+	in_time followed "$killed" && sleeper 0 && echo "kill pid=$slept" >"$lens/trigger" &&
+		in_time followed "$slept"
+	seen=$?
+	kill "$follower" 2>/dev/null
+	mv "$work/followed" "$work/said"
+	[ "$seen" = 0 ] && [ "$(grep -c '"event":' "$work/said")" = $(($(kernel_kills) - kills_before)) ]
+}
+
+# in_time FILE PID: it names this victim, within a bound
+in_time()
+{
+	tries=300
+	until grep -q "\"victims\":.{\"pid\":$2," "$work/$1" 2>/dev/null; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
+	done
+}
+
+test_why()
+{
+	lens why && tr '\n' ' ' <"$work/said" >"$work/row" && mv "$work/row" "$work/said" &&
+		grep -q "took sleep ($killed)\." "$work/said" && lens_ends 5 why 99999999
+}
+
+test_metrics()
+{
+	lens metrics -o "$work/metrics" && cp "$work/metrics" "$work/said" &&
+		said "oomlens_kills_total $(($(kernel_kills) - kills_before))" &&
+		said "oomlens_commit_limit_bytes $(awk -v kb="$(meminfo CommitLimit)" 'BEGIN { printf "%.0f", kb * 1024 }')" &&
+		said "oomlens_next_victim_score $(cat "/proc/$first/oom_score")"
+}
+
+test_report()
+{
+	lens report && tr '\n' ' ' <"$work/said" | grep -q "took sleep ($killed)\." && said 1 "$first" || return 1
+	lens report --html -o "$work/page" || return 1
+	cp "$work/page" "$work/said"
+	grep -q "<b>sleep</b> ($first)" "$work/said" && [ "$(tail -n 1 "$work/said")" = "</body></html>" ] &&
+		! grep -qE 'nan|(src|href)=' "$work/said"
+}
+
+test_save()
+{
+	rm -rf "$work/saved"
+	lens save "$work/saved" && lens --from "$work/saved" rank -n 1 &&
+		awk -v p="$first" '$1 == 1 && $2 == p { ok = 1 } END { exit !ok }' "$work/said" &&
+		lens --from "$work/saved" why && tr '\n' ' ' <"$work/said" | grep -q "took sleep ($killed)\."
+}
+
+# What it sets aside is gone from MemFree, and comes back
+test_reserve()
+{
+	before=$(meminfo MemFree)
+	lens reserve 8M && said target $((8192 / page_kb)) || return 1
+	tries=250
+	until [ $((before - $(meminfo MemFree))) -ge 6000 ]; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
+	done
+	lens reserve 0 && said held 0 && [ $((before - $(meminfo MemFree))) -lt 3000 ]
+}
+
+test_status()
+{
+	lens status && said kills $(($(kernel_kills) - kills_before)) && said procfs yes && said debugfs yes
+}
+
+test_bundle()
+{
+	lens bundle && cmp "$work/said" "$work/oomlens"
+}
+
+test_help()
+{
+	lens --help && for c in rank trigger; do
+		grep -q "^  $c " "$work/said" && $shell "$work/oomlens" "$c" --help |
+			grep -q "^usage: oomlens $c" || return 1
+	done
+}
+
+test_json()
+{
+	json_of rank -a --json && json_of events --json && json_of overcommit --json &&
+		json_of commit --json && json_of commit --memcg --json
+}
+
+# Wrong usage, and somebody who is not root
+test_exits()
+{
+	lens_ends 2 && lens_ends 2 nonsense && lens_ends 2 rank -n x && lens_ends 2 whatif 1 5000 || return 1
+	su -s /bin/sh nobody -c "$shell $work/oomlens rank" >"$work/said" 2>&1
+	[ $? = 4 ] && su -s /bin/sh nobody -c "$shell $work/oomlens overcommit" >"$work/said" 2>&1
+}
+
+# ---- each shell ----
+
+kills_before=$(($(kernel_kills) - $(awk '$1 == "kills" { print $2 }' $lens/stats)))
+page_kb=$(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)
+
+sleeper 950
+first=$slept
+sleeper 900
+second=$slept
+sleeper 800
+third=$slept
+no_group=
+grep -qsw memory /sys/fs/cgroup/cgroup.controllers &&
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null
+if mkdir "$group" 2>/dev/null && [ -e $group/memory.stat ]; then
+	sleeper 0
+	echo "$slept" >$group/cgroup.procs
+else
+	no_group=1
+fi
+
+echo "TAP version 13"
+shells=
+for name in ash dash bash; do
+	shell=$name
+	[ "$name" != ash ] || shell='busybox sh'
+	if ! command -v "${shell%% *}" >/dev/null; then
+		skip "$name: no such shell" "not installed"
+		continue
+	fi
+	shells="$shells$name "
+	began=$(date +%s)
+	for t in rank top whatif overcommit commit trigger events why metrics report save reserve \
+			status events_follow bundle help exits; do
+		: >"$work/said"
+		"test_$t"
+		result $? "$name: $t"
+	done
+	if [ -n "$no_group" ]; then
+		skip "$name: rank --memcg: no memory cgroups" "no such controller"
+	else
+		test_rank_memcg
+		result $? "$name: rank --memcg"
+	fi
+	if [ -n "$parser" ]; then
+		test_json
+		result $? "$name: --json, by $parser"
+	else
+		skip "$name: --json: no JSON parser" "neither python3 nor jq"
+	fi
+	echo "# $name: $(($(date +%s) - began)) s"
+done
+
+# ---- without the module ----
+
+ko=
+for d in ${OOMLENS_KO:+"${OOMLENS_KO%/*}"} "$here" "$here/.." "$here/../.." /rig; do
+	[ ! -f "$d/oomlens.ko" ] || ko=$d/oomlens.ko
+done
+if [ -z "$ko" ]; then
+	skip "not loaded" "no oomlens.ko to load again"
+else
+	set -- trigger=1
+	for p in events candidates sources; do
+		set -- "$@" "$p=$(cat /sys/module/oomlens/parameters/$p)"
+	done
+	rmmod oomlens
+	for name in $shells; do
+		shell=$name
+		[ "$name" != ash ] || shell='busybox sh'
+		bad=0
+		for c in "top -1" rank "whatif 1 0" why events overcommit commit report metrics "save $work/s" \
+				trigger reserve status; do
+			# shellcheck disable=SC2086 # words
+			lens_ends 3 $c || bad=1
+		done
+		result $bad "$name: exit 3 where the module is not loaded"
+	done
+	insmod "$ko" "$@" || result 1 "the module could not be loaded again"
+fi
+
+echo "1..$n"
+exit $failed
