@@ -239,14 +239,20 @@ static bool goes_before(const struct oomlens_sample *a, const struct oomlens_sam
 static unsigned int get_in_line(unsigned int n)
 {
 	const struct oomlens_sample *s = &samples[n];
-	unsigned int place = in_line, free;
+	unsigned int place = 0, end = in_line, free;
 
-	if (in_line == oomlens_candidates && !goes_before(s, &samples[line[place - 1]]))
+	if (in_line == oomlens_candidates && !goes_before(s, &samples[line[end - 1]]))
 		return n;
-	if (place && goes_before(s, &samples[line[0]]))
-		place = 0;
-	while (place && goes_before(s, &samples[line[place - 1]]))
-		place--;
+	if (in_line && goes_before(s, &samples[line[0]]))
+		end = 0;
+	while (place < end) {
+		unsigned int middle = (place + end) / 2;
+
+		if (goes_before(s, &samples[line[middle]]))
+			end = middle;
+		else
+			place = middle + 1;
+	}
 	free = in_line < oomlens_candidates ? in_line + 1 : line[in_line - 1];
 	if (in_line < oomlens_candidates)
 		in_line++;
