@@ -273,6 +273,8 @@ struct task_walk {
 	u64 deadline;
 	unsigned int left;		/* tasks until the clock is read again */
 	unsigned int spare;		/* sample that is not in line */
+	unsigned int passed;		/* sample of the largest that was passed over */
+	bool has_passed;		/* and had no place in the line */
 	unsigned int order;
 	bool global;			/* nobody is out of the scope */
 	bool sysrq;
@@ -280,6 +282,39 @@ struct task_walk {
 	bool late;
 	bool complete;			/* no one was left out */
 };
+
+/* What its end would give back, were it taken. */
+static long held_by(const struct oomlens_sample *s)
+{
+	return oomlens_points(&s->terms, 0);
+}
+
+/*
+ * samples[w->spare] has just lost its place or got none; if the kernel may not
+ * take that task, and it is the largest of these, it is kept beside the line.
+ */
+static void keep_passed_over(struct task_walk *w)
+{
+	unsigned int out = w->spare;
+
+	if (oomlens_sample_ranked(&samples[out]) ||
+	    (w->has_passed && held_by(&samples[out]) <= held_by(&samples[w->passed])))
+		return;
+	w->spare = w->passed;
+	w->passed = out;
+	w->has_passed = true;
+}
+
+/*
+ * "Why this one, and not the largest?" is asked first of all. Where the line is
+ * full of those who may be taken, its last place is for that answer.
+ */
+static void show_passed_over(const struct task_walk *w)
+{
+	if (w->has_passed && in_line > 1 &&
+	    held_by(&samples[w->passed]) > held_by(&samples[line[0]]))
+		line[in_line - 1] = w->passed;
+}
 
 static bool is_late(struct task_walk *w)
 {
@@ -294,6 +329,7 @@ static void visit_task(struct task_struct *p, void *arg)
 {
 	struct task_walk *w = arg;
 	struct oomlens_sample *s = &samples[w->spare];
+	bool full = in_line == oomlens_candidates;
 	unsigned int n;
 
 	if (is_late(w) || (p->flags & PF_KTHREAD))
@@ -318,14 +354,18 @@ static void visit_task(struct task_struct *p, void *arg)
 		s->points = LONG_MAX;
 	n = w->spare;
 	w->spare = get_in_line(n);
-	if (w->spare != n)
+	if (w->spare != n || !oomlens_sample_ranked(s))
 		sample_memcgs[n] = oomlens_memcg_of(p);
+	if (full)
+		keep_passed_over(w);
 }
 
 static void forget_line(struct task_walk *w)
 {
 	in_line = 0;
 	w->spare = 0;
+	w->passed = oomlens_candidates + 1;
+	w->has_passed = false;
 	w->order = 0;
 }
 
@@ -426,6 +466,7 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 	walk.totalpages = e->totalpages;
 	rcu_read_lock();
 	complete = walk_tasks(&walk);
+	show_passed_over(&walk);
 	keep_line(e);
 	rcu_read_unlock();
 	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
@@ -485,7 +526,8 @@ void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
  */
 int oomlens_capture_init(void)
 {
-	unsigned int n = oomlens_candidates + 1;
+	/* One that is not in line yet, and one that was passed over */
+	unsigned int n = oomlens_candidates + 2;
 
 	samples = kcalloc(n, sizeof(*samples), GFP_KERNEL);
 	sample_memcgs = kcalloc(n, sizeof(*sample_memcgs), GFP_KERNEL);
