@@ -331,7 +331,7 @@ ready_huge()
 stage_huge()
 {
 	want kind=global outcome=killed
-	# Whole pieces of 2 MiB, for which what is cached must go
+	# It takes whole pieces of 2 MiB: what is cached must go
 	sysctl_set /proc/sys/vm/nr_hugepages 0
 	echo 3 >/proc/sys/vm/drop_caches
 	[ ! -e /proc/sys/vm/compact_memory ] || echo 1 >/proc/sys/vm/compact_memory
@@ -441,8 +441,9 @@ stage_cma()
 
 # ---- run ----
 
-all="limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
-	pieces highatomic huge caller adjusted exempt dying sysrq pinned drill reserve cpuset
+# huge before those that leave memory in pieces
+all="huge limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
+	pieces highatomic caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
 quick="limit nobody drill"
 [ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
