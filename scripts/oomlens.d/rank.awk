@@ -56,6 +56,9 @@ function print_head(   s) {
 	if (mode == "top")
 		print_summary()
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
+	# 80 columns, and still a name that can be read
+	if (wide && wide < 100)
+		s = "RANK    PID   ADJ SCORE POINTS = ANON  FILE SHMEM  SWAP  PTBL   ADJ"
 	if (wide >= 100 || !wide)
 		s = s "  LOCKED VERDICT  FATE  "
 	if (wide >= 130 || !wide)
@@ -68,7 +71,7 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 		$missing = "-"
 	# One format for all, and what it does not use is not asked for.
 	if (row_format == "")
-		row_format = "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s " (wide >= 130 || !wide ? "%7s %-8s %-6s %-20s %s" : wide >= 100 ? "%7s %-8s %-6s %.0s%s" : "%.0s%.0s%.0s%.0s%s")
+		row_format = (wide && wide < 100 ? "%4s%7s%6s%6s%7s %6s%6s%6s%6s%6s%6s " : "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s ") (wide >= 130 || !wide ? "%7s %-8s %-6s %-20s %s" : wide >= 100 ? "%7s %-8s %-6s %.0s%s" : "%.0s%.0s%.0s%.0s%s")
 	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, shown($c_memcg), shown($c_comm))
 	# On a narrow screen the reason takes the place of the missing columns.
 	if (rank == "-" && wide && wide < 100)
