@@ -4,6 +4,7 @@
 # module. The judge is the kernel's own /proc, its cgroups and its log, and for
 # JSON a real parser. One result a shell and command. For the exit codes the
 # module is unloaded at the end, where it can be loaded again.
+# With no shell but busybox it only runs if asked to, by OOMLENS_CLI=1.
 # shellcheck disable=SC2317,SC2329 # functions are called by name
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,6 +22,8 @@ skip_all()
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 grep -qs '^enabled 1' $lens/trigger || skip_all "no debugfs, or the module without trigger=1"
+[ -n "${OOMLENS_CLI:-}" ] || command -v dash >/dev/null || command -v bash >/dev/null ||
+	skip_all "busybox alone, and not OOMLENS_CLI=1"
 lens_command=$(command -v oomlens) || skip_all "the command oomlens is not installed"
 
 sysrq=$(cat /proc/sys/kernel/sysrq 2>/dev/null)

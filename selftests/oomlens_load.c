@@ -38,7 +38,7 @@ static pid_t reader_start(const char *dir)
 		return pid;
 	for (;;) {
 		read_dir(dir);
-		nap_ms(5);
+		nap_ms(20);
 	}
 }
 

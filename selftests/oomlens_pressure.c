@@ -3,8 +3,8 @@
  * pressure: each option does what it says, memory is back after each way out,
  * and nobody dies who was not to. Judged by /proc/zoneinfo, /proc/vmstat, the
  * cgroup's own files and the exit status of bystanders.
- * $OOMLENS_DRILLS sets the number of drills (8), $OOMLENS_SIGNALS that of
- * writers killed in the middle (10), $OOMLENS_SEED repeats a run.
+ * $OOMLENS_DRILLS sets the number of drills (5), $OOMLENS_SIGNALS that of
+ * writers killed in the middle (6), $OOMLENS_SEED repeats a run.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -197,7 +197,7 @@ static void test_level(void)
 
 static void test_drills(void)
 {
-	unsigned long drills = env_number("OOMLENS_DRILLS", 8), i;
+	unsigned long drills = env_number("OOMLENS_DRILLS", 5), i;
 	long long kills = vm_event("oom_kill");
 	bool good = true;
 	int err;
@@ -243,7 +243,7 @@ static void test_kill(void)
 
 static void test_signals(void)
 {
-	unsigned long times = env_number("OOMLENS_SIGNALS", 10), i;
+	unsigned long times = env_number("OOMLENS_SIGNALS", 6), i;
 	unsigned long long seed = test_seed();
 	long long kills = vm_event("oom_kill");
 	unsigned int caught = 0;

@@ -445,7 +445,7 @@ stage_cma()
 all="huge limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
 	pieces highatomic caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
-quick="limit nobody drill"
+quick="limit drill"
 [ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
 
 # The number of the first event that has all the wanted words
