@@ -17,16 +17,6 @@
 #define ROUNDS	4
 #define EATERS	3	/* at once */
 
-static long long kernel_kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long kills = -1;
-
-	key_number(text ? text : "", "oom_kill", &kills);
-	free(text);
-	return kills;
-}
-
 static void eat_all(void)
 {
 	size_t size = 2 * 1024 * (size_t)meminfo_kb("MemTotal");

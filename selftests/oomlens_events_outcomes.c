@@ -50,16 +50,6 @@ static long long told(const char *name)
 	return file_number(path);
 }
 
-static long long kernel_kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long kills = -1;
-
-	key_number(text ? text : "", "oom_kill", &kills);
-	free(text);
-	return kills;
-}
-
 /* What is to be known of one run. */
 struct shortage {
 	long long caller, calls, kills, averted, events, last;

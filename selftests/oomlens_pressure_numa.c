@@ -32,16 +32,6 @@ static long long node_pages(int node, const char *field)
 	return sum;
 }
 
-static long long kernel_kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long n = -1;
-
-	key_number(text ? text : "", "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 static pid_t writer_start(const char *command, const char *cgroup)
 {
 	unsigned long mask = 1UL << NODE;

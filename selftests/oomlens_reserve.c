@@ -25,16 +25,6 @@ static long long kb_to_pages(long long kb)
 	return kb * 1024 / (long long)page_size();
 }
 
-static long long kernel_kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long n = -1;
-
-	key_number(text ? text : "", "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 static bool same(const char *what, long long got, long long want)
 {
 	if (got != want)

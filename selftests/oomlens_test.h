@@ -127,6 +127,7 @@ bool key_string(const char *text, const char *key, char *value, size_t size);
 
 /* One number of a file of the kernel: meminfo in kB, or a one-number file. */
 long long meminfo_kb(const char *key);	/* e.g. "MemAvailable"; -1 if absent */
+long long kernel_kills(void);	/* by /proc/vmstat's oom_kill; -1 if it has none */
 long long file_number(const char *path);	/* LLONG_MIN if it cannot be read */
 long long lens_key(const char *file, const char *key);	/* LLONG_MIN if absent */
 bool lens_feature(const char *name);	/* features says yes */

@@ -172,6 +172,16 @@ long long meminfo_kb(const char *key)
 	return value;
 }
 
+long long kernel_kills(void)
+{
+	char *text = read_file("/proc/vmstat");
+	long long kills = -1;
+
+	key_number(text ? text : "", "oom_kill", &kills);
+	free(text);
+	return kills;
+}
+
 long long file_number(const char *path)
 {
 	char *text = read_file(path);

@@ -18,16 +18,6 @@
 static struct hog hogs[TARGETS];
 static unsigned long long seed;
 
-static long long kernel_kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long n = -1;
-
-	key_number(text ? text : "", "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 static void start(struct hog *h)
 {
 	/* The kernel's own choice must be another than ours, most of the time. */
