@@ -174,6 +174,15 @@ int cg_oom_group(const char *dir, bool on)
 	return cg_write(dir, "memory.oom.group", on ? "1" : "0");
 }
 
+long long cg_oom_kills(const char *dir)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir,
+		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
+	return file_key(path, "oom_kill");
+}
+
 long long cg_usage(const char *dir)
 {
 	return cg_read_pages(dir, cg_version() == 2 ? "memory.current" :

@@ -53,16 +53,6 @@ static int call_in_locked(long unused)
 	return mlock(actor_at, actor_len) ? -errno : 0;
 }
 
-static long long kills(void)
-{
-	char *text = read_file("/proc/vmstat");
-	long long n = -1;
-
-	key_number(text ? text : "", "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 static long long pages_of(const char *key)
 {
 	return meminfo_kb(key) / (long long)(page_size() / 1024);
@@ -121,7 +111,7 @@ static long long call_in_all(struct actor *a)
 		actor_fn fn;
 		long arg;
 	} step = { call_in, 0 };
-	long long before = kills();
+	long long before = kernel_kills();
 	int i;
 
 	for (i = 0; i < ACTORS; i++) {
@@ -131,9 +121,9 @@ static long long call_in_all(struct actor *a)
 		if (write(a[i].ctl, &step, sizeof(step)) != sizeof(step))
 			return -1;
 		while (!poll(&pfd, 1, 1) && now_ns() < end)
-			if (kills() != before)
+			if (kernel_kills() != before)
 				return taken();
-		if (kills() != before)
+		if (kernel_kills() != before)
 			return taken();
 	}
 	return 0;

@@ -4,7 +4,6 @@
  * and held against the kernel's own word: its log, memory.events, meminfo and
  * zoneinfo, and what the test knows that it did.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -293,20 +292,6 @@ static void test_elsewhere(int fd)
 
 /* ---- Cgroups ---- */
 
-static long long cg_oom_kills(const char *dir)
-{
-	char path[512], *text;
-	long long kills = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", dir,
-		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
-	text = read_file(path);
-	if (text)
-		key_number(text, "oom_kill", &kills);
-	free(text);
-	return kills;
-}
-
 static void test_memcg(int fd)
 {
 	struct hog_spec spec = { .anon = 100, .comm = "in cgroup" };
@@ -542,18 +527,13 @@ int main(void)
 	int fd;
 
 	test_begin(0);
-	if (!lens_feature("oom_probe") || !lens_feature("mark_victim") ||
-	    !lens_feature("notifier"))
-		ksft_exit_skip("not all sources are there: see oomlens_events_sources\n");
+	events_need_sources();
 	if (!lens_feature("sysrq") || !cg_version())
 		ksft_exit_skip("needs sysrq and memory cgroups\n");
 	ksft_set_plan(16);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		ksft_exit_fail_msg("events: %s\n", strerror(errno));
-	drain(fd);
+	fd = events_open();
 	test_sysrq(fd);
 	test_elsewhere(fd);
 	test_memcg(fd);

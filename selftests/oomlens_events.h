@@ -6,6 +6,7 @@
 #ifndef OOMLENS_EVENTS_H
 #define OOMLENS_EVENTS_H
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include "oomlens_test.h"
@@ -136,6 +137,25 @@ static inline bool times_come(long long n)
 	} while (now_ns() < end);
 	ksft_print_msg("event %lld: exit_us %lld freed_us %lld\n", n, exit_us, freed_us);
 	return false;
+}
+
+/* Skips the program if one of the three sources is missing. */
+static inline void events_need_sources(void)
+{
+	if (!lens_feature("oom_probe") || !lens_feature("mark_victim") ||
+	    !lens_feature("notifier"))
+		ksft_exit_skip("not all sources are there: see oomlens_events_sources\n");
+}
+
+/* A reader of what comes from now on. */
+static inline int events_open(void)
+{
+	int fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		ksft_exit_fail_msg("events: %s\n", strerror(errno));
+	drain(fd);
+	return fd;
 }
 
 #endif /* OOMLENS_EVENTS_H */

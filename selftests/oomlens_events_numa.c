@@ -4,7 +4,6 @@
  * rest of the machine has memory to spare, and only who shares the nodes is in
  * line.
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -105,8 +104,7 @@ int main(void)
 	ksft_set_plan(2);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
-	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	drain(fd);
+	fd = events_open();
 	ksft_test_result(confined(fd, true, NULL), "mempolicy: its nodes, its total\n");
 	cgroup = cg_cpuset("1");
 	if (cgroup)

@@ -276,17 +276,13 @@ int main(void)
 	int fd;
 
 	test_begin(0);
-	if (!lens_feature("oom_probe") || !lens_feature("mark_victim") ||
-	    !lens_feature("notifier"))
-		ksft_exit_skip("not all sources are there: see oomlens_events_sources\n");
+	events_need_sources();
 	if (!shortage_load())
 		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
 	ksft_set_plan(5);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		ksft_exit_fail_msg("events: %s\n", strerror(errno));
+	fd = events_open();
 	test_other(fd);
 	test_no_fs(fd);
 	test_dying(fd);

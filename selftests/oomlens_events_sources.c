@@ -3,7 +3,6 @@
  * Each source of events left out in turn: features says so, what the others
  * tell is recorded, and what nobody told reads "-" and is not guessed.
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -148,8 +147,7 @@ static void test_sources(unsigned int sources)
 		ksft_test_result_fail("cannot load with %s\n", parameters);
 		return;
 	}
-	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	drain(fd);
+	fd = events_open();
 	good = features_are(sources);
 	if (!good)
 		ksft_print_msg("features are not those of %s\n", parameters);

@@ -176,13 +176,10 @@ static long long oom_calls(char *dir[CGROUPS])
 	unsigned int i;
 
 	for (i = 0; i < CGROUPS; i++) {
-		char path[512], *text;
+		char path[512];
 
 		snprintf(path, sizeof(path), "%s/memory.events", dir[i]);
-		text = read_file(path);
-		if (!text || !key_number(text, "oom", &n))
-			n = -1;
-		free(text);
+		n = file_key(path, "oom");
 		if (n < 0)
 			return -1;
 		sum += n;

@@ -4,7 +4,6 @@
  * it goes cgroup by cgroup. These own nothing, so that one dies after the other,
  * in the order which the first event's candidates must have.
  */
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/wait.h>
 
@@ -121,10 +120,7 @@ int main(void)
 		ksft_exit_skip("needs memory cgroups, the return probe and mark_victim\n");
 	ksft_set_plan(1);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		ksft_exit_fail_msg("events: %s\n", strerror(errno));
-	drain(fd);
+	fd = events_open();
 	stay_on(0);
 	test_ties(fd);
 	close(fd);

@@ -10,12 +10,7 @@
 
 static long long listed_bytes(void)
 {
-	char *text = read_file("/proc/modules");
-	long long bytes = -1;
-
-	key_number(text ? text : "", "oomlens", &bytes);
-	free(text);
-	return bytes;
+	return file_key("/proc/modules", "oomlens");
 }
 
 static long long kernel_bytes(void)

@@ -27,16 +27,6 @@ static struct ballast ballast;
 static struct hog bystander;
 static long long total_kb, free_kb;
 
-static long long vm_event(const char *key)
-{
-	char *text = read_file("/proc/vmstat");
-	long long n = -1;
-
-	key_number(text ? text : "", key, &n);
-	free(text);
-	return n;
-}
-
 static long long kb_to_pages(long long kb)
 {
 	return kb * 1024 / (long long)page_size();
@@ -47,32 +37,6 @@ static bool check(bool cond, const char *what, long long got, long long want)
 	if (!cond)
 		ksft_print_msg("%s: got %lld, want %lld\n", what, got, want);
 	return cond;
-}
-
-/* A child that writes one command; its errno is its exit status. */
-static pid_t writer_start(const char *command, const char *cgroup)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		ksft_exit_fail_msg("fork: %s\n", strerror(errno));
-	if (!pid) {
-		if (cgroup && cg_attach(cgroup, 0))
-			_exit(255);
-		_exit(-lens_command("trigger", "%s\n", command));
-	}
-	return pid;
-}
-
-/* 0, -errno, or the signal that it died of. */
-static int writer_end(pid_t pid)
-{
-	int status = 0;
-
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
 }
 
 static int run(const char *command)
@@ -92,7 +56,7 @@ static bool memory_back(void)
 
 static bool all_well(long long kills)
 {
-	bool good = check(vm_event("oom_kill") == kills, "oom_kill", vm_event("oom_kill"), kills);
+	bool good = check(kernel_kills() == kills, "oom_kill", kernel_kills(), kills);
 
 	if (hog_gone(&bystander) || !ballast_whole(&ballast)) {
 		ksft_print_msg("a bystander died\n");
@@ -102,22 +66,9 @@ static bool all_well(long long kills)
 	       check(lens_key("trigger", "running") == 0, "running", 1, 0);
 }
 
-static bool event_is(const char *key, const char *want)
-{
-	char *text = read_lens("events"), got[32] = "";
-	char *line = event_line(text, "event", lens_key("trigger", "last_event"), 0);
-	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
-
-	if (!good)
-		ksft_print_msg("want %s=%s in: %s\n", key, want, line ? line : "no event");
-	free(line);
-	free(text);
-	return good;
-}
-
 static void test_limits(void)
 {
-	long long kills = vm_event("oom_kill"), now = 0, before = free_memory_kb();
+	long long kills = kernel_kills(), now = 0, before = free_memory_kb();
 	const long long size_kb = 24 * 1024;
 	bool good;
 	pid_t pid;
@@ -173,7 +124,7 @@ static void test_level(void)
 {
 	const struct hog_spec spec = { .anon = 1, .comm = "neighbour" };
 	const long long level_kb = 32 * 1024, pages = kb_to_pages(8 * 1024);
-	long long kills = vm_event("oom_kill");
+	long long kills = kernel_kills();
 	struct hog h;
 	bool good;
 	pid_t pid;
@@ -198,15 +149,15 @@ static void test_level(void)
 static void test_drills(void)
 {
 	unsigned long drills = env_number("OOMLENS_DRILLS", 5), i;
-	long long kills = vm_event("oom_kill");
+	long long kills = kernel_kills();
 	bool good = true;
 	int err;
 
 	for (i = 0; good && i < drills; i++) {
 		err = run("pressure");
 		good = check(!err, "drill", err, 0) && all_well(kills) &&
-		       event_is("outcome", "averted") && event_is("by", "pressure") &&
-		       event_is("trigger", "oomlens");
+		       run_event_is("outcome", "averted") && run_event_is("by", "pressure") &&
+		       run_event_is("trigger", "oomlens");
 	}
 	ksft_test_result(good, "%lu of %lu drills killed nobody and gave all back\n", i, drills);
 }
@@ -214,7 +165,7 @@ static void test_drills(void)
 static void test_kill(void)
 {
 	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
-	long long kills = vm_event("oom_kill");
+	long long kills = kernel_kills();
 	struct hog h;
 	bool good;
 	int err;
@@ -224,8 +175,8 @@ static void test_kill(void)
 	err = run("pressure outcome=kill");
 	good = check(!err, "outcome=kill", err, 0) &&
 	       wait_until(hog_killed(&h), PATIENCE_MS) && all_well(kills + 1) &&
-	       event_is("outcome", "killed") && event_is("trigger", "oomlens") &&
-	       event_is("kind", "global");
+	       run_event_is("outcome", "killed") && run_event_is("trigger", "oomlens") &&
+	       run_event_is("kind", "global");
 	ksft_test_result(good, "outcome=kill: the kernel's choice dies, and no second\n");
 	hog_end(&h);
 
@@ -245,7 +196,7 @@ static void test_signals(void)
 {
 	unsigned long times = env_number("OOMLENS_SIGNALS", 6), i;
 	unsigned long long seed = test_seed();
-	long long kills = vm_event("oom_kill");
+	long long kills = kernel_kills();
 	unsigned int caught = 0;
 	bool good = true;
 
@@ -268,23 +219,10 @@ static void test_signals(void)
 			 i, times, caught);
 }
 
-static long long cg_event(const char *cg, const char *key)
-{
-	char path[512], *text;
-	long long n = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", cg,
-		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
-	text = read_file(path);
-	key_number(text ? text : "", key, &n);
-	free(text);
-	return n;
-}
-
 static void test_memcg(void)
 {
 	struct hog_spec spec = { .anon = 1000, .comm = "in cgroup" };
-	long long kills = vm_event("oom_kill"), usage;
+	long long kills = kernel_kills(), usage;
 	struct hog h;
 	bool good;
 	char *cg;
@@ -312,7 +250,7 @@ static void test_memcg(void)
 	usage = cg_usage(cg);
 	err = writer_end(writer_start("pressure memcg", cg));
 	good &= check(!err, "drill", err, 0) && !hog_gone(&h) &&
-		check(cg_event(cg, "oom_kill") == 0, "oom_kill", cg_event(cg, "oom_kill"), 0) &&
+		check(cg_oom_kills(cg) == 0, "oom_kill", cg_oom_kills(cg), 0) &&
 		check(lens_key("trigger", "last_taken") > CG_PAGES - usage - 1024,
 		      "taken", lens_key("trigger", "last_taken"), CG_PAGES - usage) &&
 		check(wait_until(cg_usage(cg) < usage + 512, PATIENCE_MS), "usage",
@@ -324,9 +262,9 @@ static void test_memcg(void)
 	err = writer_end(writer_start("pressure memcg outcome=kill", cg));
 	good = check(!err, "memcg outcome=kill", err, 0) &&
 	       wait_until(hog_killed(&h), PATIENCE_MS) &&
-	       check(cg_event(cg, "oom_kill") == 1, "oom_kill", cg_event(cg, "oom_kill"), 1) &&
-	       event_is("kind", "memcg") && event_is("trigger", "oomlens") &&
-	       event_is("memcg", cg_shown(cg));
+	       check(cg_oom_kills(cg) == 1, "oom_kill", cg_oom_kills(cg), 1) &&
+	       run_event_is("kind", "memcg") && run_event_is("trigger", "oomlens") &&
+	       run_event_is("memcg", cg_shown(cg));
 	hog_end(&h);
 	ksft_test_result(good && all_well(kills + 1), "memcg: one kill in it, and no second\n");
 }
@@ -346,7 +284,7 @@ static void test_malformed(void)
 		"pressure avert", "pressure kill", "pressure =", "pressure ,", "Pressure",
 		"pressure\tlimit=1M\tx",
 	};
-	long long kills = vm_event("oom_kill");
+	long long kills = kernel_kills();
 	char *before = read_lens("trigger"), *after;
 	bool good = true;
 	unsigned int i;

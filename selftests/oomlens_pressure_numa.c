@@ -10,6 +10,7 @@
 
 #include "oomlens_test.h"
 
+#define MPOL_DEFAULT	0
 #define MPOL_BIND	2
 #define NODE		1
 
@@ -32,40 +33,17 @@ static long long node_pages(int node, const char *field)
 	return sum;
 }
 
-static pid_t writer_start(const char *command, const char *cgroup)
+/* By its cpuset, or by the mempolicy that it has from us. */
+static pid_t confined_start(const char *command, const char *cgroup)
 {
 	unsigned long mask = 1UL << NODE;
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	if (pid)
-		return pid;
-	if (cgroup ? cg_attach(cgroup, 0) :
-	    syscall(SYS_set_mempolicy, MPOL_BIND, &mask, sizeof(mask) * 8 + 1))
-		_exit(255);
-	_exit(-lens_command("trigger", "%s\n", command));
-}
-
-static int run(const char *command, const char *cgroup)
-{
-	int status = 0;
-
-	waitpid(writer_start(command, cgroup), &status, 0);
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : WTERMSIG(status);
-}
-
-static bool event_is(const char *key, const char *want)
-{
-	char *text = read_lens("events"), got[32] = "";
-	char *line = event_line(text, "event", lens_key("trigger", "last_event"), 0);
-	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
-
-	if (!good)
-		ksft_print_msg("want %s=%s in: %s\n", key, want, line ? line : "no event");
-	free(line);
-	free(text);
-	return good;
+	if (!cgroup && syscall(SYS_set_mempolicy, MPOL_BIND, &mask, sizeof(mask) * 8 + 1))
+		ksft_exit_fail_msg("set_mempolicy: %s\n", strerror(errno));
+	pid = writer_start(command, cgroup);
+	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+	return pid;
 }
 
 /* The most that was held came from that node, and was most of it. */
@@ -93,23 +71,23 @@ static void test_confined(const char *name, const char *cgroup)
 	spec.cgroup = cgroup;
 	if (hog_start(&h, &spec))
 		ksft_exit_fail_msg("cannot make a hog\n");
-	pid = writer_start("pressure", cgroup);
+	pid = confined_start("pressure", cgroup);
 	for (i = 0; waitpid(pid, &err, WNOHANG) != pid && i < PATIENCE_MS; i++, looks++) {
 		low += node_pages(0, "free") < other / 2;
 		nap_ms(1);
 	}
 	good = WIFEXITED(err) && !WEXITSTATUS(err) && looks && !low &&
-	       kernel_kills() == kills && !hog_gone(&h) && event_is("outcome", "averted") &&
+	       kernel_kills() == kills && !hog_gone(&h) && run_event_is("outcome", "averted") &&
 	       took_the_node(was_free);
 	ksft_test_result(good, "%s: a drill leaves the other node alone\n", name);
 
-	err = run("pressure outcome=kill", cgroup);
+	err = writer_end(confined_start("pressure outcome=kill", cgroup));
 	if (err)
 		ksft_print_msg("outcome=kill gave %d\n", err);
 	good = !err && wait_until(hog_killed(&h), PATIENCE_MS) &&
-	       kernel_kills() == kills + 1 && event_is("outcome", "killed") &&
-	       event_is("kind", name) && event_is("constraint", name) &&
-	       event_is("trigger", "oomlens");
+	       kernel_kills() == kills + 1 && run_event_is("outcome", "killed") &&
+	       run_event_is("kind", name) && run_event_is("constraint", name) &&
+	       run_event_is("trigger", "oomlens");
 	hog_end(&h);
 	ksft_test_result(good, "%s: a kill is of that kind\n", name);
 }

@@ -73,20 +73,6 @@ static void oom_for_ever(const char *dir)
 	}
 }
 
-static long long cgroup_kills(const char *dir)
-{
-	char path[512], *text;
-	long long n = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, cg_version() == 2 ? "memory.events" :
-		 "memory.oom_control");
-	text = read_file(path);
-	if (text)
-		key_number(text, "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 /* kB that the kernel itself holds */
 static long long kernel_kb(void)
 {
@@ -154,14 +140,14 @@ int main(void)
 		n++;
 	}
 	if (dir)
-		wait_until(cgroup_kills(dir) > 0, PATIENCE_MS);
+		wait_until(cg_oom_kills(dir) > 0, PATIENCE_MS);
 	before = kernel_kb();
 
 	done = reload(loads, &whole);
 	ksft_test_result(done == loads && whole == loads,
 			 "%lu loads and unloads under readers and OOMs\n", loads);
 	if (dir)
-		kills = cgroup_kills(dir);
+		kills = cg_oom_kills(dir);
 	for (i = 0; i < n; i++) {
 		kill(child[i], SIGKILL);
 		waitpid(child[i], NULL, 0);

@@ -5,12 +5,11 @@
  * is killed. The reserve fills up again, and sysrq's OOM gets none of it.
  * Judged by /proc/zoneinfo, /proc/vmstat and how the hog ended.
  */
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "oomlens_events.h"
 #include "oomlens_free.h"
 
 #define RESERVE_KB	(16 * 1024)
@@ -132,18 +131,6 @@ static bool told(int fd, char *text, size_t size)
 		}
 	}
 	return false;
-}
-
-static int events_open(void)
-{
-	int fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK);
-	char buf[4096];
-
-	if (fd < 0)
-		ksft_exit_fail_msg("cannot open events\n");
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
-	return fd;
 }
 
 static void test_air_bag(void)

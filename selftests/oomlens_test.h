@@ -127,6 +127,8 @@ bool key_string(const char *text, const char *key, char *value, size_t size);
 
 /* One number of a file of the kernel: meminfo in kB, or a one-number file. */
 long long meminfo_kb(const char *key);	/* e.g. "MemAvailable"; -1 if absent */
+/* Of a file of lines as key_number() takes them; -1 if it is not there. */
+long long file_key(const char *path, const char *key);
 long long kernel_kills(void);	/* by /proc/vmstat's oom_kill; -1 if it has none */
 long long file_number(const char *path);	/* LLONG_MIN if it cannot be read */
 long long lens_key(const char *file, const char *key);	/* LLONG_MIN if absent */
@@ -243,10 +245,21 @@ int cg_attach(const char *dir, pid_t pid);	/* pid 0: the caller */
 int cg_limit(const char *dir, unsigned long pages);		/* memory */
 int cg_swap_limit(const char *dir, unsigned long pages);	/* swap, of v2's meaning */
 int cg_oom_group(const char *dir, bool on);		/* -EOPNOTSUPP on v1 */
+/* How often the OOM killer struck in it, or below it on v2; -1 if unknown. */
+long long cg_oom_kills(const char *dir);
 long long cg_usage(const char *dir);		/* pages, -1 if unknown */
 long long cg_swap_usage(const char *dir);	/* pages, -1 without swap accounting */
 int cg_delegate(const char *dir);	/* children get the memory controller */
 char *cg_cpuset(const char *mems);	/* with these nodes; NULL: no such controller */
 int cg_remove(const char *dir);
+
+/* ---- oomlens_writer.c: a command by a process of its own ---- */
+
+/* A child that writes it to trigger, in the cgroup or where the caller is (NULL). */
+pid_t writer_start(const char *command, const char *cgroup);
+/* Waits: 0, a negative errno of the write, or the signal that it died of. */
+int writer_end(pid_t pid);
+/* The event of the last run has that key=value; said if not. */
+bool run_event_is(const char *key, const char *want);
 
 #endif /* OOMLENS_TEST_H */

@@ -172,14 +172,19 @@ long long meminfo_kb(const char *key)
 	return value;
 }
 
+long long file_key(const char *path, const char *key)
+{
+	char *text = read_file(path);
+	long long value = -1;
+
+	key_number(text ? text : "", key, &value);
+	free(text);
+	return value;
+}
+
 long long kernel_kills(void)
 {
-	char *text = read_file("/proc/vmstat");
-	long long kills = -1;
-
-	key_number(text ? text : "", "oom_kill", &kills);
-	free(text);
-	return kills;
+	return file_key("/proc/vmstat", "oom_kill");
 }
 
 long long file_number(const char *path)

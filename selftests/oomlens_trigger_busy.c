@@ -25,30 +25,11 @@ static int unload(void)
 }
 
 /* A child that writes one command; its errno is its exit status. */
-static pid_t writer_start(const char *command)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		_exit(-lens_command("trigger", "%s\n", command));
-	return pid;
-}
-
-static int writer_end(pid_t pid)
-{
-	int status = 0;
-
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
-}
-
 /* One run, held, with every way to disturb it tried; it ends by @sig or alone. */
 static bool disturb(const char *command, int sig)
 {
 	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100;
-	pid_t pid = writer_start(command);
+	pid_t pid = writer_start(command, NULL);
 	bool good = wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS);
 	int i, err = 0, busy = 0;
 

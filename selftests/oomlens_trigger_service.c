@@ -11,19 +11,6 @@
 
 #define RESTARTS	5
 
-static long long oom_kills(const char *cg)
-{
-	char path[512], *text;
-	long long n = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", cg,
-		 cg_version() == 2 ? "memory.events" : "memory.oom_control");
-	text = read_file(path);
-	key_number(text ? text : "", "oom_kill", &n);
-	free(text);
-	return n;
-}
-
 /* What the supervisor tells: the worker's pid, or why it will not go on. */
 struct report {
 	pid_t worker;
@@ -37,7 +24,7 @@ static void __noreturn supervise_worker(const char *cg, int fd)
 	long long before, after;
 
 	for (;;) {
-		before = oom_kills(cg);
+		before = cg_oom_kills(cg);
 		r.worker = fork();
 		if (!r.worker) {
 			if (cg_attach(cg, 0))
@@ -48,7 +35,7 @@ static void __noreturn supervise_worker(const char *cg, int fd)
 		if (write(fd, &r, sizeof(r)) != sizeof(r))
 			_exit(1);
 		waitpid(r.worker, &r.status, 0);
-		after = oom_kills(cg);
+		after = cg_oom_kills(cg);
 		/* Not by the OOM killer: a service manager would treat it otherwise. */
 		if (after == before)
 			_exit(2);

@@ -147,7 +147,7 @@ long read_through(const char *path)
 	return read_through_fd(fd);
 }
 
-pid_t child(size_t bytes, const char *adj)
+pid_t child_ready(void (*prepare)(const void *), const void *arg)
 {
 	int ready[2];
 	pid_t pid;
@@ -159,22 +159,40 @@ pid_t child(size_t bytes, const char *adj)
 	if (pid < 0)
 		die("fork");
 	if (!pid) {
-		char *p;
-
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		write_file("/proc/self/oom_score_adj", adj);
-		p = mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-		if (p == MAP_FAILED || write(ready[1], "", 1) != 1)
+		prepare(arg);
+		if (write(ready[1], "", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
 	}
 	close(ready[1]);
 	if (read(ready[0], &c, 1) != 1)
-		die("child");
+		die("a child did not come up");
 	close(ready[0]);
 	return pid;
+}
+
+struct bulk {
+	size_t bytes;
+	const char *adj;
+};
+
+static void take_bulk(const void *arg)
+{
+	const struct bulk *bulk = arg;
+
+	write_file("/proc/self/oom_score_adj", bulk->adj);
+	if (mmap(NULL, bulk->bytes + 1, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		die("mmap in a child");
+}
+
+pid_t child(size_t bytes, const char *adj)
+{
+	struct bulk bulk = { bytes, adj };
+
+	return child_ready(take_bulk, &bulk);
 }
 
 void kill_one(void)

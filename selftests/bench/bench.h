@@ -48,6 +48,9 @@ size_t read_text(const char *path, char *text, size_t size);
 long read_through(const char *path);
 long read_through_fd(int fd);		/* and closes it */
 
+/* A child that has done @prepare and waits to be killed; it dies with its parent. */
+pid_t child_ready(void (*prepare)(const void *arg), const void *arg);
+
 /*
  * A child that has touched @bytes of its own, with this oom_score_adj, and
  * waits to be killed; it dies with its parent.

@@ -133,6 +133,29 @@ static void map_vmas(long vmas, long resident_mb)
 	}
 }
 
+struct family {
+	long processes, vmas, resident_mb;
+};
+
+static void map_and_fork(const void *arg)
+{
+	const struct family *family = arg;
+
+	setpgid(0, 0);
+	map_vmas(family->vmas, family->resident_mb);
+	for (long i = 1; i < family->processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork of a child");
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	}
+}
+
 /*
  * A process that maps, and others that it forks: their page tables are full,
  * the pages behind them are shared, so that many of them fit the guest.
@@ -140,40 +163,9 @@ static void map_vmas(long vmas, long resident_mb)
  */
 static pid_t start(long processes, long vmas, long resident_mb)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct family family = { processes, vmas, resident_mb };
 
-	if (pipe(ready))
-		die("pipe");
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (!pid) {
-		setpgid(0, 0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		map_vmas(vmas, resident_mb);
-		for (long i = 1; i < processes; i++) {
-			pid_t child = fork();
-
-			if (child < 0)
-				die("fork of a child");
-			if (!child) {
-				prctl(PR_SET_PDEATHSIG, SIGKILL);
-				for (;;)
-					pause();
-			}
-		}
-		if (write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		die("the processes did not come up");
-	close(ready[0]);
-	return pid;
+	return child_ready(map_and_fork, &family);
 }
 
 static void stop(pid_t pid)

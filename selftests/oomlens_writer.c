@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A command to trigger by a process of its own, which can be killed, be put
+ * into a cgroup, or be one of many; and the event that came of it.
+ */
+#include <sys/wait.h>
+
+#include "oomlens_events.h"
+
+pid_t writer_start(const char *command, const char *cgroup)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+	if (!pid) {
+		if (cgroup && cg_attach(cgroup, 0))
+			_exit(255);
+		_exit(-lens_command("trigger", "%s\n", command));
+	}
+	return pid;
+}
+
+int writer_end(pid_t pid)
+{
+	int status = 0;
+
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+bool run_event_is(const char *key, const char *want)
+{
+	char *text = read_lens("events");
+	bool good = event_has(text ? text : "", lens_key("trigger", "last_event"), key, want);
+
+	free(text);
+	return good;
+}
