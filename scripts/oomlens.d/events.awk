@@ -2,7 +2,7 @@
 # events: one line an event, or one JSON object a line.
 #
 # In: json, after (only later events), only (that event), rows (the last ones),
-# title (print the column names), now, uptime.
+# title (print the column names), wide, now, uptime.
 
 function on_row() {
 }
@@ -24,7 +24,18 @@ function json_list(n, type,   i, s) {
 }
 
 function print_title() {
-	print right("EVENT", 5) " " left("TIME (UTC)", 20) " " left("KIND", 9) " " left("ASKED BY", 9) " " left("OUTCOME", 9) " " left("CALLER", 22) " " left("VICTIM", 22) right("FREED", 8) right("IN", 9) "  CGROUP"
+	if (!wide || wide >= 128)
+		print clip(right("EVENT", 5) " " left("TIME (UTC)", 20) " " left("KIND", 9) " " left("ASKED BY", 9) " " left("OUTCOME", 9) " " left("CALLER", 22) " " left("VICTIM", 22) right("FREED", 8) right("IN", 9) "  CGROUP")
+	else
+		print_narrow("EVENT", "TIME (UTC)          ", "KIND", "OUTCOME", "VICTIM", "FREED")
+}
+
+# What is left out, "events" tells on a wide screen, and "why"
+function print_narrow(event, time, kind, outcome, victim, freed) {
+	if (wide < 78)
+		print clip(right(event, 5) " " (event == "EVENT" ? "TIME    " : substr(time, 12, 8)) " " left(outcome, 9) " " victim)
+	else
+		print clip(right(event, 5) " " time " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22) right(freed, 8))
 }
 
 function who(comm, pid) {
@@ -42,7 +53,11 @@ function print_event(n,   victim, freed, took) {
 	} else if (ev(n, "outcome") == "averted") {
 		victim = "(by " ev(n, "by") ")"
 	}
-	print right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  " shown(ev(n, "memcg"))
+	if (wide && wide < 128) {
+		print_narrow(n, utc(event_epoch(n)), ev(n, "kind"), ev(n, "outcome"), victim, freed)
+		return
+	}
+	print clip(right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  " shown(ev(n, "memcg")))
 }
 
 # What the victims held in RAM, and gave back

@@ -163,7 +163,7 @@ follow()
 		[ "$COUNTER" -ge "$last" ] || last=0
 		if [ "$COUNTER" -gt "$last" ]; then
 			set_clock
-			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 \
+			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 wide="$WIDE" \
 				"$(meminfo)" "$DIR/overcommit" "$DIR/events" 3>&1 >&4); } 4>&1
 			last=${shown:-$last}
 		fi
@@ -188,17 +188,18 @@ cmd_events()
 	done
 	find_dir
 	set_clock
+	look_at_terminal
 	file events
 	TITLE=1
 	[ -z "$JSON" ] || TITLE=''
 	if [ -z "$FOLLOW" ]; then
-		run events json="$JSON" title="$TITLE" rows="$ROWS" only="$only" \
+		run events json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE" \
 			"$(meminfo)" "$DIR/overcommit" "$DIR/events"
 		return
 	fi
 	[ -z "$FROM" ] || die $E_USAGE "--follow needs the live module, not --from"
 	counter events
-	[ -z "$TITLE" ] || run events title=1 only='' after="$COUNTER" /dev/null
+	[ -z "$TITLE" ] || run events title=1 only='' after="$COUNTER" wide="$WIDE" /dev/null
 	last=0
 	[ -z "$NEW" ] || last=$COUNTER
 	[ "$ROWS" = 0 ] || [ "$ROWS" -ge "$COUNTER" ] || last=$((COUNTER - ROWS))

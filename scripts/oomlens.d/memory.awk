@@ -17,8 +17,31 @@ function on_row(   i, s) {
 	# pid, or the path of --memcg, or a mapping's start: whatever comes first
 	s = ""
 	for (i = 1; i <= columns; i++)
-		s = s commit_cell(column[i], $i)
+		if (!(i in hidden))
+			s = s commit_cell(column[i], $i)
 	print clip(s)
+}
+
+# What a narrow screen has no room for, the least telling first
+function hide_columns(   n, i, k, name, room, place) {
+	split("", hidden)
+	for (i = 1; i <= columns; i++) {
+		place[column[i]] = i
+		room += column_width(column[i])
+	}
+	n = split("noreserve shared uid file_private stack vm_total anon memcg perms charged touched", name, " ")
+	for (k = 1; k <= n && wide && room > wide; k++)
+		if (name[k] in place && place[name[k]] > 1) {
+			hidden[place[name[k]]] = 1
+			room -= column_width(name[k])
+		}
+}
+
+# With the blank; of a name, what it takes to recognise it
+function column_width(name) {
+	if (name == "comm" || name == "name" || name == "path")
+		return 12
+	return length(commit_title(name))
 }
 
 # Names and identities as they are, pages as sizes
@@ -52,9 +75,11 @@ function print_commit_head(   i, s) {
 			print "Some processes could not be measured now (-): the sums lack them."
 		print ""
 	}
+	hide_columns()
 	s = ""
 	for (i = 1; i <= columns; i++)
-		s = s commit_title(column[i])
+		if (!(i in hidden))
+			s = s commit_title(column[i])
 	print clip(s)
 }
 

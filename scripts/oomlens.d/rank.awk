@@ -56,26 +56,44 @@ function print_head(   s) {
 	if (mode == "top")
 		print_summary()
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
-	# 80 columns, and still a name that can be read
-	if (wide && wide < 100)
+	# 80 columns, and still a name that can be read; less: without the terms
+	if (narrow() && wide < 78)
+		s = "RANK    PID   ADJ SCORE POINTS"
+	else if (narrow())
 		s = "RANK    PID   ADJ SCORE POINTS = ANON  FILE SHMEM  SWAP  PTBL   ADJ"
-	if (wide >= 100 || !wide)
+	else
 		s = s "  LOCKED VERDICT  FATE  "
 	if (wide >= 130 || !wide)
 		s = s " CGROUP              "
 	print paint("1", clip(s " COMMAND"))
 }
 
+# Too narrow for the verdict in a column of its own
+function narrow() {
+	return wide && wide < 100
+}
+
+# A string's precision of 0 leaves it out.
+function row_format_for(   s) {
+	if (narrow() && wide < 78)
+		return "%4s%7s%6s%6s%7s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s %s"
+	s = narrow() ? "%4s%7s%6s%6s%7s %6s%6s%6s%6s%6s%6s " : "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s "
+	if (narrow())
+		return s "%.0s%.0s%.0s%.0s%s"
+	return s "%7s %-8s %-6s " (wide >= 130 || !wide ? "%-20s %s" : "%.0s%s")
+}
+
 function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 	if (missing)
 		$missing = "-"
-	# One format for all, and what it does not use is not asked for.
 	if (row_format == "")
-		row_format = (wide && wide < 100 ? "%4s%7s%6s%6s%7s %6s%6s%6s%6s%6s%6s " : "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s ") (wide >= 130 || !wide ? "%7s %-8s %-6s %-20s %s" : wide >= 100 ? "%7s %-8s %-6s %.0s%s" : "%.0s%.0s%.0s%.0s%s")
+		row_format = row_format_for()
+	# One without a rank has no points: on a narrow screen the reason stands there.
+	if (rank == "-" && narrow()) {
+		score = ""
+		points = verdict
+	}
 	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, shown($c_memcg), shown($c_comm))
-	# On a narrow screen the reason takes the place of the missing columns.
-	if (rank == "-" && wide && wide < 100)
-		s = s " (" verdict ")"
 	if (wide)
 		s = clip(s)
 	if (fate == "victim")
@@ -87,24 +105,35 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 	print s
 }
 
+# A line of parts, as many whole ones as the screen has room for
+function print_parts(s, parts,   n, i, part) {
+	n = split(parts, part, "; ")
+	for (i = 1; i <= n; i++) {
+		if (i > 1 && wide && length(s part[i]) + 2 > wide)
+			break
+		s = i > 1 ? s "; " part[i] : s part[i]
+	}
+	print clip(s)
+}
+
 function print_summary(   n, s) {
-	s = "oomlens: " key("badness", "eligible") " of " key("badness", "tasks") " processes can be killed, the next kill takes " key("badness", "dies")
+	s = key("badness", "eligible") " of " key("badness", "tasks") " can be killed; the next kill takes " key("badness", "dies")
 	s = s "; scope " shown(key("badness", "scope")) ", " size(key("badness", "totalpages"))
 	if (key("badness", "complete") == "0")
-		s = s "; NOT COMPLETE"
-	print clip(s)
-	s = "memory:  " size(key("overcommit", "available")) " available of " size(key("overcommit", "ram"))
+		s = "NOT COMPLETE; " s
+	print_parts("oomlens: ", s)
+	s = size(key("overcommit", "available")) " available of " size(key("overcommit", "ram"))
 	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
 	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
-	print clip(s " " (key("overcommit", "enforced") == "1" ? "(enforced)" : "(not enforced)"))
+	print_parts("memory:  ", s "; " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
 	n = events ? event_at[events] : 0
-	s = "events:  " key("stats", "events") " so far, " key("stats", "kills") " killed"
+	s = key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {
 		s = s "; last #" n " " ago(n) ": " ev(n, "kind") ", " ev(n, "outcome")
 		if (count(n, "victim"))
 			s = s " " shown(rec(n, "victim", 1, "comm")) " (" rec(n, "victim", 1, "pid") ")"
 	}
-	print clip(s)
+	print_parts("events:  ", s)
 	print ""
 }
 

@@ -178,7 +178,8 @@ cmd_trigger()
 		echo "done; no OOM came of it"
 		return
 	}
-	run events title=1 after="$last" "$(meminfo)" "$DIR/overcommit" "$DIR/events"
+	look_at_terminal
+	run events title=1 after="$last" wide="$WIDE" "$(meminfo)" "$DIR/overcommit" "$DIR/events"
 }
 
 cmd_reserve()
