@@ -355,7 +355,9 @@ test_help()
 test_json()
 {
 	json_of rank -a --json && json_of events --json && json_of overcommit --json &&
-		json_of commit --json && json_of commit --memcg --json
+		json_of commit --json && json_of commit --json "$first" && {
+		[ -n "$no_group" ] || json_of commit --memcg --json
+	}
 }
 
 # Wrong usage, and somebody who is not root

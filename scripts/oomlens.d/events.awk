@@ -86,6 +86,8 @@ function settled(n) {
 }
 
 END {
+	if (!dying && !headless)
+		unread("overcommit events")
 	if (!dying) {
 		if (only != "" && !(only in has_event))
 			die(5, "no event " only " is kept" (events ? " (there are " event_at[1] " to " event_at[events] ")" : ": there has been no OOM"))

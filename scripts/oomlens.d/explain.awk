@@ -5,7 +5,7 @@ function on_row() {
 }
 
 END {
-	if (!dying) {
+	if (!dying && !unread("overcommit events")) {
 		if (only == "")
 			only = event_at[events]
 		if (!events)

@@ -18,7 +18,6 @@ FNR == 1 {
 function begin_file(path) {
 	file = path
 	sub(/.*\//, "", file)
-	seen[file] = 1
 	pending = ""
 	table_is_open = 0
 	title_is_next = 1
@@ -49,9 +48,19 @@ function take_line() {
 
 function take_title() {
 	file = $3
-	seen[file] = 1
+	titled[file] = 1
 	if ($4 != 1)
 		die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
+}
+
+# The files that were not read: not every awk says that a read failed, as it does
+# where the module finds no memory for a table, and a recording may be empty.
+function unread(names,   n, i, name) {
+	n = split(names, name, " ")
+	for (i = 1; i <= n && !dying; i++)
+		if (!(name[i] in titled))
+			die(1, name[i] " could not be read, or is empty")
+	return dying
 }
 
 function take_key(   value, i) {
@@ -327,13 +336,17 @@ function html_text(name,   n, i, c, s) {
 
 # ---- JSON ----
 
-# Names are text even if they read like a number; "-" is null in all the rest.
+# Names, lists and addresses are text even if they read like a number; "-" is
+# null in all the rest. A number goes out digit by digit as it came: to awk it is
+# a double.
 function json_value(k, v) {
 	if (k == "comm" || k == "path" || k == "name")
 		return json_text(v)
 	if (v == "-")
 		return "null"
-	return is_number(v) && k != "memcg" ? v : json_text(v)
+	if (k ~ /memcg$/ || k == "nodes" || k == "start" || v !~ /^(0|-?[1-9][0-9]*)$/)
+		return json_text(v)
+	return v
 }
 
 function json_pair(k, v) {

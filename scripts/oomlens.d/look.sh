@@ -7,7 +7,7 @@ cmd_rank()
 	ROWS=20 ALL='' JSON=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-a) ALL=1 ;;
 		--json) JSON=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
@@ -29,7 +29,7 @@ cmd_whatif()
 	ROWS=10 pid='' adj=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		-[!0-9]*) bad_usage "whatif: '$1'?" ;;
 		*)
@@ -44,7 +44,7 @@ cmd_whatif()
 		esac
 		shift
 	done
-	need_number PID "$pid"
+	need_count PID "$pid"
 	need_number ADJ "$adj"
 	if [ "$adj" -lt -1000 ] || [ "$adj" -gt 1000 ]; then
 		bad_usage "ADJ is -1000 to 1000"
@@ -68,8 +68,8 @@ cmd_top()
 	DELAY=2 ROWS='' ONCE=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-d) need_number -d "${2:-}"; DELAY=$2; shift ;;
-		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-d) need_count -d "${2:-}"; DELAY=$2; shift ;;
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-1) ONCE=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		*) bad_usage "top: '$1'?" ;;
@@ -125,10 +125,10 @@ cmd_commit()
 	ROWS=20 JSON='' of_pid=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--json) JSON=1 ;;
 		--memcg) SCOPE=memcg ;;
-		[0-9]*) need_number PID "$1"; of_pid=$1; SCOPE="pid $1" ;;
+		[0-9]*) need_count PID "$1"; of_pid=$1; SCOPE="pid $1" ;;
 		*) bad_usage "commit: '$1'?" ;;
 		esac
 		shift
@@ -176,12 +176,12 @@ cmd_events()
 	ROWS=0 JSON='' FOLLOW='' NEW='' SETTLE='' only=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		-n) need_number -n "${2:-}"; ROWS=$2; shift ;;
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--json) JSON=1 ;;
 		--follow | -f) FOLLOW=1 ;;
 		--settle) SETTLE=10 ;;
 		--new) NEW=1 ;;
-		[0-9]*) need_number EVENT "$1"; only=$1 ;;
+		[0-9]*) need_count EVENT "$1"; only=$1 ;;
 		*) bad_usage "events: '$1'?" ;;
 		esac
 		shift
@@ -199,7 +199,7 @@ cmd_events()
 	fi
 	[ -z "$FROM" ] || die $E_USAGE "--follow needs the live module, not --from"
 	counter events
-	[ -z "$TITLE" ] || run events title=1 only='' after="$COUNTER" wide="$WIDE" /dev/null
+	[ -z "$TITLE" ] || run events headless=1 title=1 only='' after="$COUNTER" wide="$WIDE" /dev/null
 	last=0
 	[ -z "$NEW" ] || last=$COUNTER
 	[ "$ROWS" = 0 ] || [ "$ROWS" -ge "$COUNTER" ] || last=$((COUNTER - ROWS))
@@ -210,7 +210,7 @@ cmd_why()
 {
 	case ${1:-} in
 	'') only='' ;;
-	*) need_number EVENT "$1"; only=$1 ;;
+	*) need_count EVENT "$1"; only=$1 ;;
 	esac
 	[ $# -le 1 ] || bad_usage "why takes one EVENT"
 	find_dir

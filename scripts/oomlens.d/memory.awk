@@ -132,7 +132,7 @@ function json_overcommit(   i, n, k, name, s) {
 }
 
 END {
-	if (!dying) {
+	if (!dying && !unread("overcommit" (mode == "commit" ? " commit" : ""))) {
 		if (mode == "overcommit" && json)
 			json_overcommit()
 		else if (mode == "overcommit")

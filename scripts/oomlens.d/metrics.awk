@@ -134,7 +134,7 @@ BEGIN {
 }
 
 END {
-	if (!dying) {
+	if (!dying && !unread("overcommit features stats events badness commit")) {
 		add_up()
 		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, those that killed nobody too.", key("stats", "events"))
 		one("overwritten_events_total", "counter", "OOM events that the module had to overwrite before anybody read them.", key("stats", "overwritten"))

@@ -185,6 +185,8 @@ function whatif(   i, n, machine, points, place, verdict, was, order) {
 	if (verdict_of[mine] == "init")
 		die(1, "process " pid " is init: the kernel never takes it, whatever its adj")
 	machine = key("overcommit", "ram") + key("overcommit", "swap_total")
+	if (machine <= 0)
+		die(1, "overcommit does not tell the machine's RAM")
 	verdict = verdict_with(adj)
 	was = rank_of[mine]
 	$0 = line[mine]
@@ -242,6 +244,8 @@ function print_place(place, i, points, machine, verdict,   fate) {
 }
 
 END {
+	if (!dying && !looping)
+		unread("badness overcommit")
 	if (!dying) {
 		if (mode == "whatif")
 			whatif()

@@ -337,7 +337,7 @@ function sources(   n, i, name, s) {
 }
 
 END {
-	if (!dying) {
+	if (!dying && !unread("overcommit features stats events badness commit")) {
 		print "<!DOCTYPE html>"
 		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>oomlens: " html_text(host) "</title>"
 		style()

@@ -59,11 +59,14 @@ function frame(   line) {
 		read_lines(dir "/events")
 	}
 	printf "\033[H"
+	delete titled["badness"]
 	if (scoped)
 		read_scoped()
 	else
 		read_lines(dir "/badness")
-	if (!head_printed)
+	if (!("badness" in titled))
+		print "badness cannot be read now: no memory for it, or the scope is gone"
+	else if (!head_printed)
 		print_head()
 	printf "\033[J"
 	fflush()
