@@ -16,6 +16,7 @@
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/wait.h>
@@ -170,18 +171,19 @@ static DECLARE_WORK(give_work, give_all);
 /**
  * oomlens_pressure_killed() - the OOM killer has taken somebody
  *
- * Context: OOM path, preemption off; by RCU the cgroup read here stays.
+ * Context: OOM path, any that does not sleep. By RCU the run and its cgroup stay
+ * meanwhile: since 7.0 the kernel calls a tracepoint's probes without it.
  */
 void oomlens_pressure_killed(void)
 {
-	if (!READ_ONCE(pressure.active) || !pressure.req.kill)
-		return;
+	rcu_read_lock();
 	/* Others' cgroups have OOMs too. */
-	if (pressure.req.memcg ?
-	    oomlens_memcg_ooms(pressure.memcg) == pressure.memcg_ooms :
-	    !atomic_read(&pressure.ooms))
-		return;
-	queue_work(system_highpri_wq, &give_work);
+	if (READ_ONCE(pressure.active) && pressure.req.kill &&
+	    (pressure.req.memcg ?
+	     oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms :
+	     atomic_read(&pressure.ooms)))
+		queue_work(system_highpri_wq, &give_work);
+	rcu_read_unlock();
 }
 
 /* ---- the writer's side ---- */
@@ -413,7 +415,7 @@ static int start_run(void)
 	atomic_set(&pressure.ooms, 0);
 	oomlens_pool_open(&pressure.pool);
 	mutex_lock(&relief_lock);
-	pressure.active = true;
+	WRITE_ONCE(pressure.active, true);
 	mutex_unlock(&relief_lock);
 	oomlens_recorder_claim(current);
 	return 0;
@@ -429,10 +431,15 @@ static void end_run(struct oomlens_run *run)
 
 	oomlens_pool_close(&pressure.pool);
 	mutex_lock(&relief_lock);
-	pressure.active = false;
+	WRITE_ONCE(pressure.active, false);
 	mutex_unlock(&relief_lock);
 	run->taken = oomlens_pool_give(&pressure.pool, ULONG_MAX, 0) + pressure.relieved;
 	run->give_ns = ktime_get_ns() - start + pressure.relief_ns;
+	/* What this run's kill has queued must not end the next one. */
+	if (pressure.req.kill) {
+		synchronize_rcu();
+		flush_work(&give_work);
+	}
 	run->event = oomlens_recorder_disclaim();
 	/* Whoever is told of an event can read it. */
 	if (run->event)
