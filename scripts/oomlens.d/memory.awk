@@ -64,7 +64,7 @@ function commit_width(name) {
 function print_commit_head(   i, s) {
 	head_printed = 1
 	if (!of_pid) {
-		print "promised " bytes(key("commit", "committed")) ": processes " bytes(key("commit", "processes")) ", resident shared memory " bytes(key("commit", "shared_resident")) ", other " bytes(key("commit", "unattributed"))
+		print "promised " bytes(key("commit", "committed")) ": processes " bytes(key("commit", "processes")) ", shared memory and tmpfs " bytes(num(key("commit", "shared_resident")) + num(key("commit", "shared_swapped")) + num(key("commit", "shared_promised"))) ", other " bytes(key("commit", "unattributed"))
 		s = "not yet called in: " bytes(key("commit", "uncashed"))
 		if (num(key("commit", "deficit")) > 0)
 			s = s "; if all of it were, " bytes(key("commit", "deficit")) " would be missing"

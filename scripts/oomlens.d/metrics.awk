@@ -149,7 +149,7 @@ END {
 		one("committed_bytes", "gauge", "Committed_AS: what has been promised.", in_bytes(key("overcommit", "committed")))
 		one("commit_headroom_bytes", "gauge", "Limit less promise; may be negative.", in_bytes(key("overcommit", "headroom")))
 		one("commit_enforced", "gauge", "1 where vm.overcommit_memory is 2.", key("overcommit", "enforced"))
-		one("commit_uncashed_bytes", "gauge", "Promised to processes and not touched yet.", in_bytes(key("commit", "uncashed")))
+		one("commit_uncashed_bytes", "gauge", "Promised and not touched yet.", in_bytes(key("commit", "uncashed")))
 		one("commit_deficit_bytes", "gauge", "What would be missing if every promise were called in at once.", in_bytes(key("commit", "deficit")))
 		one("available_bytes", "gauge", "MemAvailable.", in_bytes(key("overcommit", "available")))
 		one("swap_free_bytes", "gauge", "Free swap.", in_bytes(key("overcommit", "swap_free")))

@@ -82,7 +82,7 @@ function style() {
 	print "h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1rem 0 .2rem}"
 	print "p{margin:.3rem 0}.dim{color:var(--dim)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem;margin:1rem 0}"
 	print ".tile{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem}.tile b{display:block;font-size:1.25rem}"
-	print ".row{margin:.8rem 0}.row>.name{display:flex;justify-content:space-between;gap:1rem}.bar{display:block;width:100%;height:18px;background:var(--track);border-radius:2px}"
+	print ".row{margin:.8rem 0;break-inside:avoid}.row>.name>b{white-space:nowrap}.bar{-webkit-print-color-adjust:exact;print-color-adjust:exact}.row>.name{display:flex;justify-content:space-between;gap:1rem}.bar{display:block;width:100%;height:18px;background:var(--track);border-radius:2px}"
 	print ".parts{font-size:.85rem;color:var(--dim);margin:.15rem 0}.part{margin-right:.7rem;display:inline-block}.key{width:14px;height:11px;margin-right:.3rem}.mark{fill:var(--fg)}"
 	print ".time{display:block;width:100%;height:150px}.time line{stroke:var(--line)}.time text{fill:var(--fg);font:12px system-ui,sans-serif}.time .stem{stroke:var(--fg);stroke-width:2}.time .killed{fill:var(--c4);stroke:var(--fg)}.time .averted{fill:var(--c2);stroke:var(--fg)}.time .other{fill:var(--bg);stroke:var(--fg)}"
 	print "details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .7rem;margin:.5rem 0}summary{cursor:pointer}"
@@ -152,20 +152,21 @@ function fate_text(fate) {
 	return fate == "group" ? "dies with it (memory.oom.group)" : "dies with it (shares its memory)"
 }
 
-function promise(   limit, committed, all, processes, uncashed, shared, rest) {
+function promise(   limit, committed, all, processes, uncashed, shared) {
 	limit = num(key("overcommit", "commit_limit"))
 	committed = num(key("commit", "committed"))
 	processes = num(key("commit", "processes"))
-	uncashed = num(key("commit", "uncashed"))
-	shared = num(key("commit", "shared_resident"))
-	rest = committed - processes - shared
+	shared = num(key("commit", "shared_promised"))
+	uncashed = num(key("commit", "uncashed")) - shared
 	all = limit > committed ? limit : committed
 	print "<h2>Limit and promise</h2><div class=\"row\"><div class=\"name\"><span>promised (Committed_AS)</span><b>" size(committed) "</b></div>"
 	begin_bar()
 	part_of_bar(processes - uncashed, all, 1, "processes, touched")
 	part_of_bar(uncashed, all, 7, "processes, promised only")
-	part_of_bar(shared, all, 3, "shared memory and tmpfs")
-	part_of_bar(rest, all, 6, "no process' own")
+	part_of_bar(num(key("commit", "shared_resident")), all, 3, "shared memory and tmpfs")
+	part_of_bar(num(key("commit", "shared_swapped")), all, 4, "the same in swap")
+	part_of_bar(shared, all, 7, "the same, promised only")
+	part_of_bar(num(key("commit", "unattributed")), all, 6, "no process' own")
 	if (limit > committed)
 		bar_text = bar_text "<span class=\"part\">left " size(limit - committed) "</span> "
 	mark_on_bar(limit, all, "limit")
