@@ -24,7 +24,7 @@ demo: ## boot a guest, show the tables, kill one hog, show its event
 check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
 	@$(VM) check $(if $(LONG),--long) $(KERNELS)
 
-check-all: ## the same on every required kernel; LONG=1: at full length, hours
+check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night
 	@$(VM) check $(if $(LONG),--long) --all
 
 bench: ## measure in a guest, instructions counted: KERNELS= as for check

@@ -345,7 +345,7 @@ static void test_group(int fd)
 	bool good;
 
 	if (!dir || cg_oom_group(dir, true)) {
-		ksft_test_result_skip("memory.oom.group: no such file\n");
+		ksft_test_result_skip("memory.oom.group needs cgroup v2\n");
 		free(dir);
 		return;
 	}

@@ -111,11 +111,29 @@ static bool run_short(struct shortage *s, int fd, const char *way)
 	return true;
 }
 
+/* Pages that a kernel's allocation could have had: none of CMA, nor of highmem. */
+static long long usable_pages(const char *text, long long n)
+{
+	long long sum = 0, usable;
+	unsigned int i;
+	char *line;
+
+	for (i = 0; (line = event_line(text, "zone", n, i)); i++) {
+		if (!strstr(line, " name=HighMem ") && !strstr(line, " name=Movable ")) {
+			if (!line_number(line, "usable", &usable))
+				usable = LLONG_MAX / 2;
+			sum += usable;
+		}
+		free(line);
+	}
+	return i ? sum : LLONG_MAX;
+}
+
 /* What all of them have: who asked for what, and that nobody died. */
 static bool event_is(const struct shortage *s, long long n, const char *outcome)
 {
-	char want[32], *line = event_line(s->text, "memory", n, 0);
-	long long free_pages = 0;
+	long long left = usable_pages(s->text, n);
+	char want[32];
 	bool good;
 
 	snprintf(want, sizeof(want), "%#llx", told("gfp"));
@@ -128,9 +146,10 @@ static bool event_is(const struct shortage *s, long long n, const char *outcome)
 	       event_has(s->text, n, "constraint", "-") &&
 	       event_has(s->text, n, "totalpages", "-");
 	/* Memory really was short. */
-	good = good && line && line_number(line, "free", &free_pages) &&
-	       free_pages < meminfo_kb("MemTotal") / (long)(page_size() / 1024) / 10;
-	free(line);
+	if (left >= meminfo_kb("MemTotal") / (long)(page_size() / 1024) / 10) {
+		ksft_print_msg("%lld pages were left\n", left);
+		good = false;
+	}
 	if (s->kills) {
 		ksft_print_msg("the kernel killed %lld\n", s->kills);
 		good = false;

@@ -22,6 +22,17 @@ static inline long long free_memory_kb(void)
 	return pages * (long long)page_size() / 1024;
 }
 
+/*
+ * What a pressure run can bring MemAvailable down to besides: its pages are the
+ * kernel's, and these may not lie in a CMA area.
+ */
+static inline long long cma_free_kb(void)
+{
+	long long kb = meminfo_kb("CmaFree");
+
+	return kb > 0 ? kb : 0;
+}
+
 /* Locked memory of tasks that are never chosen, in parts that are soon made. */
 struct ballast {
 	struct hog hog[32];
@@ -34,7 +45,8 @@ static inline void ballast_start(struct ballast *b, long long left_kb)
 	long long most, pages;
 
 	memset(b, 0, sizeof(*b));
-	most = (meminfo_kb("MemAvailable") - left_kb) * 1024 / (long long)page_size();
+	most = meminfo_kb("MemAvailable") - cma_free_kb() - left_kb;
+	most = most * 1024 / (long long)page_size();
 	for (; most > 0; most -= pages) {
 		pages = most / (32 - b->n) > 16384 ? most / (32 - b->n) + 1 : 16384;
 		pages = pages < most ? pages : most;

@@ -20,6 +20,9 @@
 /* By which MemAvailable may be off a level, for a while. */
 #define LEVEL_KB	1536
 
+/* The level that runs are sent to, above what of the memory they cannot have. */
+#define LEFT_LEVEL_KB	(32 * 1024)
+
 /* Limit of a cgroup that runs out. */
 #define CG_PAGES	8192
 
@@ -70,6 +73,7 @@ static void test_limits(void)
 {
 	long long kills = kernel_kills(), now = 0, before = free_memory_kb();
 	const long long size_kb = 24 * 1024;
+	char command[64];
 	bool good;
 	pid_t pid;
 	int err;
@@ -91,8 +95,10 @@ static void test_limits(void)
 	good &= check(!err, "limit, hold", err, 0) && all_well(kills);
 	ksft_test_result(good, "limit is held; a second run meanwhile: EBUSY\n");
 
+	snprintf(command, sizeof(command), "pressure leave=%lldK timeout=1",
+		 LEFT_LEVEL_KB + cma_free_kb());
 	now = now_ns();
-	err = run("pressure leave=32M timeout=1");
+	err = run(command);
 	now = (now_ns() - now) / 1000000;
 	good = check(!err, "leave, timeout", err, 0) && check(now >= 900, "ms", now, 1000);
 	ksft_test_result(good && all_well(kills),
@@ -123,8 +129,9 @@ static bool stays_at(long long kb, unsigned int ms)
 static void test_level(void)
 {
 	const struct hog_spec spec = { .anon = 1, .comm = "neighbour" };
-	const long long level_kb = 32 * 1024, pages = kb_to_pages(8 * 1024);
+	const long long level_kb = LEFT_LEVEL_KB + cma_free_kb(), pages = kb_to_pages(8 * 1024);
 	long long kills = kernel_kills();
+	char command[64];
 	struct hog h;
 	bool good;
 	pid_t pid;
@@ -132,7 +139,8 @@ static void test_level(void)
 
 	if (hog_start(&h, &spec))
 		ksft_exit_fail_msg("cannot make a hog\n");
-	pid = writer_start("pressure leave=32M", NULL);
+	snprintf(command, sizeof(command), "pressure leave=%lldK", level_kb);
+	pid = writer_start(command, NULL);
 	good = stays_at(level_kb, 300);
 	ksft_test_result(good, "leave takes MemAvailable down to a level, and stays\n");
 

@@ -47,7 +47,8 @@ probe_accel()
 	printf '%s\n' "$boot_id" >"$CACHE/accel.boot"
 }
 
-# new_run: a directory for one guest's logs, at RUN; the last ones are kept
+# new_run: a directory for one guest's logs, at RUN; the last ones are kept, and
+# the last of this checkout is last-NAME, NAME being the checkout's directory
 new_run()
 {
 	mkdir -p "$LOGS/$K_ID"
@@ -56,7 +57,7 @@ new_run()
 		rm -rf "$old"
 	done
 	RUN=$(mktemp -d "$LOGS/$K_ID/$(date +%Y%m%d-%H%M%S).XXXX")
-	ln -sfn "${RUN##*/}" "$LOGS/$K_ID/last"
+	ln -sfn "${RUN##*/}" "$LOGS/$K_ID/last-${TOP##*/}"
 }
 
 # qemu_args: QEMU's words, one a line, in RUN/qemu.args

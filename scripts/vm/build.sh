@@ -15,7 +15,8 @@ mirror_tree()
 
 # built DIRECTORY KEY: whether DIRECTORY/KEY is there. Results are named by the
 # hash of what they are made from and appear by one rename, so that a guest
-# being packed never meets half of another build. The last few are kept.
+# being packed never meets half of another build. The last few are kept, and all
+# of the last hour: another run may be about to pack them.
 built()
 {
 	[ -e "$1/$2" ] || return 1
@@ -25,12 +26,15 @@ built()
 publish()
 {
 	mkdir -p "$2"
-	# Another tree with the same contents may have been first
-	rm -rf "${2:?}/$3"
+	# Another tree with the same contents may have been first, and uses them
+	if built "$2" "$3"; then
+		rm -rf "$1"
+		return
+	fi
 	mv "$1" "$2/$3"
 	# shellcheck disable=SC2012 # our own names: hashes
 	ls -1t "$2" | tail -n +6 | while read -r old; do
-		rm -rf "${2:?}/$old"
+		find "${2:?}/$old" -maxdepth 0 -mmin +60 -exec rm -rf {} + || :
 	done
 }
 
@@ -51,14 +55,19 @@ build_module()
 	root_headers
 	key=$(hash_files "$src/Kbuild" "$src/module")-$(hash_of "$HEADERS" \
 		"$(cat "$VM_DIR/build.sh")")
-	built "$CACHE/module/$K_KEY" "$key.ko" || locked "build-${OBJ##*/}" compile_module
+	module_built || locked "build-${OBJ##*/}" compile_module
 	MODULE=$CACHE/module/$K_KEY/$key.ko
 	TEST_MODULES=$CACHE/test-modules/$K_KEY/$key
 }
 
+module_built()
+{
+	built "$CACHE/test-modules/$K_KEY" "$key" && built "$CACHE/module/$K_KEY" "$key.ko"
+}
+
 compile_module()
 {
-	! built "$CACHE/module/$K_KEY" "$key.ko" || return 0
+	! module_built || return 0
 	mkdir -p "$OBJ/module"
 	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"

@@ -64,6 +64,7 @@ check_one()
 	# Whatever stops this job early leaves a failure behind
 	echo "$id 0 1 0 $(now) $(now) the rig itself failed" >"$result"
 	kernel_row "$id"
+	amounts_of
 	OPT_PARAMS=trigger=1 OPT_INSMOD=1 OPT_BUILD=1 OPT_TESTS=1
 	TIMEOUT=${OOMLENS_TIMEOUT:-900} SILENCE=${OOMLENS_SILENCE:-300}
 	prepare
@@ -128,11 +129,12 @@ cmd_check()
 {
 	SELECT=
 	ids=
-	amounts=
+	ALL=
+	LONG=
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--all) ids="$ids $(kernel_ids required)" amounts=${amounts:-all_tests} ;;
-		--long) amounts=long_tests ;;
+		--all) ids="$ids $(longest_first)" ALL=1 ;;
+		--long) LONG=1 ;;
 		--every) ids="$ids $(kernel_ids)" ;;
 		-t)
 			[ $# -ge 2 ] || die "-t PROGRAM"
@@ -144,7 +146,6 @@ cmd_check()
 		esac
 		shift
 	done
-	$amounts
 	[ -n "$ids" ] || ids=$(native_id)
 	for id in $ids; do
 		kernel_row "$id"
@@ -159,16 +160,28 @@ cmd_check()
 }
 
 # How much of each a test does, where nothing else is set: as check alone has it,
-# it is for everyday; all_tests is what the claims in README rest on, some
-# minutes a guest; long_tests is for a night.
-all_tests()
+# it is for everyday; full_tests is what the claims in README rest on, some
+# minutes a guest; long_tests is for a night. With --all the required kernels do
+# the full amounts, and the others everyday's with what their rows add.
+amounts_of()
+{
+	[ -z "$LONG" ] || long_tests
+	[ -z "$ALL" ] || [ "$K_NEED" != required ] || full_tests
+	[ -n "$ALL" ] || return 0
+	# shellcheck disable=SC2086 # a list of settings
+	for setting in $K_ALL; do
+		eval "export ${setting%%=*}=\"\${${setting%%=*}:-\${setting#*=}}\""
+	done
+	patience
+}
+
+full_tests()
 {
 	export OOMLENS_ROUNDS="${OOMLENS_ROUNDS:-1000}" OOMLENS_SCORES="${OOMLENS_SCORES:-100000}" \
 		OOMLENS_KILLS="${OOMLENS_KILLS:-500}" OOMLENS_STORM="${OOMLENS_STORM:-1000}" \
 		OOMLENS_DRILLS="${OOMLENS_DRILLS:-200}" OOMLENS_SIGNALS="${OOMLENS_SIGNALS:-500}" \
-		OOMLENS_WHY_ALL="${OOMLENS_WHY_ALL:-1}" OOMLENS_CLI="${OOMLENS_CLI:-1}" \
-		OOMLENS_TEST_TIMEOUT="${OOMLENS_TEST_TIMEOUT:-1800}" \
-		OOMLENS_TIMEOUT="${OOMLENS_TIMEOUT:-5400}" OOMLENS_SILENCE="${OOMLENS_SILENCE:-1800}"
+		OOMLENS_WHY_ALL="${OOMLENS_WHY_ALL:-1}" OOMLENS_CLI="${OOMLENS_CLI:-1}"
+	patience
 }
 
 long_tests()
@@ -177,7 +190,22 @@ long_tests()
 		OOMLENS_SOAK_S="${OOMLENS_SOAK_S:-600}" OOMLENS_WRITERS="${OOMLENS_WRITERS:-20000}" \
 		OOMLENS_TEST_TIMEOUT="${OOMLENS_TEST_TIMEOUT:-7200}" \
 		OOMLENS_TIMEOUT="${OOMLENS_TIMEOUT:-36000}" OOMLENS_SILENCE="${OOMLENS_SILENCE:-7200}"
-	all_tests
+	full_tests
+}
+
+# Bounds for them
+patience()
+{
+	export OOMLENS_TEST_TIMEOUT="${OOMLENS_TEST_TIMEOUT:-1800}" \
+		OOMLENS_TIMEOUT="${OOMLENS_TIMEOUT:-5400}" OOMLENS_SILENCE="${OOMLENS_SILENCE:-1800}"
+}
+
+# All rows: those with more to do than others first, so that the last ones are
+# short and both processors are busy to the end
+longest_first()
+{
+	kernel_rows | awk '{ print / all=/ ? 0 : $5 == "required" ? 1 : 2, $1 }' |
+		sort -s -n -k1,1 | cut -d' ' -f2 | tr '\n' ' '
 }
 
 # run_jobs: OOMLENS_JOBS at a time, by default one for each processor

@@ -145,11 +145,13 @@ hash_of()
 	printf '%s\n' "$@" | sha256sum | cut -c1-16
 }
 
-# Names and contents of all files below the given paths, as one hash.
+# Names and contents of all files below the given paths, as one hash: the same in
+# each checkout, wherever it lies.
 hash_files()
 {
-	find "$@" -type f | LC_ALL=C sort | while read -r hf; do
-		sha256sum "$hf"
+	for hf_path; do
+		(cd "${hf_path%/*}" && find "${hf_path##*/}" -type f -exec sha256sum {} + |
+			LC_ALL=C sort -k2)
 	done | sha256sum | cut -c1-16
 }
 
@@ -159,7 +161,7 @@ kernel_row()
 	K_ID=$1
 	row=$(awk -v id="$1" '!/^#/ && $1 == id' "$VM_DIR/kernels")
 	[ -n "$row" ] || die "no kernel called '$1'; there are: $(kernel_ids | tr '\n' ' ')"
-	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS='' K_ROOT='' K_ONLY='' K_ENV=''
+	K_NUMA=1 K_SWAP=0 K_SPARE=0 K_CPU='' K_APPEND='' K_QEMU='' K_SKIPS='' K_ROOT='' K_ONLY='' K_ENV='' K_ALL=''
 	set -f
 	# shellcheck disable=SC2086 # a row of blank-separated columns
 	set -- $row
@@ -176,6 +178,7 @@ kernel_row()
 		qemu=*) K_QEMU="$K_QEMU ${opt#*=}" ;;
 		root=*) K_ROOT=${opt#*=} ;;
 		env=*) K_ENV="$K_ENV ${opt#*=}" ;;
+		all=*) K_ALL="$K_ALL ${opt#*=}" ;;
 		only=*) K_ONLY=$(echo "${opt#*=}" | tr , ' ') ;;
 		skip=*) K_SKIPS="$K_SKIPS ${opt#*=}" ;;
 		skips=*) K_SKIPS="$K_SKIPS $(named skips "${opt#*=}")" ;;
