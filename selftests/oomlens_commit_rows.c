@@ -207,10 +207,10 @@ static int map_two(long pages)
 	return err;
 }
 
-static void test_fork(void)
+static bool fork_is_charged(void)
 {
 	static struct reading before, after;
-	struct figures d, f = {};
+	struct figures d = {}, f = {};
 	struct actor a;
 	int pid = 0, row;
 	bool good = !actor_start(&a) && !actor_do(&a, map_promise, 5000);
@@ -226,10 +226,24 @@ static void test_fork(void)
 	good = good && row >= 0 && f.charge > 5000 && !d.charge &&
 	       d.meminfo_committed == f.charge &&
 	       table_number(t, row, "charge") == f.charge;
+	if (!good)
+		ksft_print_msg("charge %lld (%+lld), committed %+lld\n", f.charge, d.charge,
+			       d.meminfo_committed);
 	if (pid > 0)
 		kill(pid, SIGKILL);
 	actor_end(&a);
 	table_free(t);
+	return good;
+}
+
+/* What ended before may still be giving its charge back: then once more. */
+static void test_fork(void)
+{
+	unsigned int tries;
+	bool good = false;
+
+	for (tries = 0; tries < ATTEMPTS && !good; tries++)
+		good = fork_is_charged();
 	ksft_test_result(good, "fork charges the child with all of it again\n");
 }
 
