@@ -24,17 +24,23 @@ grep -qs '^enabled 1' $lens/trigger || skip_all "needs debugfs and trigger=1"
 grep -q ' cgroup2 ' /proc/mounts || skip_all "systemd has no OOMPolicy= on cgroup v1"
 
 sysrq=$(cat /proc/sys/kernel/sysrq)
+printk=$(cat /proc/sys/kernel/printk)
+stranger=
 clean_up()
 {
+	[ -z "$stranger" ] || kill -KILL "$stranger" 2>/dev/null
 	systemctl -q stop "$unit"
 	rm -f "$file" "$script" "$said"
 	systemctl daemon-reload
 	systemctl -q reset-failed "$unit" 2>/dev/null
 	echo "$sysrq" >/proc/sys/kernel/sysrq
+	echo "$printk" >/proc/sys/kernel/printk
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 echo 1 >/proc/sys/kernel/sysrq
+# A slow console would give systemd the time to kill before the kernel does
+echo 1 >/proc/sys/kernel/printk
 
 n=0
 failed=0
@@ -80,7 +86,14 @@ at_work()
 	workers=$(cat "/proc/$main/task/$main/children" 2>/dev/null)
 	# shellcheck disable=SC2086 # a list of pids
 	set -- $workers
-	[ $# = 2 ] && grep -q "^ready $main" $said
+	# Until it is sleep, a worker is still the shell that was forked
+	[ $# = 2 ] && grep -q "^ready $main" $said && [ "$(comm "$1")" = sleep ] &&
+		[ "$(comm "$2")" = sleep ]
+}
+
+comm()
+{
+	cat "/proc/$1/comm" 2>/dev/null
 }
 
 gone()
@@ -127,6 +140,14 @@ kernel_killed()
 	dmesg | grep -q "Killed process $1 (sleep)"
 }
 
+# The kernel kills all of a group one by one. systemd is told of the first and
+# kills the rest too: with whom it is faster, the kernel comes too late.
+kernel_killed_group()
+{
+	dmesg | grep -A3 "Tasks in [^ ]*/$unit are going to be killed due to memory.oom.group" |
+		grep -qE "(Killed process|OOM victim) ($1|$2) \("
+}
+
 take_worker()
 {
 	echo "kill pid=$worker" >$lens/trigger && until_true gone "$worker" &&
@@ -150,7 +171,7 @@ policy_continue()
 policy_stop()
 {
 	start stop && take_worker && until_true shown ActiveState failed &&
-		shown Result oom-kill && gone "$main" "$other" &&
+		shown Result oom-kill && until_true gone "$main" "$other" &&
 		grep -q "asked to end $main" $said
 }
 
@@ -158,8 +179,8 @@ policy_kill()
 {
 	start kill && [ "$(cat "${events%events}oom.group")" = 1 ] && take_worker &&
 		until_true shown ActiveState failed && shown Result oom-kill &&
-		gone "$main" "$other" && ! grep -q asked $said &&
-		kernel_killed "$other"
+		until_true gone "$main" "$other" && ! grep -q asked $said &&
+		kernel_killed_group "$main" "$other"
 }
 
 restart()
@@ -167,15 +188,18 @@ restart()
 	start stop Restart=on-failure RestartSec=0 || return 1
 	before=$main
 	take_worker && until_true shown NRestarts 1 && until_true at_work &&
-		[ "$main" != "$before" ] && shown ActiveState active && gone "$before"
+		[ "$main" != "$before" ] && shown ActiveState active &&
+		until_true gone "$before"
 }
 
 bystander()
 {
 	start stop || return 1
-	sleep 3600 &
-	echo "kill pid=$!" >$lens/trigger && until_true gone $! && event oom_kill 0 &&
-		at_work && shown ActiveState active && shown Result success
+	sleep 3600 >/dev/null 2>&1 &
+	stranger=$!
+	echo "kill pid=$stranger" >$lens/trigger && until_true gone $stranger &&
+		kernel_killed $stranger && event oom_kill 0 && at_work &&
+		shown ActiveState active && shown Result success
 }
 
 echo "TAP version 13"
