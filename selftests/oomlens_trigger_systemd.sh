@@ -86,14 +86,15 @@ at_work()
 	workers=$(cat "/proc/$main/task/$main/children" 2>/dev/null)
 	# shellcheck disable=SC2086 # a list of pids
 	set -- $workers
-	# Until it is sleep, a worker is still the shell that was forked
-	[ $# = 2 ] && grep -q "^ready $main" $said && [ "$(comm "$1")" = sleep ] &&
-		[ "$(comm "$2")" = sleep ]
+	[ $# = 2 ] && grep -q "^ready $main" $said && asleep "$@"
 }
 
-comm()
+# Until then it is still the shell that was forked
+asleep()
 {
-	cat "/proc/$1/comm" 2>/dev/null
+	for p; do
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" = sleep ] || return 1
+	done
 }
 
 gone()
@@ -197,6 +198,7 @@ bystander()
 	start stop || return 1
 	sleep 3600 >/dev/null 2>&1 &
 	stranger=$!
+	until_true asleep $stranger || return 1
 	echo "kill pid=$stranger" >$lens/trigger && until_true gone $stranger &&
 		kernel_killed $stranger && event oom_kill 0 && at_work &&
 		shown ActiveState active && shown Result success
