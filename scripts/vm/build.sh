@@ -23,6 +23,7 @@ built()
 	touch -c "$1/$2"
 }
 
+# publish NEW DIRECTORY KEY [KEEP]
 publish()
 {
 	mkdir -p "$2"
@@ -33,7 +34,7 @@ publish()
 	fi
 	mv "$1" "$2/$3"
 	# shellcheck disable=SC2012 # our own names: hashes
-	ls -1t "$2" | tail -n +6 | while read -r old; do
+	ls -1t "$2" | tail -n +$((${4:-5} + 1)) | while read -r old; do
 		find "${2:?}/$old" -maxdepth 0 -mmin +60 -exec rm -rf {} + || :
 	done
 }

@@ -34,8 +34,8 @@ pack()
 base_initramfs()
 {
 	fetch_busybox
-	base_key=$(hash_of "$(cat "$KERNEL/stamp")" "$(hash_files "$VM_DIR/guest")" \
-		"$(cat "$VM_DIR/initramfs.sh")")
+	base_key=$(hash_of "$(cat "$KERNEL/stamp")" \
+		"$(hash_files "$VM_DIR/guest" "$BUSYBOX")" "$(cat "$VM_DIR/initramfs.sh")")
 	BASE=$CACHE/base/$K_KEY/$base_key
 	built "${BASE%/*}" "$base_key" || locked "base-$K_KEY" pack_base
 }

@@ -41,31 +41,36 @@ bootstrap()
 		"$suite" "$directory" "deb $(mirror) $suite main"
 }
 
-# guest_system: the cpio archive of K_ROOT's system, at SYSTEM; empty for busybox
+# guest_system: the cpio archive of K_ROOT's system, at SYSTEM; empty for busybox.
+# Named by what it is made from: its packages, the index that says which versions
+# of them there are, and how it is put together.
 guest_system()
 {
 	SYSTEM=
 	[ -n "$K_ROOT" ] || return 0
 	# Another architecture's packages could not be configured here
 	[ "$K_ARCH" = "$BUILD_ARCH" ] || die "$K_ID: root=$K_ROOT on a foreign architecture"
-	SYSTEM=$CACHE/system/$K_SUITE-$K_ARCH-$K_ROOT.cpio
 	system_packages=$(named root "$K_ROOT" | paste -s -d ,)
-	stamped "$SYSTEM.stamp" "$system_packages 1" ||
-		locked "system-${SYSTEM##*/}" make_guest_system
+	apt_state "$K_SUITE" "$K_ARCH"
+	system_dir=$CACHE/system/$K_SUITE-$K_ARCH-$K_ROOT
+	system_key=$(hash_of "$system_packages" "$(hash_files "$APT_DIR"/lists/*Release)" \
+		"$(cat "$VM_DIR/root.sh")").cpio
+	built "$system_dir" "$system_key" || locked "system-${system_dir##*/}" make_guest_system
+	SYSTEM=$system_dir/$system_key
 }
 
 make_guest_system()
 {
-	! stamped "$SYSTEM.stamp" "$system_packages 1" || return 0
-	tree=${SYSTEM%.cpio}
+	! built "$system_dir" "$system_key" || return 0
+	tree=$system_dir.tree
 	bootstrap "guest system of $K_SUITE ($system_packages, about 30 s)" "$K_SUITE" \
 		"$system_packages" "$tree"
 	as_root rm -rf "$tree"/var/lib/apt/lists "$tree"/var/cache "$tree"/usr/share/zoneinfo
 	as_root sh -c 'cd "$1" && find . -mindepth 1 -xdev | LC_ALL=C sort |
-		cpio --quiet -o -H newc' sh "$tree" >"$SYSTEM.new"
+		cpio --quiet -o -H newc' sh "$tree" >"$tree.cpio"
 	as_root rm -rf "$tree"
-	mv "$SYSTEM.new" "$SYSTEM"
-	printf '%s\n' "$system_packages 1" >"$SYSTEM.stamp"
+	# Hundreds of MB each
+	publish "$tree.cpio" "$system_dir" "$system_key" 2
 }
 
 # in_root MOUNTS COMMAND...: run inside ROOT; MOUNTS is a list of HOST:GUEST
