@@ -20,6 +20,20 @@ int loader_unload(void);
 bool loader_traceless(void);
 /* Its files are all there and begin as they should. */
 bool loader_whole(void);
+/* One of them is, and begins so: another at each call. */
+bool loader_begins(void);
+
+/*
+ * What neither a task nor a file nor a cache holds, in kB: what leaks ends up
+ * there. Caches and the slab's reserves are given up for it, so the tasks that
+ * the caller started should be gone.
+ */
+long long held_kb(void);
+/* It is so again, or at most HELD_SLACK_KB more; waits for it, and says both. */
+bool held_same(long long before);
+
+/* By chance: batches kept by a processor, the log, tables that grew once. */
+#define HELD_SLACK_KB	768
 
 /*
  * kB that may be missing from MemAvailable by chance: the machine's own doings,

@@ -83,6 +83,11 @@ self_klog()
 		'WARNING: CPU: 0 at mm/x.c:1')"
 	expect "the second of it was not" 1 "$(klog 'oomlens-rig: expect at mm/x.c' \
 		'WARNING: CPU: 0 at mm/x.c:1' 'WARNING: CPU: 0 at mm/x.c:1')"
+	expect "a report that was allowed" 0 "$(klog 'oomlens-rig: allow at mm/x.c' \
+		'WARNING: CPU: 0 at mm/x.c:1')"
+	expect "the second of it was not allowed" 1 "$(klog 'oomlens-rig: allow at mm/x.c' \
+		'WARNING: CPU: 0 at mm/x.c:1' 'WARNING: CPU: 0 at mm/x.c:1')"
+	expect "an allowed report that never came" 0 "$(klog 'oomlens-rig: allow at mm/x.c')"
 	expect "an expected report that never came" 1 "$(klog 'oomlens-rig: expect at mm/x.c')"
 }
 
@@ -106,6 +111,8 @@ self_guests()
 	guest 125 'failed: hung, silent*' 'sleep 3600'
 	guest 125 'failed: hung, over 90 s*' 'while :; do echo busy; sleep 1; done'
 	guest 125 'failed: the kernel complained (ok)' 'echo 512 >/proc/sys/kernel/tainted'
+	guest 0 'ok' 'echo "oomlens-rig: expect at mm/x.c" >/dev/kmsg
+		echo "WARNING: CPU: 0 at mm/x.c:1" >/dev/kmsg; echo 512 >/proc/sys/kernel/tainted'
 	# The console is told nothing of it
 	guest 125 'failed: the kernel complained (ok)' \
 		'echo 1 >/proc/sys/kernel/printk; echo "WARNING: CPU: 0" >/dev/kmsg'

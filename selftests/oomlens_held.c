@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much memory the kernel holds for itself, as exactly as it can be told:
+ * for what must not leak.
+ */
+#include <dirent.h>
+
+#include "oomlens_loader.h"
+
+#define SLABS	"/sys/kernel/slab"
+
+/* Empty slabs go back, and what KASAN keeps aside of what was freed. */
+static void shrink_slabs(void)
+{
+	DIR *dir = opendir(SLABS);
+	struct dirent *d;
+	char path[512];
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_type != DT_DIR || d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), SLABS "/%s/shrink", d->d_name);
+		write_file(path, "1");
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Pages that are free, and set aside for a processor each. */
+static long long batched_kb(void)
+{
+	char *text = read_file("/proc/zoneinfo"), *s = text;
+	long long pages = 0;
+
+	while (s && (s = strstr(s, " count:"))) {
+		s += strlen(" count:");
+		pages += strtol(s, NULL, 10);
+	}
+	free(text);
+	return pages * (long long)page_size() / 1024;
+}
+
+long long held_kb(void)
+{
+	static const char *const others[] = {
+		"MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "PageTables",
+		"KernelStack",
+	};
+	long long kb;
+	unsigned int i;
+
+	write_file("/proc/sys/vm/drop_caches", "3");
+	shrink_slabs();
+	/* Each processor keeps a part of the counters to itself. */
+	write_file("/proc/sys/vm/stat_refresh", "1");
+	kb = meminfo_kb("MemTotal") - batched_kb();
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		kb -= meminfo_kb(others[i]);
+	return kb;
+}
+
+bool held_same(long long before)
+{
+	long long after = 0;
+	bool same = wait_until((after = held_kb()) <= before + HELD_SLACK_KB, 15000);
+
+	ksft_print_msg("the kernel holds %lld kB before, %lld kB after\n", before, after);
+	return same;
+}
