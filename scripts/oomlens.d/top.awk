@@ -34,6 +34,8 @@ function look_at_size(   line, word) {
 	# A serial console that was never told its size says 0.
 	if (split(line, word, " ") == 2 && word[1] > 0 && word[2] > 0) {
 		high = word[1]
+		if (wide != word[2])
+			forget_rows()
 		wide = word[2]
 		row_format = ""
 	}
