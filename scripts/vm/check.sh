@@ -147,10 +147,13 @@ cmd_check()
 		shift
 	done
 	[ -n "$ids" ] || ids=$(native_id)
+	arches=
 	for id in $ids; do
 		kernel_row "$id"
+		arches="$arches --arch=$K_ARCH"
 	done
-	sh "$VM_DIR/setup" --quiet
+	# shellcheck disable=SC2086 # a list of words
+	sh "$VM_DIR/setup" --quiet $arches
 	mkdir -p "$LOGS"
 	CHECK=$(mktemp -d "$LOGS/check.XXXXXX")
 	CLEAN_FILES="$CLEAN_FILES $CHECK"
