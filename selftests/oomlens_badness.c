@@ -336,6 +336,17 @@ static int pin(pid_t pid, int cpu, bool fifo)
 	       sched_setscheduler(pid, fifo ? SCHED_FIFO : SCHED_IDLE, &param);
 }
 
+/* Who is being killed is not killed again. */
+static bool kill_says_already(pid_t pid)
+{
+	bool can = lens_writable() && lens_feature("debugfs") && lens_feature("sysrq");
+	int err = can ? lens_command("trigger", "kill pid=%d\n", pid) : -EALREADY;
+
+	if (err != -EALREADY)
+		ksft_print_msg("kill of a victim gave %d\n", err);
+	return err == -EALREADY;
+}
+
 /*
  * A victim that gets no CPU: it cannot exit, so the kernel waits for it until
  * the reaper has taken its memory. Then it is reaped, and still there.
@@ -353,6 +364,7 @@ static void test_victim(void)
 		return;
 	}
 	setting_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	setting_write("/proc/sys/kernel/sysrq", "1");
 	if (hog_start(&slow, &spec) || hog_start(&spin, &none) ||
 	    pin(slow.pid, 1, false) || pin(spin.pid, 1, true))
 		ksft_exit_fail_msg("cannot make a slow victim: %s\n", strerror(errno));
@@ -361,9 +373,9 @@ static void test_victim(void)
 	hog_do(&spin, HOG_SPIN, 0);
 	write_file("/proc/sysrq-trigger", "f");
 	good = wait_until(verdict_now(slow.pid, "victim"), 5000) &&
-	       row_is(slow.pid, "rank", "-");
+	       row_is(slow.pid, "rank", "-") && kill_says_already(slow.pid);
 	reaped = wait_until(verdict_now(slow.pid, "reaped"), PATIENCE_MS) &&
-		 row_is(slow.pid, "score", "0");
+		 row_is(slow.pid, "score", "0") && kill_says_already(slow.pid);
 	hog_end(&spin);
 	hog_end(&slow);
 	sched_setaffinity(0, sizeof(cpu_set_t), &(cpu_set_t){ .__bits = { 3 } });
