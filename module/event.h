@@ -2,7 +2,8 @@
 /*
  * The record of one call of the OOM killer, and what the files that make it
  * ask of each other: sources.c hears of the OOM, capture.c reads the figures,
- * recorder.c keeps the ring, victims.c follows the killed, events.c prints.
+ * candidates.c looks who is in line, ring.c keeps it all, victims.c follows the
+ * killed, events.c prints.
  *
  * Who may write what is what makes it work without a lock. out_of_memory() is
  * always called with the kernel's oom_lock held, so the sources are one writer
@@ -13,13 +14,14 @@
 #ifndef OOMLENS_EVENT_H
 #define OOMLENS_EVENT_H
 
+#include <linux/hardirq.h>
 #include <linux/kernel.h>
 #include <linux/types.h>
 
 #include "oomlens.h"
 
 /* Victims kept in full of each event; memory.oom.group can take more. */
-#define OOMLENS_VICTIMS		4
+#define OOMLENS_VICTIMS		3
 
 /* Cgroups named by one event beside its candidates': limit, caller, victims. */
 #define OOMLENS_MORE_MEMCGS	4
@@ -84,46 +86,41 @@ enum oomlens_reach {
 	OOMLENS_NR_REACHES
 };
 
-/* A count of pages, in six bytes on 64 bits: exact to 2^48, and there are many. */
+/*
+ * A count of pages, in five bytes on 64 bits: there are many of them. It is
+ * exact up to 2^40 pages, more than the 52 bits of an address on the largest of
+ * machines hold, and more than a process can map in 47.
+ */
 struct oomlens_pages {
-	u16 word[BITS_PER_LONG == 64 ? 3 : 2];
+	u8 byte[BITS_PER_LONG == 64 ? 5 : 4];
 };
 
-static inline void oomlens_pages_set(struct oomlens_pages *p, u64 n)
-{
-	unsigned int i;
+#define OOMLENS_PAGES_MAX	((1ULL << 8 * sizeof(struct oomlens_pages)) - 1)
 
-	for (i = 0; i < ARRAY_SIZE(p->word); i++)
-		p->word[i] = n >> 16 * i;
-}
-
-static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
-{
-	u64 n = 0;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(p->word); i++)
-		n |= (u64)p->word[i] << 16 * i;
-	return n;
-}
+unsigned long oomlens_pages_get(const struct oomlens_pages *p);
 
 /**
  * struct oomlens_task_record - a candidate or a victim, packed
  * @pid: thread group id in the initial PID namespace
  * @uid: in the initial user namespace
  * @threads: in the group
- * @rss_anon: and so on, pages, as in struct oomlens_sample
  * @adj: oom_score_adj
- * @verdict: enum oomlens_verdict; of a candidate
  * @memcg: index into the event's cgroups, from 1; 0 is none
+ * @verdict: enum oomlens_verdict; of a candidate
  * @killable: as in struct oomlens_sample
  * @killed: a victim that got the kernel's SIGKILL, not merely the reserves
+ * @rss_anon: and so on, pages, as in struct oomlens_sample
  * @comm: of the group leader; of a victim, of the thread that the kernel named
  */
 struct oomlens_task_record {
 	pid_t pid;
 	uid_t uid;
 	u32 threads;
+	s16 adj;
+	u8 memcg;
+	u8 verdict : 6;
+	u8 killable : 1;
+	u8 killed : 1;
 	struct oomlens_pages rss_anon;
 	struct oomlens_pages rss_file;
 	struct oomlens_pages rss_shmem;
@@ -131,18 +128,13 @@ struct oomlens_task_record {
 	struct oomlens_pages pgtables;
 	struct oomlens_pages locked;
 	struct oomlens_pages vm_total;
-	s16 adj;
-	u8 verdict;
-	u8 memcg;
-	u8 killable : 1;
-	u8 killed : 1;
 	char comm[TASK_COMM_LEN];
 };
 
-/* One populated zone; pages. The name is the kernel's own constant. */
+/* One populated zone; pages. */
 struct oomlens_zone_record {
-	const char *name;
 	u16 node;
+	u8 index;			/* in the node's zones */
 	struct oomlens_pages free;
 	struct oomlens_pages free_cma;
 	struct oomlens_pages highatomic;	/* what the watermark check leaves out */
@@ -158,30 +150,30 @@ struct oomlens_zone_record {
 
 /* The machine's memory when out_of_memory() was entered; pages. */
 struct oomlens_memory_record {
-	unsigned long free;
-	unsigned long available;
-	unsigned long anon;
-	unsigned long file;
-	unsigned long shmem;
-	unsigned long slab_reclaimable;
-	unsigned long slab_unreclaimable;
-	unsigned long kernel_stack;
-	unsigned long pagetables;
-	unsigned long unevictable;
-	unsigned long mlocked;
-	unsigned long totalram;
-	unsigned long swap_total;
-	unsigned long swap_free;
-	unsigned long committed;
-	unsigned long commit_limit;
+	struct oomlens_pages free;
+	struct oomlens_pages available;
+	struct oomlens_pages anon;
+	struct oomlens_pages file;
+	struct oomlens_pages shmem;
+	struct oomlens_pages slab_reclaimable;
+	struct oomlens_pages slab_unreclaimable;
+	struct oomlens_pages kernel_stack;
+	struct oomlens_pages pagetables;
+	struct oomlens_pages unevictable;
+	struct oomlens_pages mlocked;
+	struct oomlens_pages ram;
+	struct oomlens_pages swap_total;
+	struct oomlens_pages swap_free;
+	struct oomlens_pages committed;
+	struct oomlens_pages commit_limit;
 };
 
-/* The cgroup whose limit was hit; pages, ULONG_MAX is no limit. */
+/* The cgroup whose limit was hit; pages. A limit that is none is very large. */
 struct oomlens_memcg_record {
-	unsigned long usage;
-	unsigned long limit;
-	unsigned long swap;		/* v1: memory and swap together */
-	unsigned long swap_limit;
+	struct oomlens_pages usage;
+	struct oomlens_pages limit;
+	struct oomlens_pages swap;	/* v1: memory and swap together */
+	struct oomlens_pages swap_limit;
 	bool v2;
 };
 
@@ -220,11 +212,11 @@ struct oomlens_event {
 	unsigned long freed;
 	u64 nodes;
 	gfp_t gfp;
-	int order;
 	pid_t pid;
 	unsigned int nr_marked;
 	unsigned int kills;
 	unsigned int kills_before;
+	s8 order;
 	s8 constraint;
 	u8 kind;
 	u8 trigger;
@@ -236,10 +228,10 @@ struct oomlens_event {
 	u8 nr_zones;
 	u8 caller_memcg;
 	u8 limit_memcg;
-	bool totalpages_known;
-	bool probed;
-	bool kills_tell;
-	bool spared;
+	bool totalpages_known : 1;
+	bool probed : 1;
+	bool kills_tell : 1;
+	bool spared : 1;
 	char comm[TASK_COMM_LEN];
 	struct oomlens_memory_record memory;
 	struct oomlens_memcg_record memcg;
@@ -297,6 +289,13 @@ static inline unsigned int oomlens_max_memcgs(void)
 	return oomlens_candidates + OOMLENS_MORE_MEMCGS;
 }
 
+static inline size_t oomlens_candidates_at(void)
+{
+	return ALIGN(sizeof(struct oomlens_event) +
+		     oomlens_nr_zones * sizeof(struct oomlens_zone_record),
+		     __alignof__(struct oomlens_task_record));
+}
+
 static inline struct oomlens_zone_record *oomlens_event_zones(const struct oomlens_event *e)
 {
 	return (struct oomlens_zone_record *)(e + 1);
@@ -305,7 +304,7 @@ static inline struct oomlens_zone_record *oomlens_event_zones(const struct oomle
 static inline struct oomlens_task_record *
 oomlens_event_candidates(const struct oomlens_event *e)
 {
-	return (struct oomlens_task_record *)(oomlens_event_zones(e) + oomlens_nr_zones);
+	return (struct oomlens_task_record *)((char *)e + oomlens_candidates_at());
 }
 
 struct oom_control;
@@ -333,6 +332,7 @@ size_t oomlens_finish_size(void);
 unsigned long oomlens_event_newest(void);
 unsigned long oomlens_event_kept(unsigned long number);
 enum oomlens_event_state oomlens_event_state(unsigned long number);
+bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e);
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 			struct oomlens_finish *f);
 void oomlens_event_was_read(unsigned long number);
@@ -355,14 +355,29 @@ bool oomlens_event_told(struct oomlens_event *e);
 
 /* ---- capture.c ---- */
 
-int oomlens_capture_init(void);
-void oomlens_capture_exit(void);
+/*
+ * On x86 without ftrace a probe is a breakpoint, and lockdep takes that for an
+ * NMI, in which no lock may be taken that is taken elsewhere. There is no
+ * danger: the breakpoint is the first byte of out_of_memory().
+ */
+static inline bool oomlens_lockdep_would_complain(void)
+{
+	return IS_ENABLED(CONFIG_PROVE_LOCKING) && in_nmi();
+}
+
 unsigned int oomlens_count_zones(void);
+const char *oomlens_zone_name(const struct oomlens_zone_record *r);
+void oomlens_pack_task(struct oomlens_task_record *r, const struct oomlens_sample *s);
 void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc);
-void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_control *oc,
-				bool may_wait);
 void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 			    bool killed);
+
+/* ---- candidates.c ---- */
+
+int oomlens_candidates_init(void);
+void oomlens_candidates_exit(void);
+void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_control *oc,
+				bool may_wait);
 
 /* ---- victims.c ---- */
 
@@ -385,6 +400,6 @@ const char *oomlens_kind_name(enum oomlens_kind kind);
 const char *oomlens_cause_name(enum oomlens_cause cause);
 const char *oomlens_outcome_name(enum oomlens_outcome outcome);
 const char *oomlens_by_name(enum oomlens_by by);
-void oomlens_event_log(const struct oomlens_event *e, const char *memcg);
+void oomlens_event_log(const struct oomlens_event *e, char *memcg);
 
 #endif /* OOMLENS_EVENT_H */

@@ -6,7 +6,6 @@
  * open goes on where it stopped, and sees each event once and in order.
  */
 #include <linux/bitmap.h>
-#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/oom.h>
 #include <linux/poll.h>
@@ -15,6 +14,7 @@
 #include <linux/string.h>
 
 #include "event.h"
+#include "text.h"
 
 #define NAME(value, name)[value] = name,
 
@@ -71,21 +71,9 @@ struct reader {
 };
 
 /* As oomlens_puts_escaped(), for the log. */
-static const char *escape(char *buf, size_t size, const char *s)
+static const char *escape_comm(char *buf, const char *comm)
 {
-	size_t n = 0;
-
-	for (; *s && n + 5 <= size; s++) {
-		unsigned char c = *s;
-
-		if (isascii(c) && isgraph(c) && c != '\\')
-			buf[n++] = c;
-		else
-			n += scnprintf(buf + n, size - n, "\\%03o", c);
-	}
-	if (!n)
-		buf[n++] = '-';
-	buf[n] = '\0';
+	*oomlens_escape(buf, comm) = '\0';
 	return buf;
 }
 
@@ -109,7 +97,7 @@ static void print_head(char *buf, const struct oomlens_event *e)
 	else
 		n += scnprintf(buf + n, HEAD_SIZE - n, "gfp=- order=- ");
 	scnprintf(buf + n, HEAD_SIZE - n, "pid=%d comm=%s", e->pid,
-		  escape(comm, sizeof(comm), e->comm));
+		  escape_comm(comm, e->comm));
 }
 
 static void print_tail(char *buf, const struct oomlens_event *e)
@@ -143,26 +131,32 @@ static const char *no_limit(const struct oomlens_event *e)
 /**
  * oomlens_event_log() - say an event in the kernel's log, in one line
  * @e: the event
- * @memcg: the path of the cgroup whose limit was hit, if it is known
+ * @memcg: the path of the cgroup whose limit was hit; cut where it is too long
  *
  * Rate-limited, so that a storm does not fill the log; the ring has them all.
  *
  * Context: the recorder's kthread.
  */
-void oomlens_event_log(const struct oomlens_event *e, const char *memcg)
+void oomlens_event_log(const struct oomlens_event *e, char *memcg)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 5 * HZ, 20);
-	static char head[HEAD_SIZE], tail[TAIL_SIZE], path[256];
-	char comm[COMM_SIZE + 1];
+	/* The kthread's stack has room, memory that lasts is dear. */
+	char head[HEAD_SIZE], tail[TAIL_SIZE], path[192], comm[COMM_SIZE + 1];
 
 	if (!__ratelimit(&limit))
 		return;
 	print_head(head, e);
 	print_tail(tail, e);
-	escape(path, sizeof(path), e->kind == OOMLENS_KIND_MEMCG ? memcg : no_limit(e));
+	if (e->kind == OOMLENS_KIND_MEMCG) {
+		while (oomlens_escaped_len(memcg) >= sizeof(path))
+			memcg[strlen(memcg) - 1] = '\0';
+		*oomlens_escape(path, memcg) = '\0';
+	} else {
+		strscpy(path, no_limit(e), sizeof(path));
+	}
 	if (e->nr_victims)
 		pr_info("%s memcg=%s %s victim_pid=%d victim_comm=%s\n", head, path, tail,
-			e->victims[0].pid, escape(comm, sizeof(comm), e->victims[0].comm));
+			e->victims[0].pid, escape_comm(comm, e->victims[0].comm));
 	else
 		pr_info("%s memcg=%s %s\n", head, path, tail);
 }
@@ -174,13 +168,18 @@ static void show_pages(struct seq_file *m, const char *key, unsigned long pages)
 	seq_printf(m, " %s=%lu", key, pages);
 }
 
-static void show_limit(struct seq_file *m, const char *key, unsigned long pages)
+static void show_kept(struct seq_file *m, const char *key, const struct oomlens_pages *pages)
+{
+	show_pages(m, key, oomlens_pages_get(pages));
+}
+
+static void show_limit(struct seq_file *m, const char *key, const struct oomlens_pages *limit)
 {
 	/* PAGE_COUNTER_MAX, whatever the kernel makes of it. */
-	if (pages >= LONG_MAX / PAGE_SIZE)
+	if (oomlens_pages_get(limit) >= min_t(u64, LONG_MAX / PAGE_SIZE, OOMLENS_PAGES_MAX))
 		seq_printf(m, " %s=max", key);
 	else
-		show_pages(m, key, pages);
+		show_kept(m, key, limit);
 }
 
 static void show_path(struct seq_file *m, const char *key, unsigned int index)
@@ -230,51 +229,74 @@ static void show_event(struct seq_file *m, const struct oomlens_event *e)
 	seq_putc(m, '\n');
 }
 
+/* A figure of a record: its key, and where it is. */
+struct figure {
+	const char *key;
+	size_t at;
+};
+
+static void show_figures(struct seq_file *m, const void *record,
+			 const struct figure *figures, unsigned int n)
+{
+	for (; n--; figures++)
+		show_kept(m, figures->key, record + figures->at);
+}
+
+#define FIGURE(record, member)	{ #member, offsetof(struct oomlens_##record##_record, member) }
+
 static void show_memory(struct seq_file *m, const struct oomlens_event *e)
 {
-	const struct oomlens_memory_record *r = &e->memory;
+	static const struct figure figures[] = {
+		FIGURE(memory, free),
+		FIGURE(memory, available),
+		FIGURE(memory, anon),
+		FIGURE(memory, file),
+		FIGURE(memory, shmem),
+		FIGURE(memory, slab_reclaimable),
+		FIGURE(memory, slab_unreclaimable),
+		FIGURE(memory, kernel_stack),
+		FIGURE(memory, pagetables),
+		FIGURE(memory, unevictable),
+		FIGURE(memory, mlocked),
+		FIGURE(memory, swap_total),
+		FIGURE(memory, swap_free),
+		FIGURE(memory, committed),
+		FIGURE(memory, commit_limit),
+		FIGURE(memory, ram),
+	};
 
 	seq_printf(m, "memory %lu", e->number);
-	show_pages(m, "free", r->free);
-	show_pages(m, "available", r->available);
-	show_pages(m, "anon", r->anon);
-	show_pages(m, "file", r->file);
-	show_pages(m, "shmem", r->shmem);
-	show_pages(m, "slab_reclaimable", r->slab_reclaimable);
-	show_pages(m, "slab_unreclaimable", r->slab_unreclaimable);
-	show_pages(m, "kernel_stack", r->kernel_stack);
-	show_pages(m, "pagetables", r->pagetables);
-	show_pages(m, "unevictable", r->unevictable);
-	show_pages(m, "mlocked", r->mlocked);
-	show_pages(m, "swap_total", r->swap_total);
-	show_pages(m, "swap_free", r->swap_free);
-	show_pages(m, "committed", r->committed);
-	show_pages(m, "commit_limit", r->commit_limit);
-	show_pages(m, "ram", r->totalram);
+	show_figures(m, &e->memory, figures, ARRAY_SIZE(figures));
 	seq_putc(m, '\n');
 }
 
 static void show_zone(struct seq_file *m, const struct oomlens_event *e,
 		      const struct oomlens_zone_record *r)
 {
+	static const struct figure before[] = {
+		FIGURE(zone, free),
+		FIGURE(zone, free_cma),
+		FIGURE(zone, highatomic),
+	}, after[] = {
+		FIGURE(zone, min),
+		FIGURE(zone, low),
+		FIGURE(zone, high),
+		FIGURE(zone, managed),
+		FIGURE(zone, anon),
+		FIGURE(zone, file),
+		FIGURE(zone, unevictable),
+		FIGURE(zone, mlocked),
+	};
 	unsigned long free = oomlens_pages_get(&r->free);
-	unsigned long cma = oomlens_pages_get(&r->free_cma);
-	unsigned long highatomic = oomlens_pages_get(&r->highatomic);
+	unsigned long not_for_all = oomlens_pages_get(&r->free_cma) +
+				    oomlens_pages_get(&r->highatomic);
 
-	seq_printf(m, "zone %lu node=%u name=%s", e->number, r->node, r->name);
-	show_pages(m, "free", free);
-	show_pages(m, "free_cma", cma);
-	show_pages(m, "highatomic", highatomic);
+	seq_printf(m, "zone %lu node=%u name=%s", e->number, r->node,
+		   oomlens_zone_name(r));
+	show_figures(m, r, before, ARRAY_SIZE(before));
 	/* Read one after the other, they can be at odds. */
-	show_pages(m, "usable", free > cma + highatomic ? free - cma - highatomic : 0);
-	show_pages(m, "min", oomlens_pages_get(&r->min));
-	show_pages(m, "low", oomlens_pages_get(&r->low));
-	show_pages(m, "high", oomlens_pages_get(&r->high));
-	show_pages(m, "managed", oomlens_pages_get(&r->managed));
-	show_pages(m, "anon", oomlens_pages_get(&r->anon));
-	show_pages(m, "file", oomlens_pages_get(&r->file));
-	show_pages(m, "unevictable", oomlens_pages_get(&r->unevictable));
-	show_pages(m, "mlocked", oomlens_pages_get(&r->mlocked));
+	show_pages(m, "usable", free - min(free, not_for_all));
+	show_figures(m, r, after, ARRAY_SIZE(after));
 	seq_putc(m, '\n');
 }
 
@@ -284,10 +306,10 @@ static void show_memcg(struct seq_file *m, const struct oomlens_event *e)
 
 	seq_printf(m, "memcg %lu", e->number);
 	show_path(m, "path", e->limit_memcg);
-	show_pages(m, "usage", r->usage);
-	show_limit(m, "limit", r->limit);
-	show_pages(m, r->v2 ? "swap" : "memsw", r->swap);
-	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", r->swap_limit);
+	show_kept(m, "usage", &r->usage);
+	show_limit(m, "limit", &r->limit);
+	show_kept(m, r->v2 ? "swap" : "memsw", &r->swap);
+	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", &r->swap_limit);
 	seq_putc(m, '\n');
 }
 
@@ -327,7 +349,8 @@ static bool goes_before(const struct oomlens_task_record *a,
 static unsigned long score_of(const struct oomlens_task_record *r,
 			      const struct oomlens_event *e)
 {
-	unsigned long machine = e->memory.totalram + e->memory.swap_total;
+	unsigned long machine = oomlens_pages_get(&e->memory.ram) +
+				oomlens_pages_get(&e->memory.swap_total);
 	struct oomlens_terms terms;
 
 	if (!r->killable)
@@ -355,11 +378,15 @@ static void order_candidates(u8 *order, const struct oomlens_event *e)
 
 static void show_terms(struct seq_file *m, const struct oomlens_task_record *r)
 {
-	show_pages(m, "rss_anon", oomlens_pages_get(&r->rss_anon));
-	show_pages(m, "rss_file", oomlens_pages_get(&r->rss_file));
-	show_pages(m, "rss_shmem", oomlens_pages_get(&r->rss_shmem));
-	show_pages(m, "swap", oomlens_pages_get(&r->swap));
-	show_pages(m, "pgtables", oomlens_pages_get(&r->pgtables));
+	static const struct figure figures[] = {
+		FIGURE(task, rss_anon),
+		FIGURE(task, rss_file),
+		FIGURE(task, rss_shmem),
+		FIGURE(task, swap),
+		FIGURE(task, pgtables),
+	};
+
+	show_figures(m, r, figures, ARRAY_SIZE(figures));
 }
 
 static enum oomlens_fate fate_of(const struct oomlens_task_record *r,
@@ -388,8 +415,8 @@ static void show_candidate(struct seq_file *m, const struct oomlens_event *e,
 		seq_puts(m, " points=-");
 	show_terms(m, r);
 	seq_printf(m, " adj_points=%ld", oomlens_adj_points(r->adj, e->totalpages));
-	show_pages(m, "locked", oomlens_pages_get(&r->locked));
-	show_pages(m, "vm_total", oomlens_pages_get(&r->vm_total));
+	show_kept(m, "locked", &r->locked);
+	show_kept(m, "vm_total", &r->vm_total);
 	seq_printf(m, " threads=%u verdict=%s fate=%s", r->threads,
 		   oomlens_verdict_name(r->verdict), oomlens_fate_name(fate_of(r, e)));
 	show_path(m, "memcg", r->memcg);
@@ -418,8 +445,8 @@ static void show_victim(struct seq_file *m, const struct oomlens_event *e,
 	else
 		seq_puts(m, " points=-");
 	show_terms(m, r);
-	show_pages(m, "locked", oomlens_pages_get(&r->locked));
-	show_pages(m, "vm_total", oomlens_pages_get(&r->vm_total));
+	show_kept(m, "locked", &r->locked);
+	show_kept(m, "vm_total", &r->vm_total);
 	seq_printf(m, " threads=%u killed=%d", r->threads, r->killed);
 	show_path(m, "memcg", r->memcg);
 	show_us(m, "exit_us", known ? f->exit_us[i] : OOMLENS_US_UNKNOWN);

@@ -6,6 +6,9 @@
 #include <linux/build_bug.h>
 #include <linux/kconfig.h>
 #include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "oomlens.h"
 
@@ -85,6 +88,26 @@ static atomic_long_t stats[OOMLENS_NR_STATS];
 void oomlens_stat_add(enum oomlens_stat stat, long n)
 {
 	atomic_long_add(n, &stats[stat]);
+}
+
+/**
+ * oomlens_keep_alloc() - memory that stays as long as the module is loaded
+ * @size: in bytes
+ *
+ * Counted as what it takes of the machine: the slab rounds up to a power of two,
+ * so what is larger than a page is had page by page.
+ *
+ * Context: module load.
+ * Return: the memory, zeroed, to be given back by kvfree(); NULL if there is none.
+ */
+void *oomlens_keep_alloc(size_t size)
+{
+	void *p = size > PAGE_SIZE ? vzalloc(size) : kzalloc(size, GFP_KERNEL);
+
+	if (p)
+		oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES,
+				 size > PAGE_SIZE ? PAGE_ALIGN(size) : ksize(p));
+	return p;
 }
 
 /**

@@ -56,7 +56,7 @@ static int count_task(struct task_struct *p, void *arg)
 	oomlens_sample_task(p, &s, true);
 	oomlens_scope_verdict(census->scope, p, &s, true);
 	if (s.verdict == OOMLENS_ORIGIN)
-		census->origin = s.pid;
+		census->origin = task_tgid_nr(p);
 	if (oomlens_sample_ranked(&s))
 		census->eligible++;
 	return 0;
@@ -124,14 +124,14 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 	if (err)
 		return err;
 	if (v.panic_on_oom) {
-		pr_info_ratelimited("refused: vm.panic_on_oom is %lu\n", v.panic_on_oom);
+		oomlens_trigger_refused("vm.panic_on_oom is %lu", v.panic_on_oom);
 		return -EPERM;
 	}
 	err = oomlens_kill_eligible(scope);
 	if (err < 0)
 		return err;
 	if (!err) {
-		pr_info_ratelimited("refused: no process may be killed\n");
+		oomlens_trigger_refused("no process may be killed");
 		return -EPERM;
 	}
 	return 0;
@@ -221,7 +221,7 @@ static struct mm_struct *pin_target(struct task_struct *p)
 			return ERR_PTR(-EINTR);
 		usleep_range(POLL_US / 2, POLL_US);
 	} while (time_before(jiffies, end));
-	pr_info_ratelimited("refused: the memory of process %d is busy\n", task_tgid_nr(p));
+	oomlens_trigger_refused("the memory of process %d is busy", task_tgid_nr(p));
 	return ERR_PTR(-EBUSY);
 }
 
@@ -242,8 +242,8 @@ static int refuse_rivals(void)
 	int err = take_census(&census);
 
 	if (!err && census.origin) {
-		pr_info_ratelimited("refused: the kernel has flagged process %d to go first\n",
-				    census.origin);
+		oomlens_trigger_refused("the kernel has flagged process %d to go first",
+					census.origin);
 		err = -EBUSY;
 	}
 	return err;
@@ -345,7 +345,7 @@ int oomlens_kill_run(char *args, struct oomlens_run *run)
 	if (!IS_ENABLED(CONFIG_MAGIC_SYSRQ))
 		return -EOPNOTSUPP;
 	if (!sysrq_f_allowed()) {
-		pr_info_ratelimited("refused: kernel.sysrq does not allow f\n");
+		oomlens_trigger_refused("kernel.sysrq does not allow f");
 		return -EPERM;
 	}
 	err = oomlens_kill_allowed(&scope);

@@ -10,9 +10,9 @@
 #define EVENTS_MAX	4096
 #define CANDIDATES_MAX	64
 
-unsigned int oomlens_events = BITS_PER_LONG == 64 ? 16 : 8;
+unsigned int oomlens_events = 8;
 module_param_named(events, oomlens_events, uint, 0444);
-MODULE_PARM_DESC(events, "OOMs kept in memory, 1 to 4096 (default 16, on 32 bits 8)");
+MODULE_PARM_DESC(events, "OOMs kept in memory, 1 to 4096 (default 8)");
 
 unsigned int oomlens_candidates = 10;
 module_param_named(candidates, oomlens_candidates, uint, 0444);

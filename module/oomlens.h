@@ -177,6 +177,7 @@ struct oomlens_sample {
 const char *oomlens_verdict_name(enum oomlens_verdict verdict);
 const char *oomlens_fate_name(enum oomlens_fate fate);
 struct mm_struct *oomlens_grab_mm(struct task_struct *p);
+void oomlens_sample_identity(struct task_struct *p, struct oomlens_sample *s);
 int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wait);
 void oomlens_sample_mm(struct mm_struct *mm, struct oomlens_sample *s);
 void oomlens_sample_judge(struct oomlens_sample *s, unsigned long totalpages);
@@ -405,6 +406,7 @@ struct oomlens_run {
 
 int oomlens_trigger_init(void);
 void oomlens_trigger_exit(void);
+__printf(1, 2) void oomlens_trigger_refused(const char *fmt, ...);
 int oomlens_trigger_permitted(const struct seq_file *m);
 /* The commands; each gets the words after its name. */
 int oomlens_kill_run(char *args, struct oomlens_run *run);
@@ -472,11 +474,12 @@ enum oomlens_stat {
 	OOMLENS_STAT_KILLS,		/* capture.c */
 	OOMLENS_STAT_SNAPSHOTS,		/* badness.c, commit.c */
 	OOMLENS_STAT_WALK_NS_MAX,	/* capture.c: in the OOM path */
-	OOMLENS_STAT_MEMORY_BYTES,	/* each allocation that lasts */
+	OOMLENS_STAT_MEMORY_BYTES,	/* features.c, reserve.c: of all that lasts */
 	OOMLENS_NR_STATS
 };
 
 void oomlens_stat_add(enum oomlens_stat stat, long n);
+void *oomlens_keep_alloc(size_t size);
 void oomlens_stat_max(enum oomlens_stat stat, long n);
 long oomlens_stat_read(enum oomlens_stat stat);
 

@@ -22,6 +22,11 @@ void oomlens_stat_add(enum oomlens_stat stat, long n)
 	atomic_long_add(n, &counters[stat]);
 }
 
+void *oomlens_keep_alloc(size_t size)
+{
+	return kvzalloc(size, GFP_KERNEL);
+}
+
 unsigned int oomlens_count_zones(void)
 {
 	return 3;

@@ -8,7 +8,7 @@
  * copy, then look whether the bytes were still there.
  */
 #include <linux/kernel.h>
-#include <linux/slab.h>
+#include <linux/mm.h>
 #include <linux/string.h>
 
 #include "event.h"
@@ -133,13 +133,12 @@ void oomlens_pathlog_copy(u32 where, char *buf, size_t size)
  */
 int oomlens_pathlog_init(void)
 {
-	bytes = kzalloc(LOG_SIZE, GFP_KERNEL);
-	path = kmalloc(OOMLENS_PATH_SIZE, GFP_KERNEL);
+	bytes = oomlens_keep_alloc(LOG_SIZE);
+	path = oomlens_keep_alloc(OOMLENS_PATH_SIZE);
 	if (!bytes || !path) {
 		oomlens_pathlog_exit();
 		return -ENOMEM;
 	}
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, LOG_SIZE + OOMLENS_PATH_SIZE);
 	return 0;
 }
 
@@ -148,6 +147,6 @@ int oomlens_pathlog_init(void)
  */
 void oomlens_pathlog_exit(void)
 {
-	kfree(path);
-	kfree(bytes);
+	kvfree(path);
+	kvfree(bytes);
 }

@@ -346,12 +346,12 @@ static int find_memcg(void)
 		return -EOPNOTSUPP;
 	err = -EINVAL;
 	if (oomlens_memcg_room(memcg) == ULONG_MAX) {
-		pr_info_ratelimited("refused: the writer's cgroup has no memory limit\n");
+		oomlens_trigger_refused("the writer's cgroup has no memory limit");
 		goto err_put;
 	}
 	err = -EOPNOTSUPP;
 	if (!oomlens_memcg_kmem()) {
-		pr_info_ratelimited("refused: this kernel does not charge its own memory to cgroups\n");
+		oomlens_trigger_refused("this kernel does not charge its own memory to cgroups");
 		goto err_put;
 	}
 	pressure.memcg = memcg;

@@ -7,7 +7,7 @@
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
+#include <linux/mm.h>
 #include <linux/wait.h>
 
 #include "event.h"
@@ -20,7 +20,7 @@ static struct task_struct *thread;
 static struct irq_work wake_work;
 static int kicked;
 
-/* The kthread's own. */
+/* The kthread's own; of the event, what oomlens_event_copy_head() copies. */
 static struct oomlens_event *thread_event;
 static struct mem_cgroup **thread_memcgs;
 
@@ -176,13 +176,13 @@ __poll_t oomlens_event_poll(struct file *file, poll_table *wait, unsigned long n
 /* Resolves its paths and says it in the log. */
 static void finish_event(unsigned long number)
 {
-	static char path[256];
+	char path[192];
 	struct oomlens_finish *f;
 	unsigned int i, n;
 	u32 where;
 
 	do {
-		if (!oomlens_event_copy(number, thread_event, NULL))
+		if (!oomlens_event_copy_head(number, thread_event))
 			return;
 	} while (!oomlens_event_told(thread_event));
 	path[0] = '\0';
@@ -273,21 +273,18 @@ static int recorder_thread(void *unused)
 
 static void free_scratch(void)
 {
-	kfree(thread_event);
-	kfree(thread_memcgs);
+	kvfree(thread_event);
+	kvfree(thread_memcgs);
 }
 
 static int alloc_scratch(void)
 {
-	size_t memcgs = oomlens_max_memcgs() * sizeof(*thread_memcgs);
-
-	thread_event = kzalloc(oomlens_event_size(), GFP_KERNEL);
-	thread_memcgs = kzalloc(memcgs, GFP_KERNEL);
+	thread_event = oomlens_keep_alloc(sizeof(*thread_event));
+	thread_memcgs = oomlens_keep_alloc(oomlens_max_memcgs() * sizeof(*thread_memcgs));
 	if (!thread_event || !thread_memcgs) {
 		free_scratch();
 		return -ENOMEM;
 	}
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, oomlens_event_size() + memcgs);
 	return 0;
 }
 
@@ -310,12 +307,12 @@ int oomlens_recorder_init(void)
 	err = oomlens_pathlog_init();
 	if (err)
 		goto err_free_scratch;
-	err = oomlens_capture_init();
+	err = oomlens_candidates_init();
 	if (err)
 		goto err_pathlog_exit;
 	err = oomlens_victims_init();
 	if (err)
-		goto err_capture_exit;
+		goto err_candidates_exit;
 	init_irq_work(&wake_work, wake_thread);
 	thread = kthread_run(recorder_thread, NULL, KBUILD_MODNAME);
 	if (IS_ERR(thread)) {
@@ -333,8 +330,8 @@ err_stop_thread:
 	kthread_stop(thread);
 err_victims_exit:
 	oomlens_victims_exit();
-err_capture_exit:
-	oomlens_capture_exit();
+err_candidates_exit:
+	oomlens_candidates_exit();
 err_pathlog_exit:
 	oomlens_pathlog_exit();
 err_free_scratch:
@@ -356,7 +353,7 @@ void oomlens_recorder_exit(void)
 		irq_work_sync(&wake_work);
 	kthread_stop(thread);
 	oomlens_victims_exit();
-	oomlens_capture_exit();
+	oomlens_candidates_exit();
 	oomlens_pathlog_exit();
 	free_scratch();
 	oomlens_ring_exit();

@@ -35,24 +35,29 @@ enum refs_state {
 	REFS_TAKEN,		/* the kthread is copying them out */
 };
 
+/* One event; the three parts of its record follow. */
 struct slot {
 	seqcount_t seq;			/* odd while the OOM path writes */
+	seqcount_t finish_seq;		/* odd while the kthread writes */
 	unsigned long number;		/* of the event in it, written with seq odd */
-	int state;			/* enum slot_state */
 	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
 	atomic_long_t read;		/* highest number that a reader was given */
 	atomic_t refs;			/* enum refs_state: owner of the next three */
-	unsigned long refs_number;	/* of the event that took them */
-	unsigned int nr_refs;
-	struct mem_cgroup **memcgs;	/* held; room for oomlens_max_memcgs() */
+	u32 refs_number;		/* of the event that took them, its lower bits */
+	u8 nr_refs;
 	bool no_refs;			/* the event in it could not have them */
-	struct oomlens_event *event;
-	seqcount_t finish_seq;		/* odd while the kthread writes */
-	struct oomlens_finish *finish;
+	u8 state;			/* enum slot_state */
 };
 
-static struct slot *slots;
-static void *slot_memory;
+static char *slots;
+
+/* Bytes of a slot with its record, and where the later parts begin. */
+static struct {
+	size_t size;
+	size_t memcgs;			/* held; room for oomlens_max_memcgs() */
+	size_t finish;
+} layout;
+
 unsigned int oomlens_nr_zones;
 
 /*
@@ -72,7 +77,22 @@ static struct {
 
 static struct slot *slot_at(unsigned long place)
 {
-	return &slots[(place - 1) % oomlens_events];
+	return (struct slot *)(slots + (place - 1) % oomlens_events * layout.size);
+}
+
+static struct oomlens_event *event_of(struct slot *slot)
+{
+	return (struct oomlens_event *)(slot + 1);
+}
+
+static struct mem_cgroup **memcgs_of(struct slot *slot)
+{
+	return (struct mem_cgroup **)((char *)slot + layout.memcgs);
+}
+
+static struct oomlens_finish *finish_of(struct slot *slot)
+{
+	return (struct oomlens_finish *)((char *)slot + layout.finish);
 }
 
 static unsigned long oldest_place(unsigned long newest)
@@ -100,8 +120,7 @@ static struct slot *find_slot(unsigned long number)
 
 size_t oomlens_event_size(void)
 {
-	return sizeof(struct oomlens_event) +
-	       oomlens_nr_zones * sizeof(struct oomlens_zone_record) +
+	return oomlens_candidates_at() +
 	       oomlens_candidates * sizeof(struct oomlens_task_record);
 }
 
@@ -142,7 +161,7 @@ static void reset_refs(struct slot *slot, unsigned long number)
 	if (slot->no_refs)
 		return;
 	while (slot->nr_refs)
-		oomlens_memcg_put(slot->memcgs[--slot->nr_refs]);
+		oomlens_memcg_put(memcgs_of(slot)[--slot->nr_refs]);
 	slot->refs_number = number;
 }
 
@@ -180,8 +199,8 @@ static bool newest_is_repetition(void)
 
 	if (places < 2 || oomlens_events < 3)
 		return false;
-	last = slot_at(places)->event;
-	one_before = slot_at(places - 1)->event;
+	last = event_of(slot_at(places));
+	one_before = event_of(slot_at(places - 1));
 	return oomlens_event_did_nothing(last) && oomlens_event_did_nothing(one_before) &&
 	       one_before->outcome == last->outcome &&
 	       oomlens_elapsed_ns(last->time_ns, ktime_get_mono_fast_ns()) < ROW_NS;
@@ -203,7 +222,7 @@ void oomlens_event_tell_kills(unsigned int kills)
 	if (!places)
 		return;
 	slot = slot_at(places);
-	e = slot->event;
+	e = event_of(slot);
 	if (!e->kills_tell || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return;
 	slot_write_begin(slot);
@@ -235,7 +254,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 		smp_store_release(&places, places + 1);
 	}
 	slot = slot_at(places);
-	e = slot->event;
+	e = event_of(slot);
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
 		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
 	slot_write_begin(slot);
@@ -274,9 +293,9 @@ struct oomlens_event *oomlens_event_peek(void)
 
 	if (!slot || open.owner != current)
 		return NULL;
-	if (!slot->event->probed && time_after(jiffies, open.touched + UNPROBED_JIFFIES))
+	if (!event_of(slot)->probed && time_after(jiffies, open.touched + UNPROBED_JIFFIES))
 		return NULL;
-	return slot->event;
+	return event_of(slot);
 }
 
 /**
@@ -340,21 +359,54 @@ u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
 	if (!memcg || slot->no_refs)
 		return 0;
 	for (i = 0; i < slot->nr_refs; i++)
-		if (slot->memcgs[i] == memcg)
+		if (memcgs_of(slot)[i] == memcg)
 			return i + 1;
 	if (i == oomlens_max_memcgs() || !oomlens_memcg_tryget(memcg))
 		return 0;
-	slot->memcgs[i] = memcg;
+	memcgs_of(slot)[i] = memcg;
 	return ++slot->nr_refs;
 }
 
 /* ---- Readers: any number, in process context ---- */
 
+static bool copy_slot(struct slot *slot, unsigned long number, void *to, size_t size)
+{
+	unsigned int seq;
+
+	for (;;) {
+		seq = raw_read_seqcount(&slot->seq);
+		if (READ_ONCE(slot->number) != number)
+			return false;
+		if (!(seq & 1)) {
+			memcpy(to, event_of(slot), size);
+			if (!read_seqcount_retry(&slot->seq, seq))
+				return true;
+		}
+		/* A mark is being added, on PREEMPT_RT by a preempted task. */
+		schedule_timeout_uninterruptible(1);
+	}
+}
+
+/**
+ * oomlens_event_copy_head() - an event without its zones and candidates
+ * @number: of the event
+ * @e: filled in
+ *
+ * Context: process context, may sleep.
+ * Return: false if it was overwritten.
+ */
+bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e)
+{
+	struct slot *slot = find_slot(number);
+
+	return slot && copy_slot(slot, number, e, sizeof(*e));
+}
+
 /**
  * oomlens_event_copy() - a whole event, never a torn one
  * @number: published
  * @e: oomlens_event_size() bytes
- * @f: oomlens_finish_size() bytes, or NULL
+ * @f: oomlens_finish_size() bytes
  *
  * Context: process context, may sleep.
  * Return: false if it was overwritten.
@@ -365,30 +417,17 @@ bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 	struct slot *slot = find_slot(number);
 	unsigned int seq;
 
-	if (!slot)
+	if (!slot || !copy_slot(slot, number, e, oomlens_event_size()))
 		return false;
 	for (;;) {
-		seq = raw_read_seqcount(&slot->seq);
-		if (READ_ONCE(slot->number) != number)
-			return false;
-		if (!(seq & 1)) {
-			memcpy(e, slot->event, oomlens_event_size());
-			if (!read_seqcount_retry(&slot->seq, seq))
-				break;
-		}
-		/* A mark is being added, on PREEMPT_RT by a preempted task. */
-		schedule_timeout_uninterruptible(1);
-	}
-	while (f) {
 		seq = raw_read_seqcount(&slot->finish_seq);
 		if (!(seq & 1)) {
-			memcpy(f, slot->finish, oomlens_finish_size());
+			memcpy(f, finish_of(slot), oomlens_finish_size());
 			if (!read_seqcount_retry(&slot->finish_seq, seq))
-				break;
+				return true;
 		}
 		schedule_timeout_uninterruptible(1);
 	}
-	return true;
 }
 
 /**
@@ -427,7 +466,7 @@ struct oomlens_finish *oomlens_finish_begin(unsigned long number)
 
 	if (!slot)
 		return NULL;
-	f = slot->finish;
+	f = finish_of(slot);
 	finishing = slot;
 	preempt_disable();
 	raw_write_seqcount_begin(&slot->finish_seq);
@@ -468,12 +507,12 @@ unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup *
 		return 0;
 	if (atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_TAKEN) != REFS_FILLED)
 		return 0;
-	if (slot->refs_number != number) {
+	if (slot->refs_number != (u32)number) {
 		atomic_set_release(&slot->refs, REFS_FILLED);
 		return 0;
 	}
 	n = slot->nr_refs;
-	memcpy(memcgs, slot->memcgs, n * sizeof(*memcgs));
+	memcpy(memcgs, memcgs_of(slot), n * sizeof(*memcgs));
 	slot->nr_refs = 0;
 	atomic_set_release(&slot->refs, REFS_WRITER);
 	return n;
@@ -538,17 +577,6 @@ enum oomlens_event_state oomlens_event_state(unsigned long number)
 
 /* ---- Load and unload ---- */
 
-static size_t align_record(size_t size)
-{
-	return ALIGN(size, sizeof(u64));
-}
-
-static void free_ring(void)
-{
-	kvfree(slot_memory);
-	kvfree(slots);
-}
-
 /**
  * oomlens_ring_init() - take the memory
  *
@@ -557,30 +585,19 @@ static void free_ring(void)
  */
 int oomlens_ring_init(void)
 {
-	size_t event, finish, memcgs, each;
 	unsigned int i;
-	char *p;
 
 	oomlens_nr_zones = oomlens_count_zones();
-	event = align_record(oomlens_event_size());
-	finish = align_record(oomlens_finish_size());
-	memcgs = align_record(oomlens_max_memcgs() * sizeof(struct mem_cgroup *));
-	each = event + finish + memcgs;
-	slots = kvcalloc(oomlens_events, sizeof(*slots), GFP_KERNEL);
-	slot_memory = kvcalloc(oomlens_events, each, GFP_KERNEL);
-	if (!slots || !slot_memory) {
-		free_ring();
+	layout.memcgs = ALIGN(sizeof(struct slot) + oomlens_event_size(), sizeof(u64));
+	layout.finish = layout.memcgs + oomlens_max_memcgs() * sizeof(struct mem_cgroup *);
+	layout.size = ALIGN(layout.finish + oomlens_finish_size(), sizeof(u64));
+	slots = oomlens_keep_alloc(oomlens_events * layout.size);
+	if (!slots)
 		return -ENOMEM;
+	for (i = 1; i <= oomlens_events; i++) {
+		seqcount_init(&slot_at(i)->seq);
+		seqcount_init(&slot_at(i)->finish_seq);
 	}
-	for (i = 0, p = slot_memory; i < oomlens_events; i++, p += each) {
-		seqcount_init(&slots[i].seq);
-		seqcount_init(&slots[i].finish_seq);
-		slots[i].event = (void *)p;
-		slots[i].finish = (void *)(p + event);
-		slots[i].memcgs = (void *)(p + event + finish);
-	}
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES,
-			 oomlens_events * (sizeof(*slots) + each));
 	return 0;
 }
 
@@ -593,8 +610,11 @@ void oomlens_ring_exit(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < oomlens_events; i++)
-		while (slots[i].nr_refs)
-			oomlens_memcg_put(slots[i].memcgs[--slots[i].nr_refs]);
-	free_ring();
+	for (i = 1; i <= oomlens_events; i++) {
+		struct slot *slot = slot_at(i);
+
+		while (slot->nr_refs)
+			oomlens_memcg_put(memcgs_of(slot)[--slot->nr_refs]);
+	}
+	kvfree(slots);
 }

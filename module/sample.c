@@ -157,9 +157,29 @@ static enum oomlens_verdict judge_task(struct task_struct *p, bool has_mm,
 }
 
 /**
+ * oomlens_sample_identity() - read who a thread group is
+ * @p: the group's leader
+ * @s: pid, uid, threads and comm are set; memcg and fate are none yet
+ *
+ * Context: rcu_read_lock() held, or a reference to @p.
+ */
+void oomlens_sample_identity(struct task_struct *p, struct oomlens_sample *s)
+{
+	s->pid = p->tgid;
+	/* from_kuid() of the initial user namespace, which maps each to itself. */
+	s->uid = __kuid_val(__task_cred(p)->uid);
+	s->threads = get_nr_threads(p);
+	s->memcg = 0;
+	s->fate = OOMLENS_FATE_NONE;
+	/* A comm that is being changed is one or the other, and always ends. */
+	memcpy(s->comm, p->comm, sizeof(s->comm));
+	s->comm[sizeof(s->comm) - 1] = '\0';
+}
+
+/**
  * oomlens_sample_task() - read one thread group's figures
  * @p: the group's leader, not a kernel thread
- * @s: filled in but for points and order; memcg and fate are none yet
+ * @s: mm, terms, adj and verdict are set, and what belongs to them
  * @wait: false where the task's lock may not be waited for
  *
  * The memory terms are zero for a group that has given up its mm.
@@ -190,15 +210,6 @@ int oomlens_sample_task(struct task_struct *p, struct oomlens_sample *s, bool wa
 	} else {
 		clear_figures(s);
 	}
-	s->pid = p->tgid;
-	/* from_kuid() of the initial user namespace, which maps each to itself. */
-	s->uid = __kuid_val(__task_cred(p)->uid);
-	s->threads = get_nr_threads(p);
-	s->memcg = 0;
-	s->fate = OOMLENS_FATE_NONE;
-	/* A comm that is being changed is one or the other, and always ends. */
-	memcpy(s->comm, p->comm, sizeof(s->comm));
-	s->comm[sizeof(s->comm) - 1] = '\0';
 	s->verdict = judge_task(p, t, skip, vfork, s->adj);
 	s->killable = t && !is_global_init(p) && s->adj != OOM_SCORE_ADJ_MIN &&
 		      !skip && !vfork;

@@ -28,8 +28,8 @@
 
 #define KB_TO_PAGES(kb)	((kb) >> (PAGE_SHIFT - 10))
 
-/* /proc/meminfo is under 2 KiB on every kernel seen; a page is asked for. */
-#define TEXT_SIZE	4096
+/* /proc/meminfo is longer, and read in pieces; no line of it is. */
+#define TEXT_SIZE	1024
 
 /* One number. procfs clears a buffer of its own of the size that is asked for. */
 #define NUMBER_SIZE	32
@@ -71,30 +71,19 @@ static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
 
 static unsigned long cache_until;	/* jiffies; under read_mutex */
 
-/* Reads one file whole into text, as a string. */
-static int read_source(enum source source)
+static int read_ulong(enum source source, unsigned long *value)
 {
+	char number[NUMBER_SIZE];
 	loff_t pos = 0;
 	ssize_t n;
 
-	lockdep_assert_held(&read_mutex);
 	if (!source_files[source])
 		return -ENOENT;
-	n = kernel_read(source_files[source], text,
-			source == MEMINFO ? TEXT_SIZE - 1 : NUMBER_SIZE - 1, &pos);
+	n = kernel_read(source_files[source], number, sizeof(number) - 1, &pos);
 	if (n < 0)
 		return n;
-	text[n] = '\0';
-	return 0;
-}
-
-static int read_ulong(enum source source, unsigned long *value)
-{
-	int err = read_source(source);
-
-	if (err)
-		return err;
-	return kstrtoul(strim(text), 10, value);
+	number[n] = '\0';
+	return kstrtoul(strim(number), 10, value);
 }
 
 /* The lines of /proc/meminfo that are wanted, and where they go. */
@@ -111,31 +100,49 @@ static const struct {
 	{ "Hugetlb:",		offsetof(struct oomlens_sysvalues, hugetlb) },
 };
 
-/*
- * One pass over text, line by line: strstr() for each key took half the time of
- * a whole reading. A line that is missing leaves 0.
- */
-static void parse_meminfo(struct oomlens_sysvalues *v)
+static void parse_line(struct oomlens_sysvalues *v, const char *line)
 {
-	const char *line, *next;
 	unsigned long kb;
 	unsigned int i;
 
-	for (line = text; *line; line = next) {
-		next = strchrnul(line, '\n');
-		next += *next == '\n';
-		for (i = 0; i < ARRAY_SIZE(meminfo_keys); i++) {
-			size_t len = strlen(meminfo_keys[i].key);
+	for (i = 0; i < ARRAY_SIZE(meminfo_keys); i++) {
+		size_t len = strlen(meminfo_keys[i].key);
 
-			if (strncmp(line, meminfo_keys[i].key, len))
-				continue;
-			/* The number ends at a blank: "  123 kB". */
-			if (sscanf(line + len, "%lu", &kb) == 1)
-				*(unsigned long *)((char *)v + meminfo_keys[i].at) =
-					KB_TO_PAGES(kb);
-			break;
-		}
+		if (strncmp(line, meminfo_keys[i].key, len))
+			continue;
+		/* The number ends at a blank: "  123 kB". */
+		if (sscanf(line + len, "%lu", &kb) == 1)
+			*(unsigned long *)((char *)v + meminfo_keys[i].at) =
+				KB_TO_PAGES(kb);
+		return;
 	}
+}
+
+/*
+ * One pass, line by line: strstr() for each key took half the time of a whole
+ * reading. All pieces are of the one text that procfs made for the first of
+ * them. A line that is missing leaves 0.
+ */
+static int read_meminfo(struct oomlens_sysvalues *v)
+{
+	size_t kept = 0;	/* of a line whose end is in the next piece */
+	loff_t pos = 0;
+	ssize_t n;
+
+	lockdep_assert_held(&read_mutex);
+	while ((n = kernel_read(source_files[MEMINFO], text + kept,
+				TEXT_SIZE - 1 - kept, &pos)) > 0) {
+		char *line = text, *end;
+
+		text[kept + n] = '\0';
+		while ((end = strchr(line, '\n'))) {
+			parse_line(v, line);
+			line = end + 1;
+		}
+		kept = strlen(line);
+		memmove(text, line, kept);
+	}
+	return n;
 }
 
 /* A missing sysctl leaves the value 0; any other error is the caller's. */
@@ -152,11 +159,10 @@ static int read_all(struct oomlens_sysvalues *v)
 	int err;
 
 	memset(v, 0, sizeof(*v));
-	err = read_source(MEMINFO);
+	err = read_meminfo(v);
 	if (err)
 		return err;
 	v->totalram = totalram_pages();
-	parse_meminfo(v);
 
 	err = read_optional(OVERCOMMIT_MEMORY, &v->mode) ?:
 	      read_optional(OVERCOMMIT_RATIO, &v->ratio) ?:
@@ -314,7 +320,7 @@ int oomlens_sysvalues_init(void)
 		pr_err("no procfs: CONFIG_PROC_FS is needed\n");
 		return -ENODEV;
 	}
-	text = kmalloc(TEXT_SIZE, GFP_KERNEL);
+	text = oomlens_keep_alloc(TEXT_SIZE);
 	if (!text) {
 		err = -ENOMEM;
 		goto err_put_type;
@@ -338,14 +344,13 @@ int oomlens_sysvalues_init(void)
 		goto err_close_sources;
 	}
 	module_put(type->owner);
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, TEXT_SIZE);
 	return 0;
 
 err_close_sources:
 	close_sources();
 	kern_unmount(proc_mnt);
 err_free_text:
-	kfree(text);
+	kvfree(text);
 err_put_type:
 	module_put(type->owner);
 	return err;
@@ -358,5 +363,5 @@ void oomlens_sysvalues_exit(void)
 {
 	close_sources();
 	kern_unmount(proc_mnt);
-	kfree(text);
+	kvfree(text);
 }

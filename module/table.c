@@ -22,7 +22,7 @@
 #define FIRST_MEMCGS	(2 * OOMLENS_WALK_CHUNK)
 
 /* Rows of the table that is kept for when memory for a whole one is short. */
-#define SPARE_ROWS	64
+#define SPARE_ROWS	12
 
 /* A page of rows. */
 struct oomlens_chunk {
@@ -163,6 +163,7 @@ static void sample(const struct walk_state *w, struct task_struct *p,
 {
 	struct oomlens_table *t = w->table;
 
+	oomlens_sample_identity(p, s);
 	oomlens_sample_task(p, s, true);
 	if (w->scope->kind != OOMLENS_SCOPE_GLOBAL)
 		oomlens_scope_verdict(w->scope, p, s, true);
@@ -191,7 +192,7 @@ static struct oomlens_sample *last_row(struct oomlens_chunk *spare)
  * A full spare table keeps the first ranks: the new row, or the last, is lost.
  * Not inline: the row on the stack would be cleared for every task.
  */
-static noinline void spare_visit(const struct walk_state *w, struct task_struct *p)
+static noinline __cold void spare_visit(const struct walk_state *w, struct task_struct *p)
 {
 	struct oomlens_chunk *spare = w->table->chunks;
 	struct oomlens_sample *last = last_row(spare), s;

@@ -11,6 +11,8 @@
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/security.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -47,6 +49,28 @@ static struct last_run {
 	int result;
 	struct oomlens_run run;
 } last;
+
+/**
+ * oomlens_trigger_refused() - say in the log why a command does nothing
+ * @fmt: the reason, without a newline
+ *
+ * Rate-limited.
+ *
+ * Context: process context.
+ */
+void oomlens_trigger_refused(const char *fmt, ...)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (!__ratelimit(&limit))
+		return;
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_info("refused: %pV\n", &vaf);
+	va_end(args);
+}
 
 /**
  * oomlens_trigger_permitted() - may the module be told to change something?

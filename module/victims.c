@@ -19,7 +19,7 @@
 #include "event.h"
 
 /* Followed at once; who comes on top has no times. Under a storm a few are. */
-#define MAX_TRACKED	32
+#define MAX_TRACKED	25	/* a KiB of them */
 
 /* Looked at so often, by age: the reaper itself gives up after 3 seconds. */
 #define POLL_NS		(400 * NSEC_PER_USEC)
@@ -34,12 +34,12 @@ enum tracked_state {
 
 struct tracked {
 	atomic_t state;
+	u8 index;			/* in the event's victims */
+	bool exited;
 	struct task_struct *task;	/* held */
 	struct mm_struct *mm;		/* held by mm_count */
 	u64 marked_ns;
 	unsigned long number;		/* of the event */
-	unsigned int index;		/* in its victims */
-	bool exited;
 };
 
 static struct tracked *tracked;
@@ -147,10 +147,9 @@ u64 oomlens_victims_poll(void)
  */
 int oomlens_victims_init(void)
 {
-	tracked = kcalloc(MAX_TRACKED, sizeof(*tracked), GFP_KERNEL);
+	tracked = oomlens_keep_alloc(MAX_TRACKED * sizeof(*tracked));
 	if (!tracked)
 		return -ENOMEM;
-	oomlens_stat_add(OOMLENS_STAT_MEMORY_BYTES, MAX_TRACKED * sizeof(*tracked));
 	return 0;
 }
 
@@ -166,5 +165,5 @@ void oomlens_victims_exit(void)
 	for (t = tracked; t < tracked + MAX_TRACKED; t++)
 		if (atomic_read(&t->state) == TRACKED_READY)
 			drop(t);
-	kfree(tracked);
+	kvfree(tracked);
 }

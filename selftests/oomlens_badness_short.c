@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * badness where its memory cannot be had: the first 64 ranks from the table that
+ * badness where its memory cannot be had: the first 12 ranks from the table that
  * was set aside, for one open file at a time; ENOMEM for the next; and the OOM
  * killer is not run for it.
  *
@@ -13,7 +13,7 @@
 #include "oomlens_test.h"
 
 #define TASKS		200
-#define SPARE_ROWS	64	/* module/ABI: the first 64 ranks */
+#define SPARE_ROWS	12	/* module/ABI: the first 12 ranks */
 #define ADJ_MOST	900
 #define MIN_FREE	"/proc/sys/vm/min_free_kbytes"
 #define TEXT_MAX	(256 << 10)

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who is in line when the OOM killer is called: a walk over all tasks, within a
+ * bound. The one lock is the tasks' alloc_lock, as the OOM killer itself takes
+ * it, and where preemption is off it is only tried. All runs under the kernel's
+ * oom_lock, so the scratch is safe.
+ */
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/limits.h>
+#include <linux/memcontrol.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "event.h"
+
+/*
+ * The longest walk: with preemption off, and where it is on. The kernel's own
+ * walk, which comes after, has no limit.
+ */
+#define WALK_ATOMIC_NS	NSEC_PER_MSEC
+#define WALK_NS		(100 * NSEC_PER_MSEC)
+/* The clock is read every so many tasks. */
+#define WALK_CHUNK	32
+/*
+ * Under a storm walks take no more than a tenth of the time: after one, there
+ * is none for as long as it took, this often.
+ */
+#define WALK_PAUSES	9
+
+/* The best so far, best first, by their index in samples. */
+static struct oomlens_sample *samples;
+static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
+static u8 *line;
+static unsigned int in_line;
+static u64 next_walk_ns;
+
+/*
+ * Whom the OOM may take, as the kernel will find; constrained_alloc() has not
+ * run yet. A task that shares no node with the caller is passed over even when
+ * there is no constraint. Source: mm/oom_kill.c, oom_cpuset_eligible().
+ */
+static void guess_scope(struct oomlens_scope *scope, const struct oom_control *oc)
+{
+	scope->kind = OOMLENS_SCOPE_GLOBAL;
+	if (!oc)
+		return;
+	if (oc->memcg) {
+		scope->kind = OOMLENS_SCOPE_MEMCG;
+		scope->memcg = oc->memcg;
+		return;
+	}
+#ifdef CONFIG_NUMA
+	if (oc->nodemask && oc->zonelist && !(oc->gfp_mask & __GFP_THISNODE) &&
+	    !nodes_subset(node_states[N_MEMORY], *oc->nodemask)) {
+		scope->kind = OOMLENS_SCOPE_MEMPOLICY;
+		scope->nodes = *oc->nodemask;
+		return;
+	}
+#ifdef CONFIG_CPUSETS
+	if (!nodes_subset(node_states[N_MEMORY], current->mems_allowed)) {
+		scope->kind = OOMLENS_SCOPE_CPUSET;
+		scope->nodes = current->mems_allowed;
+	}
+#endif
+#endif
+}
+
+static bool goes_before(const struct oomlens_sample *a, const struct oomlens_sample *b)
+{
+	bool ranked = oomlens_sample_ranked(a);
+
+	if (ranked != oomlens_sample_ranked(b))
+		return ranked;
+	return oomlens_precedes(a->points, a->order, b->points, b->order);
+}
+
+/*
+ * Puts samples[@n] in line and returns the index of a free one, which is the
+ * last of the line if that was full. There is one sample more than places.
+ * Most tasks belong behind the line; of equals, each goes before all so far.
+ */
+static unsigned int get_in_line(unsigned int n)
+{
+	const struct oomlens_sample *s = &samples[n];
+	unsigned int place = 0, end = in_line, free;
+
+	if (in_line == oomlens_candidates && !goes_before(s, &samples[line[end - 1]]))
+		return n;
+	if (in_line && goes_before(s, &samples[line[0]]))
+		end = 0;
+	while (place < end) {
+		unsigned int middle = (place + end) / 2;
+
+		if (goes_before(s, &samples[line[middle]]))
+			end = middle;
+		else
+			place = middle + 1;
+	}
+	free = in_line < oomlens_candidates ? in_line + 1 : line[in_line - 1];
+	if (in_line < oomlens_candidates)
+		in_line++;
+	memmove(line + place + 1, line + place, in_line - 1 - place);
+	line[place] = n;
+	return free;
+}
+
+/* Worth a line although it cannot be taken: it tells why it was not. */
+static bool worth_telling(const struct oomlens_sample *s)
+{
+	return oomlens_sample_ranked(s) || s->mm;
+}
+
+struct task_walk {
+	const struct oomlens_scope *scope;
+	unsigned long totalpages;
+	u64 deadline;
+	unsigned int left;		/* tasks until the clock is read again */
+	unsigned int spare;		/* sample that is not in line */
+	unsigned int passed;		/* sample of the largest that was passed over */
+	bool has_passed;		/* and had no place in the line */
+	unsigned int order;
+	bool global;			/* nobody is out of the scope */
+	bool sysrq;
+	bool may_wait;
+	bool late;
+	bool complete;			/* no one was left out */
+};
+
+/* What its end would give back, were it taken. */
+static long held_by(const struct oomlens_sample *s)
+{
+	return oomlens_points(&s->terms, 0);
+}
+
+/*
+ * samples[w->spare] has just lost its place or got none; if the kernel may not
+ * take that task, and it is the largest of these, it is kept beside the line.
+ */
+static void keep_passed_over(struct task_walk *w)
+{
+	unsigned int out = w->spare;
+
+	if (oomlens_sample_ranked(&samples[out]) ||
+	    (w->has_passed && held_by(&samples[out]) <= held_by(&samples[w->passed])))
+		return;
+	w->spare = w->passed;
+	w->passed = out;
+	w->has_passed = true;
+}
+
+/*
+ * "Why this one, and not the largest?" is asked first of all. Where the line is
+ * full of those who may be taken, its last place is for that answer.
+ */
+static void show_passed_over(const struct task_walk *w)
+{
+	if (w->has_passed && in_line > 1 &&
+	    held_by(&samples[w->passed]) > held_by(&samples[line[0]]))
+		line[in_line - 1] = w->passed;
+}
+
+static bool is_late(struct task_walk *w)
+{
+	if (!--w->left) {
+		w->left = WALK_CHUNK;
+		w->late = w->late || ktime_get_mono_fast_ns() > w->deadline;
+	}
+	return w->late;
+}
+
+static void visit_task(struct task_struct *p, void *arg)
+{
+	struct task_walk *w = arg;
+	struct oomlens_sample *s = &samples[w->spare];
+	bool full = in_line == oomlens_candidates;
+	unsigned int n;
+
+	if (is_late(w) || (p->flags & PF_KTHREAD))
+		return;
+	/* Cheap, and in a cgroup's OOM it is no to nearly all. */
+	if (!w->global && !oomlens_scope_has(w->scope, p, w->may_wait))
+		return;
+	if (oomlens_sample_task(p, s, w->may_wait)) {
+		w->complete = false;
+		return;
+	}
+	if (!w->global)
+		oomlens_scope_verdict(w->scope, p, s, w->may_wait);
+	/* sysrq does not wait for earlier victims: it takes them again. */
+	if (w->sysrq && s->verdict == OOMLENS_VICTIM && s->killable)
+		s->verdict = OOMLENS_ELIGIBLE;
+	if (!worth_telling(s))
+		return;
+	s->order = w->order++;
+	s->points = oomlens_points(&s->terms, oomlens_adj_points(s->adj, w->totalpages));
+	if (s->verdict == OOMLENS_ORIGIN)
+		s->points = LONG_MAX;
+	n = w->spare;
+	w->spare = get_in_line(n);
+	if (w->spare != n || !oomlens_sample_ranked(s))
+		sample_tasks[n] = p;
+	if (full)
+		keep_passed_over(w);
+}
+
+static void forget_line(struct task_walk *w)
+{
+	in_line = 0;
+	w->spare = 0;
+	w->passed = oomlens_candidates + 1;
+	w->has_passed = false;
+	w->order = 0;
+}
+
+/*
+ * In the kernel's order, which is what decides between equals: a cgroup's tasks
+ * cgroup by cgroup. Returns false if someone was left out, or if tasks moved
+ * between cgroups meanwhile and the order of equals is not known.
+ */
+static bool walk_tasks(struct task_walk *w)
+{
+	struct task_struct *p;
+
+	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
+	w->left = WALK_CHUNK;
+	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
+	w->complete = true;
+	forget_line(w);
+	if (w->scope->kind == OOMLENS_SCOPE_MEMCG) {
+		if (!oomlens_memcg_walk(w->scope->memcg, visit_task, w))
+			return w->complete && !w->late;
+		w->complete = false;
+		forget_line(w);
+	}
+	for_each_process(p) {
+		visit_task(p, w);
+		if (w->late)
+			return false;
+	}
+	return w->complete;
+}
+
+/*
+ * The line becomes the event's, with its cgroups held. Who they are is read of
+ * these alone: most who are visited have no place in it, or not for long.
+ */
+static void keep_line(struct oomlens_event *e)
+{
+	struct oomlens_task_record *r = oomlens_event_candidates(e);
+	unsigned int i;
+
+	for (i = 0; i < in_line; i++, r++) {
+		struct task_struct *p = sample_tasks[line[i]];
+
+		oomlens_sample_identity(p, &samples[line[i]]);
+		oomlens_pack_task(r, &samples[line[i]]);
+		r->memcg = oomlens_event_memcg(e, oomlens_memcg_of(p));
+	}
+	e->nr_candidates = in_line;
+}
+
+/**
+ * oomlens_capture_candidates() - who is in line
+ * @e: being written
+ * @oc: the kernel's, or NULL if it is not known
+ * @may_wait: may task_lock() be waited for?
+ *
+ * Time: at most WALK_NS, or WALK_ATOMIC_NS where @may_wait is false, and
+ * WALK_CHUNK tasks; e->reach tells how far it came.
+ *
+ * Context: OOM path; with @may_wait false preemption may be off.
+ */
+void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_control *oc,
+				bool may_wait)
+{
+	struct oomlens_scope scope;
+	struct task_walk walk = {
+		.scope = &scope,
+		.sysrq = oc && oc->order == -1,
+		.may_wait = may_wait,
+	};
+	struct oomlens_sysvalues v;
+	u64 begin = ktime_get_mono_fast_ns(), took;
+	bool complete;
+
+	if (!oomlens_candidates) {
+		e->reach = OOMLENS_REACH_OFF;
+		return;
+	}
+	if (begin < next_walk_ns || oomlens_lockdep_would_complain()) {
+		e->reach = OOMLENS_REACH_LIMITED;
+		return;
+	}
+	oomlens_sysvalues_cached(&v);
+	guess_scope(&scope, oc);
+	e->totalpages = oomlens_scope_totalpages(&scope, &v);
+	walk.totalpages = e->totalpages;
+	rcu_read_lock();
+	complete = walk_tasks(&walk);
+	show_passed_over(&walk);
+	keep_line(e);
+	rcu_read_unlock();
+	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
+	took = oomlens_elapsed_ns(begin, ktime_get_mono_fast_ns());
+	next_walk_ns = begin + took * (1 + WALK_PAUSES);
+	oomlens_stat_max(OOMLENS_STAT_WALK_NS_MAX, took);
+}
+
+/**
+ * oomlens_candidates_init() - take the scratch
+ *
+ * Context: module load.
+ * Return: 0 or -ENOMEM.
+ */
+int oomlens_candidates_init(void)
+{
+	/* One that is not in line yet, and one that was passed over */
+	unsigned int n = oomlens_candidates + 2;
+
+	samples = oomlens_keep_alloc(n * (sizeof(*samples) + sizeof(*sample_tasks) +
+					  sizeof(*line)));
+	if (!samples)
+		return -ENOMEM;
+	sample_tasks = (struct task_struct **)(samples + n);
+	line = (u8 *)(sample_tasks + n);
+	return 0;
+}
+
+/**
+ * oomlens_candidates_exit() - give it back
+ */
+void oomlens_candidates_exit(void)
+{
+	kvfree(samples);
+}
