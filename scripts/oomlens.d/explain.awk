@@ -6,13 +6,15 @@ function on_row() {
 
 END {
 	if (!dying && !unread("overcommit events")) {
-		if (only == "")
-			only = event_at[events]
+		if (only == "") {
+			only = telling_event()
+			waited = event_at[events] - only
+		}
 		if (!events)
 			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows who would be next."
 		else if (!(only in has_event))
 			die(5, "no event " only " is kept (there are " event_at[1] " to " event_at[events] ")")
 		else
-			why(only)
+			why(only, waited)
 	}
 }

@@ -141,6 +141,14 @@ function count(n, type) {
 	return (n, type) in records ? records[n, type] : 0
 }
 
+# The last one that is worth telling: calls that only waited for its victim to go
+# follow a kill by the dozen.
+function telling_event(   e) {
+	for (e = events; e > 1 && ev(event_at[e], "outcome") == "in_flight"; e--)
+		;
+	return event_at[e]
+}
+
 function is_number(v) {
 	return v ~ /^-?[0-9]+$/
 }

@@ -145,7 +145,7 @@ function print_summary(   n, s) {
 	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
 	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
 	print_parts("memory:  ", s "; " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
-	n = events ? event_at[events] : 0
+	n = events ? telling_event() : 0
 	s = key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {
 		s = s "; last #" n " " ago(n) ": " ev(n, "kind") ", " ev(n, "outcome")

@@ -311,7 +311,7 @@ function event_details(   e, n, i) {
 	for (e = events; e > 0; e--) {
 		n = event_at[e]
 		explain(n)
-		print "<details" (e == events ? " open" : "") "><summary><b>" n "</b> " utc(event_epoch(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
+		print "<details" (n == telling_event() ? " open" : "") "><summary><b>" n "</b> " utc(event_epoch(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
 		print "<p>" html_text(told["outcome"]) "</p>"
 		memory_bar(n)
 		section("What ran out", told["shortage"])

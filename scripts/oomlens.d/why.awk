@@ -521,9 +521,12 @@ function chapter(title, text, width) {
 	print wrapped("  ", text, width)
 }
 
-function why(n,   width, i) {
-	width = wide > 40 && wide < 100 ? wide : 80
+# waited: so many calls came after it and did nothing but wait
+function why(n, waited,   width, i) {
+	width = wide >= 40 && wide < 100 ? wide : 80
 	explain(n)
+	if (waited)
+		told["outcome"] = told["outcome"] " " waited " more " (waited > 1 ? "calls" : "call") " of the OOM killer, up to event " n + waited ", waited for a victim to go and killed nobody."
 	print wrapped("", "OOM " n ", " utc(event_epoch(n)) " (" ago(n) "): " told["outcome"], width)
 	chapter("What ran out", told["shortage"], width)
 	chapter("Why, though some looked free", told["although"], width)
