@@ -11,7 +11,7 @@
 
 #include "oomlens_test.h"
 
-#define IDLE	300
+#define IDLE	300		/* at most: one for each half MB */
 #define BUSY	4
 
 static const struct hog_spec specs[] = {
@@ -33,6 +33,7 @@ static const struct hog_spec specs[] = {
 
 static struct hog hogs[HOGS];
 static pid_t idle[IDLE];
+static unsigned int idles;
 
 /* The kernel's own word on each task, held open: one pread a reading. */
 static struct reading {
@@ -82,7 +83,7 @@ static bool is_ours(pid_t pid)
 {
 	unsigned int i;
 
-	for (i = 0; i < IDLE; i++)
+	for (i = 0; i < idles; i++)
 		if (idle[i] == pid)
 			return true;
 	for (i = 0; i < HOGS; i++)
@@ -197,7 +198,7 @@ static void disturb(unsigned long long *seed)
 {
 	struct hog *h = &hogs[rnd_range(seed, 0, HOGS - 1)];
 	struct reading *r;
-	pid_t pid = idle[rnd_range(seed, 0, IDLE - 1)];
+	pid_t pid = idle[rnd_range(seed, 0, idles - 1)];
 
 	set_adj(pid, (int)rnd_range(seed, 0, 2000) - 1000);
 	r = reading_of(pid);
@@ -300,7 +301,9 @@ int main(void)
 		if (err)
 			ksft_exit_fail_msg("hog %u: %s\n", i, strerror(-err));
 	}
-	err = idle_start(idle, IDLE);
+	idles = meminfo_kb("MemTotal") / 512;
+	idles = idles < IDLE ? idles : IDLE;
+	err = idle_start(idle, idles);
 	if (err)
 		ksft_exit_fail_msg("idle tasks: %s\n", strerror(-err));
 
@@ -316,7 +319,7 @@ int main(void)
 		ksft_test_result_skip("no swap\n");
 	}
 	/* Fewer tasks, so that a reading is short against what moves meanwhile. */
-	idle_end(idle, IDLE);
+	idle_end(idle, idles);
 	unwatch_all();
 	test_busy();
 	ksft_exit(!ksft_get_fail_cnt());
