@@ -467,11 +467,23 @@ static struct kretprobe probe = {
 	.maxactive	= 4,
 };
 
+/*
+ * Where ftrace's call is a function's very first instruction (riscv), no kprobe
+ * can be put there without this. Source: kernel/kprobes.c, check_ftrace_location().
+ */
+static const char *probe_missing(int err)
+{
+	if (err == -EINVAL && IS_ENABLED(CONFIG_DYNAMIC_FTRACE) &&
+	    !IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
+		return "CONFIG_KPROBES_ON_FTRACE";
+	return "kprobe:out_of_memory";
+}
+
 static void register_probe(void)
 {
 	int err = register_kretprobe(&probe);
 
-	probe_lacks = err ? "kprobe:out_of_memory" : NULL;
+	probe_lacks = err ? probe_missing(err) : NULL;
 	if (err)
 		pr_warn("no return probe on out_of_memory(): %d\n", err);
 }

@@ -221,11 +221,13 @@ static bool status_agrees(pid_t pid)
 
 static void test_figures(bool swap)
 {
+	/* Of the memory: more would not be promised to anybody. */
+	const unsigned long half = meminfo_kb("MemTotal") * 1024 / page_size() / 2;
 	const struct hog_spec specs[] = {
 		{ .anon = 2000, .adj = 3 },
 		{ .anon = 300, .shmem = 900, .adj = -7 },
 		{ .anon = 3000, .swapped = swap ? 2000 : 0 },
-		{ .anon = 500, .locked = 400, .promised = 100000 },
+		{ .anon = 500, .locked = 400, .promised = half },
 		{ .anon = 200, .threads = 6, .comm = "a b\\c\n" },
 	};
 	bool good = true, names = true;
