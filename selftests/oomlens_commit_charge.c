@@ -122,9 +122,12 @@ static int shrink_brk(long pages)
 /* Far below the stack pointer, as a deep call would. */
 static int grow_stack(long pages)
 {
+	/* 600 pages of 16 KiB are more than the usual 8 MB. */
+	const struct rlimit room = { 64 << 20, RLIM_INFINITY };
 	char *here = __builtin_frame_address(0);
 	long i;
 
+	setrlimit(RLIMIT_STACK, &room);
 	for (i = 0; i < pages; i++)
 		__atomic_load_n(here - i * page_size(), __ATOMIC_RELAXED);
 	return 0;

@@ -12,7 +12,7 @@
 #include "oomlens_free.h"
 
 /* What the ballast leaves, so that a run takes little time. */
-#define LEFT_KB		(64 * 1024)
+#define LEFT_PAGES	16384
 
 /* Enough for the drift of the per-CPU counters and of what else goes on. */
 #define DRIFT_KB	(8 * 1024)
@@ -326,7 +326,7 @@ int main(void)
 	setting_write("/proc/sys/kernel/printk", "1");
 	/* What the page cache holds would be reclaimed by a run, and counted as back. */
 	write_file("/proc/sys/vm/drop_caches", "3");
-	ballast_start(&ballast, LEFT_KB);
+	ballast_start(&ballast, LEFT_PAGES * (long long)page_size() / 1024);
 	if (hog_start(&bystander, &other))
 		ksft_exit_fail_msg("cannot make a hog\n");
 	total_kb = meminfo_kb("MemTotal");
