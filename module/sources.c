@@ -150,6 +150,24 @@ static bool may_be_sysrq(void)
 	return (current->flags & PF_WQ_WORKER) && !current->mm;
 }
 
+/* Without the probe, an event begins with what was heard first. */
+static struct oomlens_event *begin_unprobed(enum oomlens_kind kind)
+{
+	struct oomlens_event *e = begin_event(false);
+	bool sysrq = may_be_sysrq();
+
+	e->kind = kind;
+	if (oomlens_event_claim(e, sysrq)) {
+		e->trigger = OOMLENS_CAUSE_OOMLENS;
+		/* What a kworker does for a run is the kill that it asked sysrq for. */
+		if (sysrq)
+			e->kind = OOMLENS_KIND_SYSRQ;
+	}
+	oomlens_capture_entry(e, NULL);
+	trace_oom_begin(e);
+	return e;
+}
+
 /* ---- The notifier ---- */
 
 /* Memory that this module sets free to call the kill off. */
@@ -181,13 +199,8 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	if (e && e->probed) {
 		sysrq = e->kind == OOMLENS_KIND_SYSRQ;
 	} else {
-		e = begin_event(false);
+		e = begin_unprobed(OOMLENS_KIND_GLOBAL);
 		sysrq = may_be_sysrq();
-		e->kind = OOMLENS_KIND_GLOBAL;
-		if (oomlens_event_claim(e, sysrq))
-			e->trigger = OOMLENS_CAUSE_OOMLENS;
-		oomlens_capture_entry(e, NULL);
-		trace_oom_begin(e);
 	}
 	oomlens_capture_candidates(e, e->probed ? open_oc : NULL, true);
 	if (!sysrq)
@@ -253,11 +266,7 @@ static void note_mark(struct task_struct *victim)
 		killed = killed_since_last_mark();
 	} else {
 		/* A global OOM would have come through the notifier. */
-		e = begin_event(false);
-		if (!notifier_lacks)
-			e->kind = OOMLENS_KIND_MEMCG;
-		oomlens_capture_entry(e, NULL);
-		trace_oom_begin(e);
+		e = begin_unprobed(notifier_lacks ? OOMLENS_KIND_UNKNOWN : OOMLENS_KIND_MEMCG);
 	}
 	oomlens_capture_victim(e, victim, killed);
 	oomlens_pressure_killed();

@@ -387,29 +387,29 @@ static bool second_gone(const struct subject *s)
 	return gone;
 }
 
-/*
- * Every kill that the kernel logged is of one who was to die. An allocation
- * may call the OOM killer again before the memory is back; that is another
- * OOM, and takes whoever is first among those left.
- */
+/* First of those left? In a real shortage that one's file pages may be gone too. */
+static bool may_be_next(enum way way, struct table *t, const struct subject *s, pid_t pid)
+{
+	int row = table_find(t, "pid", pid == s->hog.second ? pid : s->hog.pid), i = 0;
+
+	while (i < row && (strcmp(table_cell(t, i, "fate"), "-") ||
+			   table_number(t, i, "rank") < 0))
+		i++;
+	return row == i || (way == PRESSURE && row > i && table_number(t, row, "points") >=
+	       table_number(t, i, "points") - table_number(t, i, "rss_file"));
+}
+
+/* Every kill in the log is of one who was to die, or, in another OOM, of the next. */
 static bool logged_are_predicted(enum way way, struct table *t, bool *second)
 {
 	struct subject *s;
-	unsigned int i;
 	pid_t pid;
 
 	while (next_kill(&pid, 0)) {
 		s = subject_of(pid);
 		if (s && (pid == s->hog.second ? s->second_dies : s->dies))
 			continue;
-		for (i = 0; way != SYSRQ && s && i < t->rows; i++) {
-			if (strcmp(table_cell(t, i, "fate"), "-") ||
-			    table_number(t, i, "rank") < 0)
-				continue;
-			*second = table_number(t, i, "pid") == (pid == s->hog.second ?
-								pid : s->hog.pid);
-			break;
-		}
+		*second = way != SYSRQ && s && may_be_next(way, t, s, pid);
 		if (*second) {
 			/* Whom that one takes along was not asked. */
 			while (next_kill(&pid, 10))

@@ -158,6 +158,11 @@ need_v2()
 		echo "no cgroup v2 memory controller"
 		return 1
 	}
+	# Only it tells whose limit or which nodes these were.
+	grep -q '^oom_probe yes' $proc/features || {
+		echo "no return probe"
+		return 1
+	}
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 }
 
