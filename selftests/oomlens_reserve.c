@@ -12,16 +12,16 @@
 #include "oomlens_events.h"
 #include "oomlens_free.h"
 
-#define RESERVE_KB	(16 * 1024)
+#define RESERVE_PAGES	4096	/* more than what is taken below the watermarks */
 /* What the ballast leaves, and what of it the hog takes at a run. */
-#define LEFT_KB		(64 * 1024)
-#define SLOW_KB		(12 * 1024)
+#define LEFT_PAGES	16384
+#define SLOW_PAGES	3072
 #define SLOW_STEP	16
 #define DRIFT_KB	(6 * 1024)
 
-static long long kb_to_pages(long long kb)
+static long long pages_to_kb(long long pages)
 {
-	return kb * 1024 / (long long)page_size();
+	return pages * (long long)page_size() / 1024;
 }
 
 static bool same(const char *what, long long got, long long want)
@@ -43,15 +43,15 @@ static bool near(const char *what, long long got, long long want)
 static void test_set(void)
 {
 	long long before = free_memory_kb(), bytes = lens_key("stats", "memory_bytes");
-	const long long pages = kb_to_pages(RESERVE_KB);
+	const long long pages = RESERVE_PAGES;
 	bool good;
 
-	good = same("write", lens_command("reserve", "16M\n"), 0) &&
+	good = same("write", lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)), 0) &&
 	       same("target", lens_key("reserve", "target"), pages) &&
 	       same("held", lens_key("reserve", "held"), pages) &&
 	       same("memory_bytes", lens_key("stats", "memory_bytes") - bytes,
 		    pages * page_size()) &&
-	       near("free memory", free_memory_kb(), before - RESERVE_KB);
+	       near("free memory", free_memory_kb(), before - pages_to_kb(RESERVE_PAGES));
 	good &= same("write", lens_command("reserve", "0\n"), 0) &&
 		same("held", lens_key("reserve", "held"), 0) &&
 		same("memory_bytes", lens_key("stats", "memory_bytes"), bytes) &&
@@ -96,8 +96,8 @@ static void hog_until_oom(struct hog *h)
 		return;
 	if (set_adj(0, 1000))
 		_exit(1);
-	if (meminfo_kb("MemAvailable") > SLOW_KB)
-		run = (meminfo_kb("MemAvailable") - SLOW_KB) * 1024;
+	if (meminfo_kb("MemAvailable") > pages_to_kb(SLOW_PAGES))
+		run = (meminfo_kb("MemAvailable") - pages_to_kb(SLOW_PAGES)) * 1024;
 	size = run + meminfo_kb("MemTotal") * 1024;
 	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -141,7 +141,7 @@ static void test_air_bag(void)
 	struct hog h;
 	bool good;
 
-	if (lens_command("reserve", "16M\n"))
+	if (lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)))
 		ksft_exit_fail_msg("no reserve\n");
 	hog_until_oom(&h);
 	good = told(fd, text, sizeof(text)) && strstr(text, "outcome=averted") &&
@@ -156,10 +156,10 @@ static void test_air_bag(void)
 	hog_end(&h);
 	close(fd);
 	good &= same("kills", kernel_kills(), kills) &&
-		same("spent", lens_key("reserve", "spent") - spent, kb_to_pages(RESERVE_KB));
+		same("spent", lens_key("reserve", "spent") - spent, RESERVE_PAGES);
 	ksft_test_result(good, "with a reserve nobody dies: the poller ends the hog\n");
 
-	good = wait_until(lens_key("reserve", "held") == kb_to_pages(RESERVE_KB), PATIENCE_MS) &&
+	good = wait_until(lens_key("reserve", "held") == RESERVE_PAGES, PATIENCE_MS) &&
 	       wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS);
 	ksft_test_result(good, "it fills up again\n");
 }
@@ -214,7 +214,7 @@ int main(void)
 	test_set();
 	test_malformed();
 
-	ballast_start(&ballast, LEFT_KB);
+	ballast_start(&ballast, pages_to_kb(LEFT_PAGES));
 	test_air_bag();
 	test_sysrq();
 	test_without();
