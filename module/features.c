@@ -142,7 +142,8 @@ static int stats_show(struct seq_file *m, void *v)
 
 	seq_puts(m, "# oomlens stats 1\n");
 	for (i = 0; i < OOMLENS_NR_STATS; i++)
-		seq_printf(m, "%s %ld\n", stat_names[i], oomlens_stat_read(i));
+		seq_printf(m, "%s %ld\n", stat_names[i], i == OOMLENS_STAT_KILLS ?
+			   oomlens_recorder_kills() : oomlens_stat_read(i));
 	seq_printf(m, "module_bytes %lu\n", oomlens_module_bytes());
 	return 0;
 }

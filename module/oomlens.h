@@ -352,6 +352,7 @@ void oomlens_recorder_exit(void);
 const char *oomlens_recorder_lacks_notifier(void);
 const char *oomlens_recorder_lacks_mark_victim(void);
 const char *oomlens_recorder_lacks_oom_probe(void);
+long oomlens_recorder_kills(void);
 /*
  * A run of trigger's claims the next event that @task causes (NULL: that
  * sysrq causes), so that it carries trigger=oomlens. Disclaim returns the

@@ -85,6 +85,23 @@ static unsigned long kernel_kills(void)
 	return n;
 }
 
+static unsigned long kills_at_load;
+
+/**
+ * oomlens_recorder_kills() - tasks that the OOM killer has killed since load
+ *
+ * Told by the marks; where there are none, by the kernel's own count, which has
+ * the first of a cgroup's group kill twice.
+ *
+ * Context: any.
+ */
+long oomlens_recorder_kills(void)
+{
+	if (mark_lacks)
+		return kernel_kills() - kills_at_load;
+	return oomlens_stat_read(OOMLENS_STAT_KILLS);
+}
+
 /* What the probe was entered with; holds while a probed event is open. */
 static const struct oom_control *open_oc;
 
@@ -524,6 +541,7 @@ int oomlens_sources_init(void)
 		pr_err("sources=%u: out of range, 0 to %d\n", sources, ALL_SOURCES);
 		return -EINVAL;
 	}
+	kills_at_load = kernel_kills();
 	if (sources & NOTIFIER) {
 		register_oom_notifier(&notifier);
 		notifier_lacks = NULL;

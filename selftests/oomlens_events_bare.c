@@ -42,7 +42,7 @@ static unsigned int count(const char *text, const char *what)
 
 int main(void)
 {
-	long long kills, events, killed;
+	long long kills, events, killed, told;
 	unsigned int i, round;
 	char before[256], *text;
 
@@ -52,7 +52,7 @@ int main(void)
 		ksft_exit_skip("needs a kernel with no source but the notifier, and no cgroups\n");
 	if (!loader_ko())
 		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	snprintf(before, sizeof(before), "%s", loader_parameters());
 	reload_at_end(loader_ko(), before);
 	/* Two of each row are kept, besides the kills. */
@@ -61,6 +61,7 @@ int main(void)
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	events = lens_key("stats", "events");
+	told = lens_key("stats", "kills");
 	kills = kernel_kills();
 	text = read_lens("events");
 	killed = count(text, " outcome=killed ");
@@ -75,6 +76,7 @@ int main(void)
 	}
 	kills = kernel_kills() - kills;
 	events = lens_key("stats", "events") - events;
+	told = lens_key("stats", "kills") - told;
 	/* The last has no end, and is shown when nothing came for a second. */
 	nap_ms(1500);
 	text = read_lens("events");
@@ -83,6 +85,7 @@ int main(void)
 	ksft_test_result(kills >= ROUNDS && events >= kills, "each kill is an event\n");
 	ksft_test_result(killed == kills && count(text, " outcome=killed victims=1 ") >= kills,
 			 "each kill is told, and kept\n");
+	ksft_test_result(told == kills, "stats counts %lld kills\n", told);
 	free(text);
 	ksft_exit(!ksft_get_fail_cnt());
 }
