@@ -67,6 +67,23 @@ lint_sparse()
 		grep -vE "$SPARSE_WRONG"
 }
 
+# Headers that gcc configured serve clang too: each flag is tried first
+lint_clang()
+(
+	OBJ=$OBJ-clang
+	mkdir -p "$OBJ/module"
+	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
+	mirror_tree "$src/module/" "$OBJ/module/"
+	kbuild_module CC=clang-16 CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y \
+		CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough \
+		CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y \
+		KCFLAGS="-Werror -Wno-unknown-warning-option" || return 1
+	readelf -p .comment "$OBJ/module/main.o" | grep -q 'clang version' || {
+		echo "clang did not run"
+		return 1
+	}
+)
+
 lint_shell()
 {
 	grep -rlE '^#!.*[/ ](ba|da)?sh( |$)' scripts selftests .ci 2>/dev/null |
@@ -112,12 +129,13 @@ cmd_lint()
 	source_tree
 	build_root "$K_SUITE"
 	root_headers
-	root_need sparse
+	root_need sparse clang-16
 	counted "checkpatch --strict ($KSFT_PKG) over module and selftests" lint_checkpatch
 	counted "W=1 -Werror, kernel-doc ($K_RELEASE)" build_module
 	counted "tests with -Wall -Wextra -Werror" build_tests
 	OBJ=$CACHE/build/$K_KEY$src_tag
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
+	counted "clang, W=1 -Werror ($K_RELEASE)" locked "clang-${OBJ##*/}" lint_clang
 	counted "shellcheck" lint_shell
 	counted "the command line on recorded files" lint_cli
 	counted "SPDX lines" lint_spdx
