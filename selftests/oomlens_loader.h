@@ -35,13 +35,4 @@ bool held_same(long long before);
 /* By chance: batches kept by a processor, the log, tables that grew once. */
 #define HELD_SLACK_KB	768
 
-/*
- * kB that may be missing from MemAvailable by chance: the machine's own doings,
- * and freed memory that KASAN keeps aside, up to a 32nd of all.
- */
-static inline long long loader_slack_kb(void)
-{
-	return 4096 + meminfo_kb("MemTotal") / 32;
-}
-
 #endif /* OOMLENS_LOADER_H */
