@@ -23,6 +23,8 @@ static void eat_all(void)
 	char *p;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Or it would be fetched from the disk again and again instead of an OOM. */
+	mlockall(MCL_CURRENT);
 	set_adj(0, 1000);
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -53,6 +55,7 @@ int main(void)
 	if (!loader_ko())
 		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
 	ksft_set_plan(3);
+	mlockall(MCL_CURRENT);
 	snprintf(before, sizeof(before), "%s", loader_parameters());
 	reload_at_end(loader_ko(), before);
 	/* Two of each row are kept, besides the kills. */
