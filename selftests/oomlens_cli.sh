@@ -446,6 +446,15 @@ else
 		done
 		result $bad "$name: exit 3 where the module is not loaded"
 	done
+	# Nor may anyone do more than look where it was loaded to look
+	insmod "$ko"
+	for name in $shells; do
+		shell=$name
+		[ "$name" != ash ] || shell='busybox sh'
+		lens_ends 4 trigger pressure limit=1M && lens_ends 4 reserve 1M && lens_ends 0 rank
+		result $? "$name: exit 4 where it was loaded without trigger=1"
+	done
+	rmmod oomlens
 	insmod "$ko" "$@" || result 1 "the module could not be loaded again"
 fi
 

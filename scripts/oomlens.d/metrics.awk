@@ -19,7 +19,7 @@ function on_row() {
 # Totals by kind and outcome, and the histograms, over all events so far
 function add_up(   e, n, i, k) {
 	for (k in K)
-		if (substr(k, 1, length(STATE)) == STATE && k != STATE "last" && k != STATE "last_us" && k != STATE "boot")
+		if (substr(k, 1, length(STATE)) == STATE && k != STATE "last" && k != STATE "last_us" && k != STATE "boot" && k != STATE "end")
 			S[substr(k, length(STATE) + 1)] = K[k]
 	last = num(K[STATE "last"])
 	# Another boot, or the module was loaded anew: numbers begin again.
@@ -71,6 +71,8 @@ function keep_state(   k) {
 	print "last_us " (last_us == "" ? K[STATE "last_us"] : last_us) > state
 	for (k in S)
 		print k " " whole(S[k]) > state
+	# By which the caller sees that the disk was not full: not every awk tells.
+	print "end 1" > state
 	close(state)
 }
 

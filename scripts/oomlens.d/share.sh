@@ -92,8 +92,15 @@ cmd_metrics()
 		[ -z "$STATE" ] || rm -f "$STATE.$$"
 		exit "$status"
 	}
-	printf '%s\n' "$page" | write_to "$OUT"
-	[ -z "$STATE" ] || mv "$STATE.$$" "$STATE" || die 1 "cannot write $STATE"
+	printf '%s\n' "$page" | write_to "$OUT" || {
+		rm -f "$STATE.$$"
+		exit 1
+	}
+	[ -n "$STATE" ] || return 0
+	if [ "$(tail -n 1 "$STATE.$$" 2>/dev/null)" != "end 1" ] || ! mv "$STATE.$$" "$STATE"; then
+		rm -f "$STATE.$$"
+		die 1 "cannot write $STATE"
+	fi
 }
 
 cmd_save()
