@@ -185,6 +185,10 @@ static void test_file(const struct file *f)
 		ksft_test_result_skip("%s: no debugfs\n", f->name);
 		return;
 	}
+	if (!f->proc && lens_locked_down()) {
+		ksft_test_result_skip("%s: locked down\n", f->name);
+		return;
+	}
 	if (f->proc)
 		good &= check_mode("/proc/oomlens", f);
 	else

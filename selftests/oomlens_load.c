@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Load and unload under readers, many times; parameters out of range; what a
- * plain load may not do; an open file. The module is left as it was found.
+ * plain load may not do; an open file; a signature. The module is left as it was
+ * found.
  * $OOMLENS_KO names the module, $OOMLENS_LOADS the number of loads (100).
  */
 #include <dirent.h>
@@ -146,12 +147,63 @@ static void test_open_file(void)
 	ksft_test_result(!loader_unload() && good, "an open file keeps the module\n");
 }
 
+/* The module's file without the signature that kbuild's sign-file appended. */
+static bool unsigned_copy(const char *path)
+{
+	static const char mark[] = "~Module signature appended~\n";
+	unsigned char tail[12 + sizeof(mark) - 1];
+	unsigned long whole, sig;
+	bool good = false;
+	char cmd[512];
+	FILE *f = fopen(loader_ko(), "r");
+
+	if (f && !fseek(f, -(long)sizeof(tail), SEEK_END) &&
+	    fread(tail, sizeof(tail), 1, f) == 1 && !memcmp(tail + 12, mark, sizeof(mark) - 1)) {
+		whole = ftell(f);
+		/* struct module_signature ends with the length, most significant first. */
+		sig = (unsigned long)tail[8] << 24 | tail[9] << 16 | tail[10] << 8 | tail[11];
+		snprintf(cmd, sizeof(cmd), "cp '%s' '%s'", loader_ko(), path);
+		good = !system(cmd) && !truncate(path, whole - sizeof(tail) - sig);
+	}
+	if (f)
+		fclose(f);
+	return good;
+}
+
+/* Where the kernel insists on signatures, ours is what lets the module in. */
+static void test_signature(void)
+{
+	static const char copy[] = "/tmp/oomlens-unsigned.ko";
+	bool good = unsigned_copy(copy);
+	int fd = open(copy, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (syscall(SYS_finit_module, fd, "", 0))
+		err = -errno;
+	close(fd);
+	unlink(copy);
+	ksft_print_msg("without its signature: %s\n", strerror(-err));
+	good = good && err == -EKEYREJECTED && loader_traceless() && !loader_load("");
+	ksft_test_result(!loader_unload() && good, "it loads signed, and not unsigned\n");
+}
+
+static bool signatures_enforced(void)
+{
+	char *s = read_file("/sys/module/module/parameters/sig_enforce");
+	bool yes = s && *s == 'Y';
+
+	free(s);
+	return yes;
+}
+
 int main(void)
 {
+	bool enforced = signatures_enforced();
+
 	test_begin_unloaded(0);
 	if (!loader_ko())
 		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
-	ksft_set_plan(6);
+	ksft_set_plan(6 + enforced);
 	if (loader_loaded())
 		reload_at_end(loader_ko(), loader_parameters());
 	ksft_test_result(!loader_loaded() || !loader_unload(), "unload\n");
@@ -159,5 +211,7 @@ int main(void)
 	test_parameters();
 	test_plain();
 	test_open_file();
+	if (enforced)
+		test_signature();
 	ksft_exit(!ksft_get_fail_cnt());
 }

@@ -25,6 +25,7 @@ static struct tally {
 } *tally;
 
 static unsigned long long seed;
+static bool locked;	/* debugfs is */
 static char *cgroup[2];
 static char swap_path[256];
 static char with[256];
@@ -43,7 +44,7 @@ static int open_lens(const char *file, int flags)
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", dirs[rnd(&seed) % 2], file);
+	snprintf(path, sizeof(path), "%s/%s", dirs[locked ? 0 : rnd(&seed) % 2], file);
 	fd = open(path, flags | O_CLOEXEC);
 	/* ENXIO is debugfs' own word while the module is on its way out */
 	if (fd < 0 && errno != ENOENT && errno != ENODEV && errno != ENXIO && errno != EINVAL)
@@ -294,6 +295,7 @@ static void set_up(void)
 			cg_swap_limit(cgroup[i], 0);
 	}
 	snprintf(with, sizeof(with), "%s", loader_parameters());
+	locked = lens_locked_down();
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tally == MAP_FAILED)

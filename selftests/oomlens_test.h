@@ -105,7 +105,8 @@ unsigned long page_size(void);
 
 /* Path of one of the module's files, e.g. "badness"; debugfs or /proc/oomlens. */
 const char *lens_path(const char *file);
-bool lens_writable(void);	/* the module was loaded with trigger=1 */
+bool lens_writable(void);	/* loaded with trigger=1, and not locked down */
+bool lens_locked_down(void);	/* the kernel is: no trigger, no reserve */
 
 /* Whole text, to be freed by the caller; NULL with errno on error. */
 char *read_file(const char *path);

@@ -11,16 +11,29 @@
 
 #include "oomlens_test.h"
 
+#define DEBUGFS	"/sys/kernel/debug/oomlens"
+
+bool lens_locked_down(void)
+{
+	int fd = open(DEBUGFS "/reserve", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EPERM;
+}
+
 const char *lens_path(const char *file)
 {
 	static char path[4][256];
 	static unsigned int turn;
 	const char *dir = getenv("OOMLENS_DIR");
 	char *p = path[turn++ % 4];
+	bool twice = strcmp(file, "trigger") && strcmp(file, "reserve");
 
+	/* Under lockdown debugfs lets nobody write, not even a scope. */
 	if (!dir)
-		dir = access("/sys/kernel/debug/oomlens", F_OK) ?
-		      "/proc/oomlens" : "/sys/kernel/debug/oomlens";
+		dir = access(DEBUGFS, F_OK) || (twice && lens_locked_down()) ?
+		      "/proc/oomlens" : DEBUGFS;
 	snprintf(p, sizeof(path[0]), "%s/%s", dir, file);
 	return p;
 }
@@ -28,7 +41,7 @@ const char *lens_path(const char *file)
 bool lens_writable(void)
 {
 	char *s = read_file("/sys/module/oomlens/parameters/trigger");
-	bool yes = s && (*s == 'Y' || *s == '1');
+	bool yes = s && (*s == 'Y' || *s == '1') && !lens_locked_down();
 
 	free(s);
 	return yes;

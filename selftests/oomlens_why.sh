@@ -24,7 +24,7 @@ skip_all()
 }
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
-[ -e $debug/trigger ] || skip_all "the module is not loaded, or has no debugfs"
+grep -qs . $debug/trigger || skip_all "the module is not loaded, or has no debugfs that can be read"
 command -v oomlens >/dev/null || skip_all "the command oomlens is not installed"
 stage=$here/oomlens_stage
 [ -x "$stage" ] || stage=oomlens_stage
