@@ -159,7 +159,7 @@ need_v2()
 		return 1
 	}
 	# Only it tells whose limit or which nodes these were.
-	grep -q '^oom_probe yes' $proc/features || {
+	grep -q '^oom_probe yes' "$proc"/features || {
 		echo "no return probe"
 		return 1
 	}
