@@ -74,11 +74,14 @@ static bool event_names(long long number, pid_t pid)
 static bool kill_one(const char *command, struct hog *victim, struct hog *other)
 {
 	int kmsg = kmsg_open();
-	long long before = last_number();
 	pid_t pid = victim->pid;
+	long long before;
 	bool good;
 	int err;
 
+	/* What began before may take a second to show up, without the probe. */
+	wait_until(last_number() == lens_key("stats", "events"), PATIENCE_MS);
+	before = last_number();
 	err = lens_command("trigger", command, pid);
 	if (err)
 		ksft_print_msg("'%s' gave %d\n", command, err);
