@@ -12,6 +12,7 @@ PATH=$here/../scripts:$PATH
 lens=/sys/kernel/debug/oomlens
 group=/sys/fs/cgroup/oomlens_cli
 [ ! -d /sys/fs/cgroup/memory ] || group=/sys/fs/cgroup/memory/oomlens_cli
+odd="$group b\\134\$(id)\"'"
 
 skip_all()
 {
@@ -36,7 +37,7 @@ clean_up()
 		kill -9 "$p" 2>/dev/null
 	done
 	wait
-	rmdir "$group" 2>/dev/null
+	rmdir "$group" "$odd" 2>/dev/null
 	echo 0 >"$lens"/reserve
 	[ -z "$sysrq" ] || echo "$sysrq" >/proc/sys/kernel/sysrq
 	rm -rf "$work"
@@ -185,7 +186,11 @@ test_rank()
 test_rank_memcg()
 {
 	lens rank --memcg "$group" &&
-		[ "$(awk '/^ *[0-9]/ { printf "%s ", $2 }' "$work/said")" = "$(tr '\n' ' ' <$group/cgroup.procs)" ]
+		[ "$(awk '/^ *[0-9]/ { printf "%s ", $2 }' "$work/said")" = "$(tr '\n' ' ' <$group/cgroup.procs)" ] &&
+		lens rank --memcg "$odd" &&
+		[ "$(awk '/^ *[0-9]/ { printf "%s ", $2 }' "$work/said")" = "$(tr '\n' ' ' <"$odd"/cgroup.procs)" ] &&
+		lens rank --json --memcg "$odd" &&
+		grep -qF "\"memcg\":\"/oomlens_cli b\\\\134\$(id)\\\"'\"" "$work/said"
 }
 
 test_top()
@@ -385,6 +390,10 @@ grep -qsw memory /sys/fs/cgroup/cgroup.controllers &&
 if mkdir "$group" 2>/dev/null && [ -e $group/memory.stat ]; then
 	sleeper 0
 	echo "$slept" >$group/cgroup.procs
+	# A name that each layer could take for something else
+	mkdir "$odd"
+	sleeper 0
+	echo "$slept" >"$odd"/cgroup.procs
 else
 	no_group=1
 fi
