@@ -29,7 +29,8 @@ static struct shared {
 	bool stop;
 	unsigned char seen[MAX_NUMBER];		/* by any reader */
 	struct {
-		long long events, torn, disorder, gaps, last;
+		long long events, torn, disorder, gaps, last, time_us, pid;
+		char memcg[64];				/* of the event */
 		char what[512];
 	} reader[READERS];
 } *shared;
@@ -69,7 +70,55 @@ static long long calls(void)
 
 /* ---- Readers ---- */
 
-/* Every line of a block names its event; the block is whole. */
+static void note_torn(unsigned int r, const char *line)
+{
+	shared->reader[r].torn++;
+	snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
+		 "event %lld: '%.400s'", shared->reader[r].last, line);
+}
+
+static bool word_after(const char *line, const char *key, char *word, size_t size)
+{
+	const char *s = strstr(line, key);
+
+	*word = '\0';
+	if (s)
+		snprintf(word, size, "%.*s", (int)strcspn(s + strlen(key), " "),
+			 s + strlen(key));
+	return s && *word;
+}
+
+/*
+ * Of one call: a cgroup had one process, which asked, was in line, and died. A
+ * path that was no longer kept is "-".
+ */
+static bool belongs(unsigned int r, const char *line)
+{
+	char memcg[64], pid[16];
+
+	return word_after(line, " pid=", pid, sizeof(pid)) &&
+	       atoll(pid) == shared->reader[r].pid &&
+	       word_after(line, " memcg=", memcg, sizeof(memcg)) &&
+	       (!strcmp(memcg, shared->reader[r].memcg) || !strcmp(memcg, "-") ||
+		!strcmp(shared->reader[r].memcg, "-"));
+}
+
+static void check_event(unsigned int r, const char *line)
+{
+	char word[24];
+
+	if (!word_after(line, " time_us=", word, sizeof(word)) ||
+	    atoll(word) < shared->reader[r].time_us)
+		note_torn(r, line);
+	shared->reader[r].time_us = atoll(word);
+	if (!word_after(line, " pid=", word, sizeof(word)) ||
+	    !word_after(line, " memcg=", shared->reader[r].memcg,
+			sizeof(shared->reader[r].memcg)))
+		note_torn(r, line);
+	shared->reader[r].pid = atoll(word);
+}
+
+/* Every line of a block names its event; the block is whole, and of one call. */
 static void check_block(unsigned int r, const char *line, long long *number,
 			bool *memory)
 {
@@ -79,14 +128,12 @@ static void check_block(unsigned int r, const char *line, long long *number,
 	if (*line == '#')
 		return;
 	if (sscanf(line, "%15s %lld ", type, &n) != 2 || n < 1 || n >= MAX_NUMBER) {
-		shared->reader[r].torn++;
-		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
-			 "'%.200s'", line);
+		note_torn(r, line);
 		return;
 	}
 	if (!strcmp(type, "event")) {
 		if (*number && !*memory)
-			shared->reader[r].torn++;
+			note_torn(r, line);
 		if (n <= shared->reader[r].last)
 			shared->reader[r].disorder++;
 		else
@@ -96,17 +143,15 @@ static void check_block(unsigned int r, const char *line, long long *number,
 		shared->seen[n] = 1;
 		*number = n;
 		*memory = false;
+		check_event(r, line);
 	} else if (n != *number) {
-		shared->reader[r].torn++;
-		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
-			 "event %lld: '%.200s'", *number, line);
+		note_torn(r, line);
 	}
 	*memory |= !strcmp(type, "memory");
-	if (!strcmp(type, "victim") && !strstr(line, " comm=storm ")) {
-		shared->reader[r].torn++;
-		snprintf(shared->reader[r].what, sizeof(shared->reader[r].what),
-			 "a victim that is none of ours: '%.200s'", line);
-	}
+	if (!strcmp(type, "victim") && !strstr(line, " comm=storm "))
+		note_torn(r, line);
+	if ((!strcmp(type, "victim") || !strcmp(type, "candidate")) && !belongs(r, line))
+		note_torn(r, line);
 }
 
 static void read_blocks(unsigned int r, int fd)
