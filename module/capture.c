@@ -21,28 +21,9 @@
 
 #include "event.h"
 
-/* What is too much for a record is kept as OOMLENS_PAGES_MAX. */
 static void keep(struct oomlens_pages *p, unsigned long n)
 {
-	unsigned int i;
-
-	n = min_t(u64, n, OOMLENS_PAGES_MAX);
-	for (i = 0; i < ARRAY_SIZE(p->byte); i++, n >>= 8)
-		p->byte[i] = n;
-}
-
-/**
- * oomlens_pages_get() - pages, as they were kept
- * @p: of a record
- */
-unsigned long oomlens_pages_get(const struct oomlens_pages *p)
-{
-	unsigned int i = ARRAY_SIZE(p->byte);
-	unsigned long n = 0;
-
-	while (i--)
-		n = n << 8 | p->byte[i];
-	return n;
+	oomlens_pages_set(p, n);
 }
 
 /* ---- Memory, zones, the limit ---- */

@@ -97,7 +97,25 @@ struct oomlens_pages {
 
 #define OOMLENS_PAGES_MAX	((1ULL << 8 * sizeof(struct oomlens_pages)) - 1)
 
-unsigned long oomlens_pages_get(const struct oomlens_pages *p);
+/* What is too much is kept as OOMLENS_PAGES_MAX. */
+static inline void oomlens_pages_set(struct oomlens_pages *p, u64 n)
+{
+	unsigned int i;
+
+	n = min_t(u64, n, OOMLENS_PAGES_MAX);
+	for (i = 0; i < ARRAY_SIZE(p->byte); i++, n >>= 8)
+		p->byte[i] = n;
+}
+
+static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
+{
+	unsigned int i = ARRAY_SIZE(p->byte);
+	unsigned long n = 0;
+
+	while (i--)
+		n = n << 8 | p->byte[i];
+	return n;
+}
 
 /**
  * struct oomlens_task_record - a candidate or a victim, packed
