@@ -97,7 +97,7 @@ static void write_event(unsigned long number, enum oomlens_outcome outcome)
 	unsigned int i;
 
 	e->freed = number;
-	e->memory.free = number * 3;
+	oomlens_pages_set(&e->memory.free, number * 3);
 	e->outcome = outcome;
 	for (i = 0; i < oomlens_nr_zones; i++)
 		oomlens_pages_set(&z[i].free, number + i);
@@ -113,7 +113,8 @@ static bool event_is_whole(const struct oomlens_event *e, unsigned long number)
 	const struct oomlens_zone_record *z = oomlens_event_zones(e);
 	unsigned int i;
 
-	if (e->number != number || e->freed != number || e->memory.free != number * 3)
+	if (e->number != number || e->freed != number ||
+	    oomlens_pages_get(&e->memory.free) != number * 3)
 		return false;
 	for (i = 0; i < oomlens_nr_zones; i++)
 		if (oomlens_pages_get(&z[i].free) != number + i)
