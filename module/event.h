@@ -307,6 +307,11 @@ static inline unsigned int oomlens_max_memcgs(void)
 	return oomlens_candidates + OOMLENS_MORE_MEMCGS;
 }
 
+static inline size_t oomlens_finish_size(void)
+{
+	return offsetof(struct oomlens_finish, paths) + oomlens_max_memcgs() * sizeof(u32);
+}
+
 static inline size_t oomlens_candidates_at(void)
 {
 	return ALIGN(sizeof(struct oomlens_event) +
@@ -346,7 +351,6 @@ enum oomlens_event_state {
 int oomlens_ring_init(void);
 void oomlens_ring_exit(void);
 size_t oomlens_event_size(void);
-size_t oomlens_finish_size(void);
 unsigned long oomlens_event_newest(void);
 unsigned long oomlens_event_kept(unsigned long number);
 enum oomlens_event_state oomlens_event_state(unsigned long number);

@@ -37,7 +37,7 @@ enum refs_state {
 
 /* One event; the three parts of its record follow. */
 struct slot {
-	seqcount_t seq;			/* odd while the OOM path writes */
+	seqcount_t seq;			/* odd while the OOM path writes; see copy_slot() */
 	seqcount_t finish_seq;		/* odd while the kthread writes */
 	unsigned long number;		/* of the event in it, written with seq odd */
 	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
@@ -51,11 +51,9 @@ struct slot {
 
 static char *slots;
 
-/* Bytes of a slot with its record, and where the later parts begin. */
+/* Bytes of a slot with its record; where its held memcgs and its finish begin. */
 static struct {
-	size_t size;
-	size_t memcgs;			/* held; room for oomlens_max_memcgs() */
-	size_t finish;
+	size_t size, memcgs, finish;
 } layout;
 
 unsigned int oomlens_nr_zones;
@@ -124,24 +122,7 @@ size_t oomlens_event_size(void)
 	       oomlens_candidates * sizeof(struct oomlens_task_record);
 }
 
-size_t oomlens_finish_size(void)
-{
-	return offsetof(struct oomlens_finish, paths) +
-	       oomlens_max_memcgs() * sizeof(u32);
-}
-
 /* ---- The OOM path: one writer, under the kernel's oom_lock ---- */
-
-/* Pairs with raw_read_seqcount() in oomlens_event_copy(). */
-static void slot_write_begin(struct slot *slot)
-{
-	raw_write_seqcount_begin(&slot->seq);
-}
-
-static void slot_write_end(struct slot *slot)
-{
-	raw_write_seqcount_end(&slot->seq);
-}
 
 /* From here on the kthread may take them; pairs with take_refs(). */
 static void offer_refs(struct slot *slot)
@@ -177,7 +158,7 @@ static void settle_open_slot(void)
 
 	if (slot && slot->state == SLOT_OPEN) {
 		offer_refs(slot);
-		slot_write_end(slot);
+		raw_write_seqcount_end(&slot->seq);
 		/* Pairs with oomlens_event_state(). */
 		smp_store_release(&slot->state, SLOT_DONE);
 	}
@@ -225,12 +206,12 @@ void oomlens_event_tell_kills(unsigned int kills)
 	e = event_of(slot);
 	if (!e->kills_tell || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return;
-	slot_write_begin(slot);
+	raw_write_seqcount_begin(&slot->seq);
 	e->kills = kills - e->kills_before;
 	e->spared = !e->kills;
 	if (e->kills)
 		e->outcome = OOMLENS_OUTCOME_KILLED;
-	slot_write_end(slot);
+	raw_write_seqcount_end(&slot->seq);
 }
 
 /**
@@ -257,7 +238,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	e = event_of(slot);
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
 		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
-	slot_write_begin(slot);
+	raw_write_seqcount_begin(&slot->seq);
 	WRITE_ONCE(slot->number, number);
 	WRITE_ONCE(slot->state, SLOT_OPEN);
 	reset_refs(slot, number);
@@ -308,7 +289,7 @@ void oomlens_event_resume(struct oomlens_event *e)
 {
 	if (e->probed)
 		return;
-	slot_write_begin(open.slot);
+	raw_write_seqcount_begin(&open.slot->seq);
 	regain_refs(open.slot);
 }
 
@@ -327,7 +308,7 @@ void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
 		return;
 	open.touched = jiffies;
 	offer_refs(slot);
-	slot_write_end(slot);
+	raw_write_seqcount_end(&slot->seq);
 	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));
 	/* Pairs with oomlens_event_state(). */
 	smp_store_release(&slot->state, SLOT_SETTLING);
@@ -610,11 +591,8 @@ void oomlens_ring_exit(void)
 {
 	unsigned int i;
 
-	for (i = 1; i <= oomlens_events; i++) {
-		struct slot *slot = slot_at(i);
-
-		while (slot->nr_refs)
-			oomlens_memcg_put(memcgs_of(slot)[--slot->nr_refs]);
-	}
+	for (i = 1; i <= oomlens_events; i++)
+		while (slot_at(i)->nr_refs)
+			oomlens_memcg_put(memcgs_of(slot_at(i))[--slot_at(i)->nr_refs]);
 	kvfree(slots);
 }
