@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * badness read while the tasks die that its walk stands on: none twice, and
+ * nobody who lived all the time left out.
+ *
+ * The walk lets go of RCU every so many tasks, so that whoever waits may run. A
+ * reader of the lowest class is stopped there by a real-time task on its CPU;
+ * meanwhile runs of tasks around it are killed and reaped, a grace period
+ * passes, and new tasks take the memory that was theirs.
+ *
+ * $OOMLENS_ANCHORS: reads to be stopped (2).
+ */
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "oomlens_test.h"
+
+#ifndef SCHED_IDLE
+#define SCHED_IDLE	5
+#endif
+
+#define RUNS		25	/* of those who die, a quiet one after each */
+#define RUN		8
+#define PIDS		(1 << 22)
+#define LATEST_NS	3000000	/* of the stop, after a reader began */
+
+static struct shared {
+	bool go, held;
+	unsigned int stops;		/* so far */
+	unsigned int looked;		/* reads that were stopped */
+	unsigned int twice, missing;
+	pid_t last_twice, last_missing;
+	pid_t quiet[RUNS];
+} *shared;
+
+static unsigned int get(unsigned int *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static bool is(bool *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void set(bool *p, bool value)
+{
+	__atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		ksft_exit_fail_msg("cannot stay on CPU %d\n", cpu);
+}
+
+static void scheduled_as(int policy, int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+
+	if (sched_setscheduler(0, policy, &param))
+		ksft_exit_fail_msg("cannot be of class %d\n", policy);
+}
+
+/* ---- The reader ---- */
+
+static void look_at(char *text)
+{
+	static unsigned char seen[PIDS];
+	struct table *t;
+	unsigned int i;
+
+	t = table_parse(text);
+	if (!t)
+		_exit(1);
+	memset(seen, 0, sizeof(seen));
+	for (i = 0; i < t->rows; i++) {
+		long long pid = table_number(t, i, "pid");
+
+		if (pid <= 0 || pid >= PIDS)
+			_exit(2);
+		if (seen[pid]++) {
+			shared->twice++;
+			shared->last_twice = pid;
+		}
+	}
+	for (i = 0; i < RUNS; i++)
+		if (!seen[shared->quiet[i]]) {
+			shared->missing++;
+			shared->last_missing = shared->quiet[i];
+		}
+	table_free(t);
+}
+
+/* The first byte of a read takes the snapshot: the rest is only for one stopped. */
+static void reader(void)
+{
+	static char text[1 << 20];
+	int fd = open(lens_path("badness"), O_RDONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin(0);
+	scheduled_as(SCHED_IDLE, 0);
+	for (;;) {
+		unsigned int stops = get(&shared->stops);
+		size_t n = 1;
+		ssize_t got;
+
+		if (!is(&shared->go)) {
+			usleep(1000);
+			continue;
+		}
+		if (lseek(fd, 0, SEEK_SET) || read(fd, text, 1) != 1)
+			_exit(3);
+		if (get(&shared->stops) == stops)
+			continue;
+		while ((got = read(fd, text + n, sizeof(text) - n - 1)) > 0)
+			n += got;
+		text[n] = '\0';
+		look_at(strdup(text));
+		__atomic_add_fetch(&shared->looked, 1, __ATOMIC_RELEASE);
+	}
+}
+
+/* ---- Who stops it ---- */
+
+static void let_others_run(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("pause");
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* By a timer of the reader's own CPU, or the stop would come too late. */
+static void stopper(int orders, int answers)
+{
+	struct timespec delay = { };
+	unsigned int ns;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin(0);
+	scheduled_as(SCHED_FIFO, 1);
+	while (read(orders, &ns, sizeof(ns)) == sizeof(ns)) {
+		delay.tv_nsec = ns;
+		nanosleep(&delay, NULL);
+		set(&shared->held, true);
+		__atomic_add_fetch(&shared->stops, 1, __ATOMIC_RELEASE);
+		if (write(answers, "s", 1) != 1)
+			_exit(1);
+		while (is(&shared->held))
+			let_others_run();
+	}
+	_exit(0);
+}
+
+/* ---- The test ---- */
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	if (pid < 0 || pid >= PIDS)
+		ksft_exit_fail_msg("cannot fork\n");
+	return pid;
+}
+
+static void end_all(pid_t *pids, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+}
+
+static void grace_period(void)
+{
+	int i;
+
+	/* The second for what the callbacks of the first set free. */
+	for (i = 0; i < 2; i++)
+		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+			usleep(50000);
+}
+
+static bool all_quiet_live(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUNS; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", shared->quiet[i]);
+		if (access(path, R_OK))
+			return false;
+	}
+	return true;
+}
+
+static void one_round(unsigned long long *seed, int orders, int answers)
+{
+	static pid_t dying[RUNS * RUN], heirs[2 * RUNS * RUN];
+	unsigned int looked = get(&shared->looked), ns = rnd(seed) % LATEST_NS, i;
+	char answer;
+
+	for (i = 0; i < RUNS * RUN; i++) {
+		dying[i] = sleeper();
+		if (i % RUN == RUN - 1)
+			shared->quiet[i / RUN] = sleeper();
+	}
+	set(&shared->go, true);
+	if (write(orders, &ns, sizeof(ns)) != sizeof(ns) || read(answers, &answer, 1) != 1)
+		ksft_exit_fail_msg("the reader cannot be stopped\n");
+	end_all(dying, RUNS * RUN);
+	grace_period();
+	for (i = 0; i < ARRAY_SIZE(heirs); i++)
+		heirs[i] = sleeper();
+	set(&shared->held, false);
+	/* It may have stood between two reads: then there is nothing to look at. */
+	wait_until(get(&shared->looked) > looked, 1000);
+	set(&shared->go, false);
+	usleep(20000);
+	if (!all_quiet_live())
+		ksft_exit_fail_msg("a quiet one has died\n");
+	end_all(heirs, ARRAY_SIZE(heirs));
+	end_all(shared->quiet, RUNS);
+}
+
+int main(void)
+{
+	unsigned int reads = env_number("OOMLENS_ANCHORS", 2), i;
+	unsigned long long seed = test_seed();
+	int orders[2], answers[2];
+	pid_t pid;
+
+	test_begin(0);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		ksft_exit_skip("needs two processors\n");
+	ksft_set_plan(3);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || pipe(orders) || pipe(answers))
+		ksft_exit_fail_msg("cannot begin: %s\n", strerror(errno));
+	pin(1);
+	pid = fork();
+	if (!pid)
+		stopper(orders[0], answers[1]);
+	if (pid > 0) {
+		pid = fork();
+		if (!pid)
+			reader();
+	}
+	if (pid < 0)
+		ksft_exit_fail_msg("cannot fork\n");
+	for (i = 0; shared->looked < reads && i < 10 * reads; i++)
+		one_round(&seed, orders[1], answers[0]);
+	ksft_print_msg("%u rounds, %u reads were stopped\n", i, shared->looked);
+	ksft_test_result(shared->looked, "the reader was stopped on its way\n");
+	if (shared->twice)
+		ksft_print_msg("%u twice, the last is %d\n", shared->twice, shared->last_twice);
+	ksft_test_result(!shared->twice, "none is there twice\n");
+	if (shared->missing)
+		ksft_print_msg("%u missing, the last is %d\n", shared->missing,
+			       shared->last_missing);
+	ksft_test_result(!shared->missing, "nobody who lived all the time is missing\n");
+	ksft_exit(!ksft_get_fail_cnt());
+}
