@@ -372,11 +372,12 @@ function json_record(line,   n, i, p, word, s) {
 	return s
 }
 
-# The present row of a table, by its columns' names
+# The present row of a table, by its columns' names, and what a page is: a line may
+# go its own way.
 function json_row(   i, s) {
 	for (i = 1; i <= columns; i++)
 		s = followed(s, ",") json_pair(column[i], $i)
-	return s
+	return s ",\"page_kb\":" page_kb()
 }
 
 # ---- time ----
