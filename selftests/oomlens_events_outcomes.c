@@ -139,7 +139,8 @@ static long long shortage_pages(void)
 	long long sum = 0, high;
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		sscanf(line, "Node %*d, zone %15s", zone);
+		if (sscanf(line, "Node %*d, zone %15s", zone) == 1)
+			continue;
 		if (sscanf(line, " high %lld", &high) == 1 && strcmp(zone, "HighMem") &&
 		    strcmp(zone, "Movable"))
 			sum += high;
