@@ -135,12 +135,13 @@ static void reader(void)
 
 /* ---- Who stops it ---- */
 
+/* An emulator with one thread for all processors goes on with the next. */
 static void let_others_run(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__asm__ volatile("pause");
-#elif defined(__aarch64__) || defined(__arm__)
-	__asm__ volatile("yield");
+#ifdef __has_builtin
+#if __has_builtin(__builtin_ia32_pause)
+	__builtin_ia32_pause();
+#endif
 #endif
 }
 
