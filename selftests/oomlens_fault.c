@@ -23,7 +23,6 @@
 
 static unsigned long faults;
 static unsigned long long seed;
-static int kmsg;
 
 /* The N-th allocation of this thread from now on fails. */
 static void fault_arm(unsigned int n)
@@ -170,20 +169,23 @@ static unsigned int files_begin(const char *parameters)
 {
 	unsigned int lo = 1, hi = load_allocations(parameters), n;
 	char line[512];
-	int err;
+	int err, log;
 
 	while (lo < hi) {
 		n = (lo + hi) / 2;
+		/* From here on: earlier loads have said the same. */
+		log = kmsg_open();
 		fault_arm(n);
 		err = loader_load(parameters);
 		fault_disarm();
 		if (!err)
 			loader_unload();
 		/* What comes after the files does not fail a load. */
-		if (err && kmsg_wait(kmsg, "cannot make the files", line, sizeof(line), 0))
+		if (err && kmsg_wait(log, "cannot make the files", line, sizeof(line), 0))
 			hi = n;
 		else
 			lo = n + 1;
+		close(log);
 	}
 	return lo;
 }
@@ -348,7 +350,6 @@ int main(void)
 	/* Our own pages are to be there: one that is not is an allocation too. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) || !set_all(true))
 		ksft_exit_fail_msg("cannot set the fault injection up\n");
-	kmsg = kmsg_open();
 	snprintf(with, sizeof(with), "%s", loader_parameters());
 	/* Each failed load has its line; a console is slow. */
 	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
