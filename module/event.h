@@ -15,7 +15,9 @@
 #define OOMLENS_EVENT_H
 
 #include <linux/hardirq.h>
+#include <linux/kcsan-checks.h>
 #include <linux/kernel.h>
+#include <linux/seqlock.h>
 #include <linux/types.h>
 
 #include "oomlens.h"
@@ -85,6 +87,22 @@ enum oomlens_reach {
 	OOMLENS_REACH_LIMITED,		/* not made: the last one was too recent */
 	OOMLENS_NR_REACHES
 };
+
+/*
+ * An event's write section is begun in an int3 and ended in a task; KCSAN counts
+ * such sections in each context, so its count is taken back at once.
+ */
+static inline void oomlens_write_begin(seqcount_t *seq)
+{
+	raw_write_seqcount_begin(seq);
+	kcsan_nestable_atomic_end();
+}
+
+static inline void oomlens_write_end(seqcount_t *seq)
+{
+	kcsan_nestable_atomic_begin();
+	raw_write_seqcount_end(seq);
+}
 
 /*
  * A count of pages, in five bytes on 64 bits: there are many of them. It is

@@ -158,7 +158,7 @@ static void settle_open_slot(void)
 
 	if (slot && slot->state == SLOT_OPEN) {
 		offer_refs(slot);
-		raw_write_seqcount_end(&slot->seq);
+		oomlens_write_end(&slot->seq);
 		/* Pairs with oomlens_event_state(). */
 		smp_store_release(&slot->state, SLOT_DONE);
 	}
@@ -206,12 +206,12 @@ void oomlens_event_tell_kills(unsigned int kills)
 	e = event_of(slot);
 	if (!e->kills_tell || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return;
-	raw_write_seqcount_begin(&slot->seq);
+	oomlens_write_begin(&slot->seq);
 	e->kills = kills - e->kills_before;
 	e->spared = !e->kills;
 	if (e->kills)
 		e->outcome = OOMLENS_OUTCOME_KILLED;
-	raw_write_seqcount_end(&slot->seq);
+	oomlens_write_end(&slot->seq);
 }
 
 /**
@@ -238,7 +238,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	e = event_of(slot);
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
 		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
-	raw_write_seqcount_begin(&slot->seq);
+	oomlens_write_begin(&slot->seq);
 	WRITE_ONCE(slot->number, number);
 	WRITE_ONCE(slot->state, SLOT_OPEN);
 	reset_refs(slot, number);
@@ -289,7 +289,7 @@ void oomlens_event_resume(struct oomlens_event *e)
 {
 	if (e->probed)
 		return;
-	raw_write_seqcount_begin(&open.slot->seq);
+	oomlens_write_begin(&open.slot->seq);
 	regain_refs(open.slot);
 }
 
@@ -308,7 +308,7 @@ void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
 		return;
 	open.touched = jiffies;
 	offer_refs(slot);
-	raw_write_seqcount_end(&slot->seq);
+	oomlens_write_end(&slot->seq);
 	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));
 	/* Pairs with oomlens_event_state(). */
 	smp_store_release(&slot->state, SLOT_SETTLING);
