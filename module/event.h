@@ -235,6 +235,7 @@ struct oomlens_memcg_record {
  * @probed: seen from entry to return, so that nothing was guessed
  * @kills_tell: neither probed nor marked, but the count tells what it did
  * @spared: and it told that nobody was killed
+ * @marks_tell: not probed, but a kill would be marked
  * @comm: of the caller
  *
  * The zones' and the candidates' records follow, see oomlens_event_zones().
@@ -268,6 +269,7 @@ struct oomlens_event {
 	bool probed : 1;
 	bool kills_tell : 1;
 	bool spared : 1;
+	bool marks_tell : 1;
 	char comm[TASK_COMM_LEN];
 	struct oomlens_memory_record memory;
 	struct oomlens_memcg_record memcg;
@@ -283,7 +285,7 @@ static inline bool oomlens_event_did_nothing(const struct oomlens_event *e)
 	case OOMLENS_OUTCOME_NO_FS:
 		return true;
 	case OOMLENS_OUTCOME_UNKNOWN:
-		return e->spared;
+		return e->spared || e->marks_tell;
 	default:
 		return false;
 	}

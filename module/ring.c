@@ -69,7 +69,7 @@ static unsigned long places;
 /* The event that is being written; under oom_lock. */
 static struct {
 	struct slot *slot;
-	const struct task_struct *owner;	/* identity, never dereferenced */
+	pid_t owner;			/* a task's memory is soon another's */
 	unsigned long touched;			/* jiffies */
 } open;
 
@@ -254,7 +254,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	rcu_read_unlock();
 
 	open.slot = slot;
-	open.owner = current;
+	open.owner = current->pid;
 	open.touched = jiffies;
 	/* The kthread sees the slot open before it sees the number. */
 	smp_store_release(&head, number);
@@ -272,7 +272,7 @@ struct oomlens_event *oomlens_event_peek(void)
 {
 	struct slot *slot = open.slot;
 
-	if (!slot || open.owner != current)
+	if (!slot || open.owner != current->pid)
 		return NULL;
 	if (!event_of(slot)->probed && time_after(jiffies, open.touched + UNPROBED_JIFFIES))
 		return NULL;

@@ -125,6 +125,7 @@ static struct oomlens_event *begin_event(bool probed)
 	e = oomlens_event_begin(probed);
 	e->kills_before = kills_at_begin;
 	e->kills_tell = kills_tell();
+	e->marks_tell = !probed && !mark_lacks;
 	return e;
 }
 
@@ -263,7 +264,12 @@ static bool mark_belongs(const struct oomlens_event *e, struct task_struct *vict
 {
 	bool group;
 
-	if (e->probed || !e->nr_marked)
+	if (e->probed)
+		return true;
+	/* That call has returned without a victim. */
+	if (e->outcome == OOMLENS_OUTCOME_AVERTED)
+		return false;
+	if (!e->nr_marked)
 		return true;
 	rcu_read_lock();
 	group = oomlens_memcg_oom_group(oomlens_memcg_of(victim), NULL);
