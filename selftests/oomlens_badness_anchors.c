@@ -30,6 +30,7 @@
 #define RUN		8
 #define PIDS		(1 << 22)
 #define LATEST_NS	3000000	/* of the stop, after a reader began */
+#define HOLD_NS		1000000000ULL	/* at most */
 
 static struct shared {
 	bool go, held;
@@ -149,6 +150,7 @@ static void let_others_run(void)
 static void stopper(int orders, int answers)
 {
 	struct timespec delay = { };
+	unsigned long long end;
 	unsigned int ns;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -157,11 +159,13 @@ static void stopper(int orders, int answers)
 	while (read(orders, &ns, sizeof(ns)) == sizeof(ns)) {
 		delay.tv_nsec = ns;
 		nanosleep(&delay, NULL);
+		end = now_ns() + HOLD_NS;
 		set(&shared->held, true);
 		__atomic_add_fetch(&shared->stops, 1, __ATOMIC_RELEASE);
 		if (write(answers, "s", 1) != 1)
 			_exit(1);
-		while (is(&shared->held))
+		/* A kernel that preempts may have stopped it under RCU: no grace period. */
+		while (is(&shared->held) && now_ns() < end)
 			let_others_run();
 	}
 	_exit(0);
