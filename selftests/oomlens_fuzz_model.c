@@ -80,7 +80,7 @@ static int size_of(const char *s, unsigned long long *pages)
 	if (!number(digits, 1ULL << 62, &bytes) || bytes > (1ULL << 62) / unit)
 		return -1;
 	*pages = (bytes * unit + page_size() - 1) / page_size();
-	return 1;
+	return *pages <= ULONG_MAX ? 1 : -1;
 }
 
 void fuzz_escape(const char *s, char *to, size_t size)

@@ -254,7 +254,8 @@ static int second_start(bool vfork)
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	pid = clone(second_main, stack + SECOND_STACK,
+	/* syscall(2) of 32-bit Arm reads arguments that it was not given. */
+	pid = clone(second_main, stack + SECOND_STACK - 256,
 		    CLONE_VM | SIGCHLD | (vfork ? CLONE_VFORK : 0),
 		    vfork ? stack : NULL);
 	if (pid < 0)
@@ -425,6 +426,7 @@ static bool hog_reap(struct hog *hog, int flags, int *status)
 	if (waitpid(hog->pid, status, flags) != hog->pid)
 		return false;
 	hog->gone = true;
+	hog->status = *status;
 	return true;
 }
 
