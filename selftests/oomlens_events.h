@@ -103,7 +103,8 @@ static inline bool event_has(const char *text, long long n, const char *key,
 	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
 
 	if (!good)
-		ksft_print_msg("want %s=%s in '%s'\n", key, want, line ? line : "nothing");
+		ksft_print_msg("event %lld: want %s=%s in '%s'\n", n, key, want,
+			       line ? line : "nothing");
 	free(line);
 	return good;
 }

@@ -206,6 +206,7 @@ struct hog {
 	pid_t second;		/* 0 if none */
 	int ctl, ack;
 	bool gone;		/* reaped by hog_end() or hog_gone() */
+	int status;		/* then: as from wait(2) */
 };
 
 enum hog_op {
