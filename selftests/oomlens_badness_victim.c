@@ -24,6 +24,9 @@ enum way { SYSRQ, MEMCG, PRESSURE, WAYS };
 
 static const char * const way_name[WAYS] = { "sysrq", "memory.max", "real pressure" };
 
+/* A machine that can be filled in seconds. */
+#define SMALL_PAGES	(160 * 1024)
+
 static struct subject {
 	struct hog hog;
 	struct hog_spec spec;
@@ -444,7 +447,8 @@ static bool deaths_are_right(bool strict)
 		struct subject *s = &subjects[i];
 
 		if (!s->dies && hog_gone(&s->hog)) {
-			ksft_print_msg("%d was to live and is dead\n", s->hog.pid);
+			ksft_print_msg("%d was to live and is dead, status %#x\n", s->hog.pid,
+				       s->hog.status);
 			good = false;
 		}
 		/* A second's death by its parent's is not the killer's. */
@@ -548,7 +552,8 @@ int main(void)
 {
 	unsigned long goal = env_number("OOMLENS_ROUNDS", 200), played = 0, tries = 0;
 	/* It takes all memory that there is: not on somebody's large machine. */
-	bool pressure = meminfo_kb("MemTotal") < 1024 * 1024 || env_number("OOMLENS_PRESSURE", 0);
+	bool pressure = meminfo_kb("MemTotal") * 1024 / (long long)page_size() < SMALL_PAGES ||
+			env_number("OOMLENS_PRESSURE", 0);
 	unsigned long long seed;
 	unsigned int i;
 

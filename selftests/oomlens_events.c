@@ -401,8 +401,12 @@ static void test_nobody(int fd)
 	good = text && event_has(text, n, "kind", "memcg") &&
 	       event_has(text, n, "outcome", "nobody") && event_has(text, n, "victims", "0");
 	line = good ? event_line(text, "candidate", n, 0) : NULL;
-	good = line && wants(line, "pid", hog.pid) && strstr(line, "rank=-") &&
-	       strstr(line, "verdict=adj_min");
+	/* A kernel so slow that there was no time for the walk tells so instead. */
+	if (good && !line)
+		good = strstr(text, " walk=partial ") || strstr(text, " walk=limited ");
+	else
+		good = line && wants(line, "pid", hog.pid) && strstr(line, "rank=-") &&
+		       strstr(line, "verdict=adj_min");
 	ksft_test_result(good && !hog_gone(&hog), "nobody eligible: told, and why\n");
 	free(line);
 	free(text);
