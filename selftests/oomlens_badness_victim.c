@@ -376,20 +376,6 @@ static bool kill_by(enum way way, pid_t *killed)
 	}
 }
 
-static bool second_gone(const struct subject *s)
-{
-	char path[64], *text;
-	bool gone;
-
-	if (!s->hog.second)
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/status", s->hog.second);
-	text = read_file(path);
-	gone = !text || strstr(text, "State:\tZ") || strstr(text, "State:\tX");
-	free(text);
-	return gone;
-}
-
 /* First of those left? In a real shortage that one's file pages may be gone too. */
 static bool may_be_next(enum way way, struct table *t, const struct subject *s, pid_t pid)
 {
@@ -438,7 +424,7 @@ static bool deaths_are_right(bool strict)
 			ksft_print_msg("%d was to die and lives\n", s->hog.pid);
 			good = false;
 		}
-		if (s->second_dies && !wait_until(second_gone(s), PATIENCE_MS)) {
+		if (s->second_dies && !wait_until(hog_second_gone(&s->hog), PATIENCE_MS)) {
 			ksft_print_msg("%d was to die along and lives\n", s->hog.second);
 			good = false;
 		}
@@ -452,7 +438,7 @@ static bool deaths_are_right(bool strict)
 			good = false;
 		}
 		/* A second's death by its parent's is not the killer's. */
-		if (s->hog.second && !s->second_dies && second_gone(s)) {
+		if (s->hog.second && !s->second_dies && hog_second_gone(&s->hog)) {
 			ksft_print_msg("%d was to live and is dead\n", s->hog.second);
 			good = false;
 		}

@@ -308,7 +308,7 @@ int main(void)
 	test_whole(reconciles, "processes and shared memory are Committed_AS to the page");
 	/* Others, such as those who read our output, map and unmap meanwhile. */
 	test_whole(same_as_smaps,
-		    "each row's charge is that of the VMAs that smaps flags ac");
+		   "each row's charge is that of the VMAs that smaps flags ac");
 	test_shape(&sharer, "two processes with one address space have one row");
 	test_shape(&vfork, "a vfork child and its parent have one row");
 	test_shape(&leader, "a process whose leader is dead has its row");

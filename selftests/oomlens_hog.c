@@ -438,6 +438,20 @@ bool hog_gone(struct hog *hog)
 	return hog->gone;
 }
 
+bool hog_second_gone(const struct hog *hog)
+{
+	char path[64], *text;
+	bool gone;
+
+	if (!hog->second)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", hog->second);
+	text = read_file(path);
+	gone = !text || strstr(text, "State:\tZ") || strstr(text, "State:\tX");
+	free(text);
+	return gone;
+}
+
 bool hog_killed(struct hog *hog)
 {
 	int status;

@@ -222,6 +222,7 @@ int hog_start(struct hog *hog, const struct hog_spec *spec);
 /* Waits for the answer; not for a hog with a vfork child: it is blocked. */
 int hog_do(struct hog *hog, enum hog_op op, unsigned long pages);
 bool hog_gone(struct hog *hog);		/* has exited (and is reaped now) */
+bool hog_second_gone(const struct hog *hog);	/* none, a zombie, or reaped */
 bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */
 void hog_end(struct hog *hog);		/* SIGKILL, and waits */
 /* So many children that only sleep, each with its parent's pages; -errno. */

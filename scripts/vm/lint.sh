@@ -53,8 +53,17 @@ lint_checkpatch()
 # find_lock_task_mm() and its callers have the same warnings.
 SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_sample_task)'"
 
+# Built before is not built here: the module may come from another checkout
+lint_sources()
+{
+	mkdir -p "$OBJ/module"
+	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
+	mirror_tree "$src/module/" "$OBJ/module/"
+}
+
 lint_sparse()
 {
+	lint_sources
 	kbuild_module C=2 >"$CACHE/sparse.log" 2>&1 || {
 		cat "$CACHE/sparse.log"
 		return 1
@@ -71,9 +80,7 @@ lint_sparse()
 lint_clang()
 (
 	OBJ=$OBJ-clang
-	mkdir -p "$OBJ/module"
-	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
-	mirror_tree "$src/module/" "$OBJ/module/"
+	lint_sources
 	kbuild_module CC=clang-16 CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y \
 		CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough \
 		CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y \
