@@ -42,9 +42,6 @@
 /* Between two looks at the level while it is held. */
 #define HOLD_TICK_MS	50
 
-/* For the record of an OOM that is over to appear. */
-#define PUBLISH_MS	1000
-
 /* Room in a cgroup that the CPUs' stocks and its own tasks may make meanwhile. */
 #define MEMCG_SLACK	256UL
 
@@ -441,9 +438,6 @@ static void end_run(struct oomlens_run *run)
 		flush_work(&give_work);
 	}
 	run->event = oomlens_recorder_disclaim();
-	/* Whoever is told of an event can read it. */
-	if (run->event)
-		oomlens_recorder_wait(PUBLISH_MS);
 	oomlens_memcg_put(pressure.memcg);
 }
 

@@ -38,6 +38,9 @@ static const struct command {
 	  oomlens_pressure_run },
 };
 
+/* For the record of an OOM that is over to appear. */
+#define PUBLISH_MS	1000
+
 /* One run at a time; held for all of it. */
 static DEFINE_MUTEX(run_lock);
 
@@ -127,6 +130,9 @@ static int trigger_command(struct seq_file *m, char *line)
 	spin_unlock(&last_lock);
 
 	err = command->run(args ?: "", &run);
+	/* Whoever is told of an event can read it. */
+	if (run.event)
+		oomlens_recorder_wait(PUBLISH_MS);
 
 	spin_lock(&last_lock);
 	if (err == -EINVAL) {
