@@ -24,6 +24,7 @@
 #include <linux/sysrq.h>
 
 #include "oomlens.h"
+#include "trigger.h"
 
 /* For a busy mmap_lock, which is tried for, never waited for. */
 #define LOCK_MS		5000
@@ -308,40 +309,42 @@ static int take_pid(pid_t nr, struct oomlens_run *run)
 	return err;
 }
 
-/* "" or "pid=N" */
-static int parse_pid(char *args, pid_t *nr)
+/**
+ * oomlens_kill_parse() - the words after "kill": none, or pid=N
+ * @args: taken apart
+ * @req: pid is set
+ *
+ * Return: 0 or -EINVAL.
+ */
+int oomlens_kill_parse(char *args, union oomlens_request *req)
 {
 	char *word = strim(args);
 
-	*nr = 0;
+	req->pid = 0;
 	if (!*word)
 		return 0;
 	if (strncmp(word, "pid=", 4) || !isdigit(word[4]))
 		return -EINVAL;
-	if (kstrtoint(word + 4, 10, nr) || *nr <= 0)
+	if (kstrtoint(word + 4, 10, &req->pid) || req->pid <= 0)
 		return -EINVAL;
 	return 0;
 }
 
 /**
  * oomlens_kill_run() - one run of the OOM killer
- * @args: the words after "kill"
+ * @req: of which process
  * @run: its event
  *
  * Context: process context, sleeps; the caller has checked the right to it.
- * Return: 0 when the kernel took whom it was to take; -EINVAL, -EPERM,
- * -EOPNOTSUPP, -ESRCH, -EBUSY or -EALREADY when nothing was done; -EAGAIN when
+ * Return: 0 when the kernel took whom it was to take; -EPERM, -EOPNOTSUPP,
+ * -ESRCH, -EBUSY or -EALREADY when nothing was done; -EAGAIN when
  * the OOM killer was called off or took nobody; -ETIMEDOUT; -EINTR.
  */
-int oomlens_kill_run(char *args, struct oomlens_run *run)
+int oomlens_kill_run(const union oomlens_request *req, struct oomlens_run *run)
 {
 	const struct oomlens_scope scope = { .kind = OOMLENS_SCOPE_GLOBAL };
-	pid_t nr;
 	int err;
 
-	err = parse_pid(args, &nr);
-	if (err)
-		return err;
 	if (!IS_ENABLED(CONFIG_MAGIC_SYSRQ))
 		return -EOPNOTSUPP;
 	if (!sysrq_f_allowed()) {
@@ -351,5 +354,5 @@ int oomlens_kill_run(char *args, struct oomlens_run *run)
 	err = oomlens_kill_allowed(&scope);
 	if (err)
 		return err;
-	return nr ? take_pid(nr, run) : take_any(run);
+	return req->pid ? take_pid(req->pid, run) : take_any(run);
 }

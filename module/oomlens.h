@@ -389,29 +389,12 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, u64 bound_ns);
 int oomlens_parse_size(const char *text, unsigned long *pages);
 
-/* ---- trigger.c, kill.c, pressure.c, reserve.c ---- */
-
-/**
- * struct oomlens_run - what a command of trigger reports besides its result
- * @event: the OOM that it caused, 0 if none
- * @taken: pages, the most that it held
- * @take_ns: time that taking them took
- * @give_ns: time that giving them back took
- */
-struct oomlens_run {
-	u64 event;
-	unsigned long taken;
-	u64 take_ns;
-	u64 give_ns;
-};
+/* ---- trigger.c, kill.c, pressure.c (their commands: trigger.h), reserve.c ---- */
 
 int oomlens_trigger_init(void);
 void oomlens_trigger_exit(void);
 __printf(1, 2) void oomlens_trigger_refused(const char *fmt, ...);
 int oomlens_trigger_permitted(const struct seq_file *m);
-/* The commands; each gets the words after its name. */
-int oomlens_kill_run(char *args, struct oomlens_run *run);
-int oomlens_pressure_run(char *args, struct oomlens_run *run);
 void oomlens_pressure_exit(void);
 int oomlens_kill_allowed(const struct oomlens_scope *scope);
 int oomlens_kill_eligible(const struct oomlens_scope *scope);

@@ -23,7 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "oomlens.h"
-#include "pressure.h"
+#include "trigger.h"
 
 /*
  * Pages of the kernel's that may lie anywhere but where they could not be moved
@@ -483,7 +483,7 @@ void oomlens_pressure_exit(void)
 
 /**
  * oomlens_pressure_run() - take memory until the OOM killer runs
- * @args: the words after "pressure"
+ * @req: what its options ask for
  * @run: its event, the pages, the times
  *
  * All pages are back on return.
@@ -496,13 +496,11 @@ void oomlens_pressure_exit(void)
  * or the machine's before the cgroup's; -EAGAIN when an OOM ended the run but
  * not as it was asked for: nobody was killed, or, in a drill, somebody.
  */
-int oomlens_pressure_run(char *args, struct oomlens_run *run)
+int oomlens_pressure_run(const union oomlens_request *req, struct oomlens_run *run)
 {
 	int err;
 
-	err = oomlens_pressure_parse(args, &pressure.req);
-	if (err)
-		return err;
+	pressure.req = req->pressure;
 	pressure.memcg = NULL;
 	err = start_run();
 	if (err)

@@ -8,7 +8,7 @@
 #include <linux/time64.h>
 
 #include "oomlens.h"
-#include "pressure.h"
+#include "trigger.h"
 
 #define TIMEOUT_S_DEFAULT	60
 #define TIMEOUT_S_MAX		3600
@@ -87,24 +87,25 @@ static int parse_word(struct oomlens_pressure_request *req, char *word, unsigned
 /**
  * oomlens_pressure_parse() - the words after "pressure"
  * @args: taken apart
- * @req: what they ask for
+ * @req: pressure is set
  *
  * Return: 0 or -EINVAL.
  */
-int oomlens_pressure_parse(char *args, struct oomlens_pressure_request *req)
+int oomlens_pressure_parse(char *args, union oomlens_request *req)
 {
+	struct oomlens_pressure_request *p = &req->pressure;
 	unsigned long given = 0;
 	char *word;
 	int err;
 
-	*req = (struct oomlens_pressure_request){ .timeout_s = TIMEOUT_S_DEFAULT };
+	*p = (struct oomlens_pressure_request){ .timeout_s = TIMEOUT_S_DEFAULT };
 	while ((word = strsep(&args, " \t"))) {
 		if (!*word)
 			continue;
-		err = parse_word(req, word, &given);
+		err = parse_word(p, word, &given);
 		if (err)
 			return err;
 	}
 	/* There must be a level to hold. */
-	return req->hold && !req->leave && !req->limit ? -EINVAL : 0;
+	return p->hold && !p->leave && !p->limit ? -EINVAL : 0;
 }

@@ -18,24 +18,26 @@
 #include <linux/string.h>
 
 #include "oomlens.h"
+#include "trigger.h"
 
 /* As much of a command as the file shows again. */
 #define SHOWN_MAX	120
 
-/* A new command is one row, and its function. */
+/* A new command is one row, and its functions. */
 static const struct command {
 	const char *name;
 	const char *usage;
 	const char *help;
-	int (*run)(char *args, struct oomlens_run *run);
+	int (*parse)(char *args, union oomlens_request *req);
+	int (*run)(const union oomlens_request *req, struct oomlens_run *run);
 } commands[] = {
 	{ "kill", "[pid=N]",
 	  "one kill by the kernel's OOM killer, as by sysrq f; pid=N: of that process",
-	  oomlens_kill_run },
+	  oomlens_kill_parse, oomlens_kill_run },
 	{ "pressure",
 	  "[outcome=avert|kill] [leave=SIZE] [hold=MS] [limit=SIZE] [timeout=S] [memcg]",
 	  "takes memory until the OOM killer runs, then gives it back",
-	  oomlens_pressure_run },
+	  oomlens_pressure_parse, oomlens_pressure_run },
 };
 
 /* For the record of an OOM that is over to appear. */
@@ -112,6 +114,7 @@ static int trigger_command(struct seq_file *m, char *line)
 	struct oomlens_run run = { };
 	const struct command *command;
 	struct last_run next = { .running = true };
+	union oomlens_request req;
 	char *args = line;
 	int err;
 
@@ -122,6 +125,9 @@ static int trigger_command(struct seq_file *m, char *line)
 	command = find_command(strsep(&args, " \t"));
 	if (!command)
 		return -EINVAL;
+	err = command->parse(args ?: "", &req);
+	if (err)
+		return err;
 
 	if (!mutex_trylock(&run_lock))
 		return -EBUSY;
@@ -129,7 +135,7 @@ static int trigger_command(struct seq_file *m, char *line)
 	swap(last, next);
 	spin_unlock(&last_lock);
 
-	err = command->run(args ?: "", &run);
+	err = command->run(&req, &run);
 	/* Whoever is told of an event can read it. */
 	if (run.event)
 		oomlens_recorder_wait(PUBLISH_MS);

@@ -24,26 +24,28 @@ static int unload(void)
 	return syscall(SYS_delete_module, "oomlens", O_NONBLOCK) ? -errno : 0;
 }
 
-/* A child that writes one command; its errno is its exit status. */
 /* One run, held, with every way to disturb it tried; it ends by @sig or alone. */
 static bool disturb(const char *command, int sig)
 {
 	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100;
 	pid_t pid = writer_start(command, NULL);
 	bool good = wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS);
-	int i, err = 0, busy = 0;
+	int i, err = 0, busy = 0, bad = 0;
 
 	for (i = 0; good && i < 20; i++) {
 		err = unload();
 		if (err != -EWOULDBLOCK && err != -EBUSY)
 			break;
 		busy = lens_command("trigger", "pressure limit=1M\n");
-		if (busy != -EBUSY || lens_key("trigger", "running") != 1)
+		/* What is malformed is so at any time. */
+		bad = lens_command("trigger", i % 2 ? "pressure leave=x\n" : "kill pid=0\n");
+		if (busy != -EBUSY || bad != -EINVAL || lens_key("trigger", "running") != 1)
 			break;
 		nap_ms(10);
 	}
 	if (i < 20) {
-		ksft_print_msg("after %d tries rmmod gave %d, a second writer %d\n", i, err, busy);
+		ksft_print_msg("after %d tries rmmod gave %d, a second writer %d, a malformed line %d\n",
+			       i, err, busy, bad);
 		good = false;
 	}
 	good &= loader_whole();
@@ -76,7 +78,7 @@ static void test_unload(void)
 
 	snprintf(parameters, sizeof(parameters), "%s", loader_parameters());
 	ksft_test_result(disturb("pressure limit=8M hold=1500", 0),
-			 "while a run goes on: rmmod is refused, a second run is EBUSY\n");
+			 "while a run goes on: rmmod is refused, a second run is EBUSY, a malformed line EINVAL\n");
 	ksft_test_result(reload(parameters), "after it rmmod works\n");
 	ksft_test_result(disturb("pressure limit=8M hold=60000", SIGKILL) && reload(parameters),
 			 "and after one whose writer was killed\n");
