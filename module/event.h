@@ -75,7 +75,7 @@
 
 enum oomlens_kind { OOMLENS_KINDS(OOMLENS_ENUM) };
 enum oomlens_cause { OOMLENS_CAUSES(OOMLENS_ENUM) };
-enum oomlens_outcome { OOMLENS_OUTCOMES(OOMLENS_ENUM) };
+enum oomlens_outcome { OOMLENS_OUTCOMES(OOMLENS_ENUM) OOMLENS_NR_OUTCOMES };
 enum oomlens_by { OOMLENS_BYS(OOMLENS_ENUM) };
 
 /* How far the walk for candidates came. */
@@ -276,18 +276,25 @@ struct oomlens_event {
 	struct oomlens_task_record victims[OOMLENS_VICTIMS];
 };
 
-/* Neither killed nor got memory back: such calls come in rows. */
-static inline bool oomlens_event_did_nothing(const struct oomlens_event *e)
+/*
+ * Why a call neither killed nor got memory back, which comes in rows: an outcome;
+ * OOMLENS_NR_OUTCOMES for one that did something. A victim that asks for memory
+ * on its way out and those who wait for it do so in turn, for one reason.
+ */
+static inline unsigned int oomlens_event_idle_reason(const struct oomlens_event *e)
 {
 	switch (e->outcome) {
+	case OOMLENS_OUTCOME_DYING:
+		return e->nr_marked ? OOMLENS_NR_OUTCOMES : OOMLENS_OUTCOME_IN_FLIGHT;
 	case OOMLENS_OUTCOME_IN_FLIGHT:
 	case OOMLENS_OUTCOME_NOBODY:
 	case OOMLENS_OUTCOME_NO_FS:
-		return true;
+		return e->outcome;
 	case OOMLENS_OUTCOME_UNKNOWN:
-		return e->spared || e->marks_tell;
+		return e->spared || e->marks_tell ? OOMLENS_OUTCOME_UNKNOWN :
+						    OOMLENS_NR_OUTCOMES;
 	default:
-		return false;
+		return OOMLENS_NR_OUTCOMES;
 	}
 }
 

@@ -165,8 +165,9 @@ static void ring_keeps_the_kill(struct kunit *test)
 	unsigned long n;
 
 	write_event(1, OOMLENS_OUTCOME_KILLED);
+	/* The victim's own calls are of the same row as those of who waits for it. */
 	for (n = 2; n <= 100; n++)
-		write_event(n, OOMLENS_OUTCOME_IN_FLIGHT);
+		write_event(n, n % 3 ? OOMLENS_OUTCOME_IN_FLIGHT : OOMLENS_OUTCOME_DYING);
 	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(1, copy, finish));
 	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(2, copy, finish));
 	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(100, copy, finish));

@@ -176,14 +176,15 @@ static void settle_open_slot(void)
  */
 static bool newest_is_repetition(void)
 {
-	const struct oomlens_event *last, *one_before;
+	const struct oomlens_event *last;
+	unsigned int reason;
 
 	if (places < 2 || oomlens_events < 3)
 		return false;
 	last = event_of(slot_at(places));
-	one_before = event_of(slot_at(places - 1));
-	return oomlens_event_did_nothing(last) && oomlens_event_did_nothing(one_before) &&
-	       one_before->outcome == last->outcome &&
+	reason = oomlens_event_idle_reason(last);
+	return reason != OOMLENS_NR_OUTCOMES &&
+	       reason == oomlens_event_idle_reason(event_of(slot_at(places - 1))) &&
 	       oomlens_elapsed_ns(last->time_ns, ktime_get_mono_fast_ns()) < ROW_NS;
 }
 
