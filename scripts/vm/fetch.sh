@@ -61,9 +61,19 @@ apt_refresh()
 	Acquire::Languages "none";
 	Acquire::Retries "3";
 	CONF
-	step "package index of $1 ($2)" \
-		env APT_CONFIG="$APT_CONF" apt-get -qq --error-on=any update
+	step "package index of $1 ($2)" apt_update
 	: >"$APT_DIR/fresh"
+}
+
+# A mirror in the middle of its own update serves an index that its Release file
+# does not name, for a minute or so; Acquire::Retries does not ask for both again.
+apt_update()
+{
+	for pause in 10 20 40 80 0; do
+		! APT_CONFIG=$APT_CONF apt-get -qq --error-on=any update || return 0
+		sleep $pause
+	done
+	return 1
 }
 
 # The newest version's record of a package
