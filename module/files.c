@@ -5,6 +5,7 @@
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid_namespace.h>
@@ -254,7 +255,7 @@ static const struct file_operations debugfs_file_ops = {
 };
 
 /* What is missing, or what left it out, as features says it. */
-static const char *debugfs_missing(const struct dentry *d)
+static const char *__init debugfs_missing(const struct dentry *d)
 {
 	if (!IS_ENABLED(CONFIG_DEBUG_FS))
 		return "CONFIG_DEBUG_FS";
@@ -264,7 +265,7 @@ static const char *debugfs_missing(const struct dentry *d)
 	return PTR_ERR(d) == -EPERM ? "debugfs=off" : "memory";
 }
 
-static void make_debugfs(void)
+static void __init make_debugfs(void)
 {
 	int i;
 
@@ -309,7 +310,7 @@ const char *oomlens_files_lack_debugfs(void)
  * Context: module load, last: from here on every part is used.
  * Return: 0 or -ENOMEM; a target without debugfs is no error.
  */
-int oomlens_files_init(void)
+int __init oomlens_files_init(void)
 {
 	int i;
 

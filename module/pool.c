@@ -11,6 +11,7 @@
 #include <linux/ctype.h>
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -36,7 +37,7 @@
  * oomlens_pool_init() - an empty pool
  * @pool: the pool; nobody else may know it
  */
-void oomlens_pool_init(struct oomlens_pool *pool)
+void __init oomlens_pool_init(struct oomlens_pool *pool)
 {
 	spin_lock_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->blocks);

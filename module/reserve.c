@@ -5,6 +5,7 @@
  * has that much memory to act on it.
  */
 #include <linux/gfp.h>
+#include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -217,7 +218,7 @@ const struct oomlens_file_ops oomlens_reserve_file = {
 /**
  * oomlens_reserve_init() - an empty reserve
  */
-int oomlens_reserve_init(void)
+int __init oomlens_reserve_init(void)
 {
 	oomlens_pool_init(&pool);
 	return 0;

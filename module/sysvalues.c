@@ -11,6 +11,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/file.h>
+#include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -282,7 +283,7 @@ void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 	v->swap_free = get_nr_swap_pages();
 }
 
-static int open_source(enum source source)
+static int __init open_source(enum source source)
 {
 	struct file *file = oomlens_open_at(proc_mnt, source_paths[source]);
 
@@ -310,7 +311,7 @@ static void close_sources(void)
  * Context: module load.
  * Return: 0 or an error; nothing is left behind on error.
  */
-int oomlens_sysvalues_init(void)
+int __init oomlens_sysvalues_init(void)
 {
 	struct file_system_type *type = get_fs_type("proc");
 	struct oomlens_sysvalues v;

@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -207,7 +208,7 @@ const struct oomlens_file_ops oomlens_trigger_file = {
 /**
  * oomlens_trigger_init() - nothing to take: runs take what they need
  */
-int oomlens_trigger_init(void)
+int __init oomlens_trigger_init(void)
 {
 	return 0;
 }
