@@ -49,7 +49,7 @@ static const char *debugfs_lacks;
 /* One open file; the part's own state follows. */
 struct open_file {
 	const struct oomlens_file_ops *ops;
-	struct mutex lock;	/* snapshot, the seq_file over it, commands */
+	struct mutex lock;	/* snapshot, the seq_file over it, most commands */
 	bool snapped;		/* there is a snapshot; under lock */
 	char private[] __aligned(__alignof__(u64));
 };
@@ -113,6 +113,9 @@ static int file_open(struct file *file, const struct oomlens_file_ops *ops)
 	if (err)
 		goto err_free;
 	((struct seq_file *)file->private_data)->private = of->private;
+	/* Nor does the kernel let one wait for the position while another writes. */
+	if (ops->concurrent)
+		file->f_mode &= ~FMODE_ATOMIC_POS;
 	return 0;
 
 err_free:
@@ -218,10 +221,11 @@ static ssize_t file_write(struct file *file, const char __user *buf, size_t size
 	if (strchr(line, '\n'))
 		goto out;
 	ret = -ERESTARTSYS;
-	if (mutex_lock_interruptible(&of->lock))
+	if (!of->ops->concurrent && mutex_lock_interruptible(&of->lock))
 		goto out;
 	ret = of->ops->command(m, strim(line));
-	mutex_unlock(&of->lock);
+	if (!of->ops->concurrent)
+		mutex_unlock(&of->lock);
 out:
 	kfree(line);
 	return ret ?: size;

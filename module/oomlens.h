@@ -419,6 +419,8 @@ void oomlens_pressure_killed(void);
  * @seq: iterates over the snapshot; NULL if @show prints all
  * @show: prints the whole file
  * @command: one write, whole, without its newline, as a string; may sleep
+ * @concurrent: @command locks for itself, so that one that lasts keeps nobody
+ *	waiting who has the same descriptor
  * @poll: as in file_operations
  *
  * files.c refuses foreign PID namespaces, writes that are too long, hold a
@@ -431,6 +433,7 @@ struct oomlens_file_ops {
 	const struct seq_operations *seq;
 	int (*show)(struct seq_file *m, void *v);
 	int (*command)(struct seq_file *m, char *line);
+	bool concurrent;
 	__poll_t (*poll)(struct seq_file *m, struct file *file, poll_table *wait);
 };
 

@@ -133,7 +133,7 @@ static int trigger_command(struct seq_file *m, char *line)
 	if (!mutex_trylock(&run_lock))
 		return -EBUSY;
 	spin_lock(&last_lock);
-	swap(last, next);
+	last = next;
 	spin_unlock(&last_lock);
 
 	err = command->run(&req, &run);
@@ -142,23 +142,18 @@ static int trigger_command(struct seq_file *m, char *line)
 		oomlens_recorder_wait(PUBLISH_MS);
 
 	spin_lock(&last_lock);
-	if (err == -EINVAL) {
-		/* It was never a run. */
-		last = next;
-	} else {
-		last.running = false;
-		last.result = err;
-		last.run = run;
-	}
+	last.running = false;
+	last.result = err;
+	last.run = run;
 	spin_unlock(&last_lock);
 	mutex_unlock(&run_lock);
 	return err;
 }
 
-static void put_us(struct seq_file *m, const char *key, bool known, u64 ns)
+static void put(struct seq_file *m, const char *key, bool known, s64 n)
 {
 	if (known)
-		seq_printf(m, "%s %llu\n", key, div_u64(ns, NSEC_PER_USEC));
+		seq_printf(m, "%s %lld\n", key, n);
 	else
 		seq_printf(m, "%s -\n", key);
 }
@@ -179,30 +174,20 @@ static int trigger_show(struct seq_file *m, void *v)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		seq_printf(m, "command %s %s: %s\n", commands[i].name,
 			   commands[i].usage, commands[i].help);
-	seq_printf(m, "enabled %d\n", oomlens_trigger);
-	seq_printf(m, "running %d\n", l.running);
-	seq_puts(m, "last_command ");
+	seq_printf(m, "enabled %d\nrunning %d\nlast_command ", oomlens_trigger, l.running);
 	oomlens_puts_escaped(m, l.command);
-	if (over)
-		seq_printf(m, "\nlast_result %d\n", l.result);
-	else
-		seq_puts(m, "\nlast_result -\n");
-	if (over && l.run.event)
-		seq_printf(m, "last_event %llu\n", l.run.event);
-	else
-		seq_puts(m, "last_event -\n");
-	if (took)
-		seq_printf(m, "last_taken %lu\n", l.run.taken);
-	else
-		seq_puts(m, "last_taken -\n");
-	put_us(m, "last_take_us", took, l.run.take_ns);
-	put_us(m, "last_give_us", took, l.run.give_ns);
+	put(m, "\nlast_result", over, l.result);
+	put(m, "last_event", over && l.run.event, l.run.event);
+	put(m, "last_taken", took, l.run.taken);
+	put(m, "last_take_us", took, div_u64(l.run.take_ns, NSEC_PER_USEC));
+	put(m, "last_give_us", took, div_u64(l.run.give_ns, NSEC_PER_USEC));
 	return 0;
 }
 
 const struct oomlens_file_ops oomlens_trigger_file = {
 	.show		= trigger_show,
 	.command	= trigger_command,
+	.concurrent	= true,
 };
 
 /**
