@@ -5,6 +5,7 @@
  * has that much memory to act on it.
  */
 #include <linux/gfp.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -130,6 +131,8 @@ unsigned long oomlens_reserve_relief(void)
 {
 	unsigned long given;
 
+	/* Who lets it grow at this moment would take what is given back. */
+	oomlens_pool_close(&pool);
 	if (!held())
 		return 0;
 	given = give(ULONG_MAX, RELIEF_NS);
@@ -170,8 +173,8 @@ static int set_target(unsigned long pages)
 {
 	int err = 0;
 
-	/* More than half of the memory is a mistake, and would end in an OOM. */
-	if (pages > totalram_pages() / 2)
+	/* More than half of what it is taken from is a mistake, and would end in an OOM. */
+	if (pages > (totalram_pages() - totalhigh_pages()) / 2)
 		return -ENOMEM;
 	if (mutex_lock_interruptible(&grow_lock))
 		return -EINTR;
