@@ -406,8 +406,8 @@ void oomlens_reserve_exit(void);
  */
 unsigned long oomlens_pressure_relief(void);
 unsigned long oomlens_reserve_relief(void);
-/* Called by the recorder at each kill, preemption off. */
-void oomlens_pressure_killed(void);
+/* Called by the recorder at each mark, preemption off. */
+void oomlens_pressure_killed(bool ours, bool killed, const struct oom_control *oc);
 
 /* ---- files.c: the table of files ---- */
 

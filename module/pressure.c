@@ -67,17 +67,18 @@ static DEFINE_MUTEX(relief_lock);
 
 /* The one run. What is not said to change is constant while active is set. */
 static struct {
-	bool active;			/* under relief_lock */
+	bool active;			/* under relief_lock; its setting is a release */
+	bool ending;			/* the pages are on their way back */
 	struct oomlens_pressure_request req;
 	struct oomlens_scope scope;	/* whom the OOM may take */
 	struct mem_cgroup *memcg;	/* held, with req.memcg */
 	unsigned long deadline;		/* jiffies; changed by the run */
-	long kills;			/* the counter's value at the start */
-	unsigned long memcg_ooms;	/* likewise */
+	unsigned long memcg_ooms;	/* the counter's value at the start */
 	struct oomlens_pool pool;	/* has its lock */
 	atomic_t ooms;			/* calls of the OOM killer seen */
-	u64 relief_ns;			/* spent in the notifier; under relief_lock */
-	unsigned long relieved;		/* pages given back there; likewise */
+	u64 start_ns;			/* before any that gives back */
+	u64 relief_ns;			/* spent on giving back; under relief_lock */
+	unsigned long relieved;		/* pages given back; likewise */
 	wait_queue_head_t wait;		/* for the end, while holding */
 } pressure = {
 	.pool.lock	= __SPIN_LOCK_UNLOCKED(pressure.pool.lock),
@@ -88,29 +89,74 @@ static struct {
 
 /* ---- the notifier's side ---- */
 
-/* Has the OOM killer done what the run is for? Without a counter, once. */
+/*
+ * Whom an OOM of the caller's may take. Source: mm/oom_kill.c,
+ * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is
+ * tasks whose cpuset meets the caller's, whatever the constraint.
+ */
+static void find_scope(struct oomlens_scope *scope)
+{
+	*scope = (struct oomlens_scope){ .kind = OOMLENS_SCOPE_GLOBAL };
+#ifdef CONFIG_NUMA
+	scope->kind = OOMLENS_SCOPE_CPUSET;
+	scope->nodes = cpuset_current_mems_allowed;
+	if (current->mempolicy && current->mempolicy->mode == MPOL_BIND) {
+		scope->kind = OOMLENS_SCOPE_MEMPOLICY;
+		scope->nodes = *oomlens_mempolicy_nodes(current->mempolicy);
+	}
+#endif
+}
+
+/* Has the OOM killer taken somebody? Without a mark, it is taken to at once. */
 static bool killed(void)
 {
-	if (oomlens_recorder_lacks_mark_victim())
-		return atomic_read(&pressure.ooms) > 0;
-	return oomlens_stat_read(OOMLENS_STAT_KILLS) != pressure.kills;
+	return READ_ONCE(oomlens_kill_seen) ||
+	       (oomlens_recorder_lacks_mark_victim() && atomic_read(&pressure.ooms));
 }
 
 /*
- * May the kernel choose now? Once, and not when it would find nobody: then it
- * panics.
+ * May the kernel choose now? Once, not when the pages are on their way back,
+ * and not when it would find nobody: then it panics.
  */
 static bool leave_to_kernel(int ooms)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
 
-	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS)
+	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS || pressure.pool.closed)
 		return false;
 	if (ooms > 1 && killed())
 		return false;
-	if (time_after(jiffies, READ_ONCE(pressure.deadline)) || signal_pending(current))
+	if (time_after(jiffies, READ_ONCE(pressure.deadline)) ||
+	    signal_pending(current))
 		return false;
 	return oomlens_kill_eligible(&pressure.scope) > 0;
+}
+
+/* Gives back for RELIEF_NS and one batch at most, and lets nothing in any more. */
+static unsigned long give_some(void)
+{
+	u64 start = ktime_get_ns();
+	unsigned long given;
+
+	lockdep_assert_held(&relief_lock);
+	oomlens_pool_close(&pressure.pool);
+	given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
+	pressure.relieved += given;
+	pressure.relief_ns += ktime_get_ns() - start;
+	wake_up(&pressure.wait);
+	return given;
+}
+
+/* All of it; the notifier, which the kernel's oom_lock waits for, gets between. */
+static void give_all(struct work_struct *unused)
+{
+	unsigned long given;
+
+	do {
+		mutex_lock(&relief_lock);
+		given = pressure.active ? give_some() : 0;
+		mutex_unlock(&relief_lock);
+	} while (given);
 }
 
 /**
@@ -120,25 +166,22 @@ static bool leave_to_kernel(int ooms)
  * them. A memcg run did not mean this OOM, and gives way to it.
  *
  * Context: OOM notifier, under oom_lock; may sleep, does not allocate, and
- * takes RELIEF_NS and one batch at most. In a kill, one walk over the tasks.
- * Return: pages given back.
+ * takes twice RELIEF_NS and one batch at most. In a kill, one walk over the
+ * tasks.
+ * Return: pages given back; 1 if the last are on their way.
  */
 unsigned long oomlens_pressure_relief(void)
 {
-	u64 start = ktime_get_ns();
 	unsigned long given = 0;
 
-	if (!READ_ONCE(pressure.active))
+	/* Pairs with start_run(). */
+	if (!smp_load_acquire(&pressure.active))
 		return 0;
 	mutex_lock(&relief_lock);
-	if (pressure.active)
+	if (pressure.active) {
 		oomlens_recorder_adopt();
-	if (pressure.active && !leave_to_kernel(atomic_inc_return(&pressure.ooms))) {
-		oomlens_pool_close(&pressure.pool);
-		given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
-		pressure.relieved += given;
-		pressure.relief_ns += ktime_get_ns() - start;
-		wake_up(&pressure.wait);
+		if (!leave_to_kernel(atomic_inc_return(&pressure.ooms)))
+			given = give_some() ?: READ_ONCE(pressure.ending);
 	}
 	mutex_unlock(&relief_lock);
 	return given;
@@ -149,36 +192,34 @@ unsigned long oomlens_pressure_relief(void)
  * the notifier again before it gets there, but a cgroup's charge goes round in
  * the kernel, so that somebody else has to give back meanwhile.
  */
-static void give_all(struct work_struct *work)
-{
-	u64 start = ktime_get_ns();
-
-	mutex_lock(&relief_lock);
-	if (pressure.active) {
-		oomlens_pool_close(&pressure.pool);
-		pressure.relieved += oomlens_pool_give(&pressure.pool, ULONG_MAX, 0);
-		pressure.relief_ns += ktime_get_ns() - start;
-		wake_up(&pressure.wait);
-	}
-	mutex_unlock(&relief_lock);
-}
-
 static DECLARE_WORK(give_work, give_all);
 
 /**
- * oomlens_pressure_killed() - the OOM killer has taken somebody
+ * oomlens_pressure_killed() - the OOM killer has marked somebody
+ * @ours: in an event that a run of trigger's has caused
+ * @killed: and killed, not merely let go first
+ * @oc: the kernel's, or NULL if it is not known
+ *
+ * The mark of another's OOM does not end a run, nor makes it one that killed:
+ * others' cgroups have OOMs too.
  *
  * Context: OOM path, any that does not sleep. By RCU the run and its cgroup stay
  * meanwhile: since 7.0 the kernel calls a tracepoint's probes without it.
  */
-void oomlens_pressure_killed(void)
+void oomlens_pressure_killed(bool ours, bool killed, const struct oom_control *oc)
 {
+	bool active;
+
 	rcu_read_lock();
-	/* Others' cgroups have OOMs too. */
-	if (READ_ONCE(pressure.active) && pressure.req.kill &&
-	    (pressure.req.memcg ?
-	     oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms :
-	     atomic_read(&pressure.ooms)))
+	/* Pairs with start_run(). */
+	active = smp_load_acquire(&pressure.active);
+	/* Whoever in the run's cgroup it was that asked for a page too many. */
+	if (active && pressure.req.memcg)
+		ours = oc ? oc->memcg && oomlens_memcg_within(pressure.memcg, oc->memcg) :
+			    oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+	if (ours && killed)
+		WRITE_ONCE(oomlens_kill_seen, true);
+	if (ours && active && pressure.req.kill)
 		queue_work(system_highpri_wq, &give_work);
 	rcu_read_unlock();
 }
@@ -360,29 +401,6 @@ err_put:
 	return err;
 }
 
-/*
- * Whom an OOM of the writer's may take. Source: mm/oom_kill.c,
- * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is
- * tasks whose cpuset meets the writer's, whatever the constraint.
- */
-static void find_scope(struct oomlens_scope *scope)
-{
-	*scope = (struct oomlens_scope){ .kind = OOMLENS_SCOPE_GLOBAL };
-	if (pressure.req.memcg) {
-		scope->kind = OOMLENS_SCOPE_MEMCG;
-		scope->memcg = pressure.memcg;
-		return;
-	}
-#ifdef CONFIG_NUMA
-	scope->kind = OOMLENS_SCOPE_CPUSET;
-	scope->nodes = cpuset_current_mems_allowed;
-	if (current->mempolicy && current->mempolicy->mode == MPOL_BIND) {
-		scope->kind = OOMLENS_SCOPE_MEMPOLICY;
-		scope->nodes = *oomlens_mempolicy_nodes(current->mempolicy);
-	}
-#endif
-}
-
 static int start_run(void)
 {
 	int err;
@@ -396,6 +414,10 @@ static int start_run(void)
 		return -EOPNOTSUPP;
 	}
 	find_scope(&pressure.scope);
+	if (pressure.req.memcg) {
+		pressure.scope.kind = OOMLENS_SCOPE_MEMCG;
+		pressure.scope.memcg = pressure.memcg;
+	}
 	err = -EOPNOTSUPP;
 	/* Likewise: in a cgroup only the mark tells of a kill. */
 	if (pressure.req.kill && pressure.req.memcg && oomlens_recorder_lacks_mark_victim())
@@ -406,15 +428,17 @@ static int start_run(void)
 			goto err_put;
 	}
 	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
-	pressure.kills = oomlens_stat_read(OOMLENS_STAT_KILLS);
+	pressure.start_ns = ktime_get_ns();
 	pressure.relief_ns = 0;
 	pressure.relieved = 0;
 	atomic_set(&pressure.ooms, 0);
 	oomlens_pool_open(&pressure.pool);
-	mutex_lock(&relief_lock);
-	WRITE_ONCE(pressure.active, true);
-	mutex_unlock(&relief_lock);
+	/* Before, so that the first OOM is adopted. */
 	oomlens_recorder_claim(current);
+	mutex_lock(&relief_lock);
+	/* Pairs with oomlens_pressure_relief(), oomlens_pressure_killed(). */
+	smp_store_release(&pressure.active, true);
+	mutex_unlock(&relief_lock);
 	return 0;
 
 err_put:
@@ -422,16 +446,20 @@ err_put:
 	return err;
 }
 
+/*
+ * The pages are back before the run is over: in an OOM of somebody else's the
+ * notifier would find nothing to give, and in a drill somebody would die of it.
+ */
 static void end_run(struct oomlens_run *run)
 {
-	u64 start = ktime_get_ns();
-
-	oomlens_pool_close(&pressure.pool);
+	WRITE_ONCE(pressure.ending, true);
+	give_all(NULL);
 	mutex_lock(&relief_lock);
 	WRITE_ONCE(pressure.active, false);
+	pressure.ending = false;
+	run->taken = pressure.relieved;
+	run->give_ns = pressure.relief_ns;
 	mutex_unlock(&relief_lock);
-	run->taken = oomlens_pool_give(&pressure.pool, ULONG_MAX, 0) + pressure.relieved;
-	run->give_ns = ktime_get_ns() - start + pressure.relief_ns;
 	/* What this run's kill has queued must not end the next one. */
 	if (pressure.req.kill) {
 		synchronize_rcu();
@@ -461,10 +489,11 @@ static int judge(void)
 static int run_to_end(struct oomlens_run *run)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
-	u64 start = ktime_get_ns();
 	int end = reach();
 
-	run->take_ns = ktime_get_ns() - start - pressure.relief_ns;
+	mutex_lock(&relief_lock);
+	run->take_ns = ktime_get_ns() - pressure.start_ns - pressure.relief_ns;
+	mutex_unlock(&relief_lock);
 	if (!end && req->limit && READ_ONCE(pressure.pool.pages) >= req->limit &&
 	    (req->leave || !req->hold))
 		return -ENOSPC;

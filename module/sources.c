@@ -292,7 +292,8 @@ static void note_mark(struct task_struct *victim)
 		e = begin_unprobed(notifier_lacks ? OOMLENS_KIND_UNKNOWN : OOMLENS_KIND_MEMCG);
 	}
 	oomlens_capture_victim(e, victim, killed);
-	oomlens_pressure_killed();
+	oomlens_pressure_killed(e->trigger == OOMLENS_CAUSE_OOMLENS, killed,
+				e->probed ? open_oc : NULL);
 	trace_oom_victim(e->number, victim, killed);
 	if (!e->probed)
 		e->outcome = killed ? OOMLENS_OUTCOME_KILLED :

@@ -47,6 +47,8 @@ static const struct command {
 /* One run at a time; held for all of it. */
 static DEFINE_MUTEX(run_lock);
 
+bool oomlens_kill_seen;
+
 /* The last run, or the one under way; a reader must not wait for its end. */
 static DEFINE_SPINLOCK(last_lock);
 static struct last_run {
@@ -136,6 +138,7 @@ static int trigger_command(struct seq_file *m, char *line)
 	last = next;
 	spin_unlock(&last_lock);
 
+	WRITE_ONCE(oomlens_kill_seen, false);
 	err = command->run(&req, &run);
 	/* Whoever is told of an event can read it. */
 	if (run.event)

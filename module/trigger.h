@@ -48,6 +48,9 @@ struct oomlens_run {
 	u64 give_ns;
 };
 
+/* The OOM killer has killed somebody for the run under way, by its mark. */
+extern bool oomlens_kill_seen;
+
 int oomlens_kill_parse(char *args, union oomlens_request *req);
 int oomlens_kill_run(const union oomlens_request *req, struct oomlens_run *run);
 int oomlens_pressure_parse(char *args, union oomlens_request *req);
