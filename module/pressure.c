@@ -71,6 +71,7 @@ static struct {
 	bool ending;			/* the pages are on their way back */
 	struct oomlens_pressure_request req;
 	struct oomlens_scope scope;	/* whom the OOM may take */
+	struct task_struct *writer;	/* in its write for all of the run */
 	struct mem_cgroup *memcg;	/* held, with req.memcg */
 	unsigned long deadline;		/* jiffies; changed by the run */
 	unsigned long memcg_ooms;	/* the counter's value at the start */
@@ -115,21 +116,24 @@ static bool killed(void)
 }
 
 /*
- * May the kernel choose now? Once, not when the pages are on their way back,
- * and not when it would find nobody: then it panics.
+ * May the kernel choose now, in the OOM of whoever calls? Once, not when the
+ * pages are on their way back, and not when it would find nobody: then it
+ * panics.
  */
 static bool leave_to_kernel(int ooms)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
+	struct oomlens_scope scope;
 
 	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS || pressure.pool.closed)
 		return false;
 	if (ooms > 1 && killed())
 		return false;
 	if (time_after(jiffies, READ_ONCE(pressure.deadline)) ||
-	    signal_pending(current))
+	    signal_pending(pressure.writer))
 		return false;
-	return oomlens_kill_eligible(&pressure.scope) > 0;
+	find_scope(&scope);
+	return oomlens_kill_eligible(&scope) > 0;
 }
 
 /* Gives back for RELIEF_NS and one batch at most, and lets nothing in any more. */
@@ -428,6 +432,7 @@ static int start_run(void)
 			goto err_put;
 	}
 	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
+	pressure.writer = current;
 	pressure.start_ns = ktime_get_ns();
 	pressure.relief_ns = 0;
 	pressure.relieved = 0;
