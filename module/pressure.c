@@ -474,8 +474,8 @@ static void end_run(struct oomlens_run *run)
 	oomlens_memcg_put(pressure.memcg);
 }
 
-/* The result of a run that an OOM has ended. */
-static int judge(void)
+/* The result of a run that an OOM has ended; so much was given back in it. */
+static int judge(unsigned long relieved)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
 	bool by_memcg = req->memcg &&
@@ -484,7 +484,7 @@ static int judge(void)
 	if (req->kill)
 		return killed() && (by_memcg || !req->memcg) ? 0 : -EAGAIN;
 	if (!req->memcg)
-		return 0;
+		return relieved && !READ_ONCE(oomlens_kill_seen) ? 0 : -EAGAIN;
 	/* Another OOM than the one that was wanted came first. */
 	if (atomic_read(&pressure.ooms))
 		return -ENOMEM;
@@ -494,6 +494,7 @@ static int judge(void)
 static int run_to_end(struct oomlens_run *run)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
+	unsigned long relieved;
 	int end = reach();
 
 	mutex_lock(&relief_lock);
@@ -504,7 +505,13 @@ static int run_to_end(struct oomlens_run *run)
 		return -ENOSPC;
 	if (!end)
 		end = hold();
-	return end > 0 ? judge() : end;
+	if (end <= 0)
+		return end;
+	/* The notifier may be at it. */
+	mutex_lock(&relief_lock);
+	relieved = pressure.relieved;
+	mutex_unlock(&relief_lock);
+	return judge(relieved);
 }
 
 /**
