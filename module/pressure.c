@@ -277,6 +277,7 @@ static int last_page(void)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
 	const gfp_t gfp = GFP_LAST | (req->memcg ? __GFP_ACCOUNT : 0);
+	int err;
 
 	/* A level is to be reached without an OOM. */
 	if (req->leave)
@@ -286,6 +287,10 @@ static int last_page(void)
 		return -ENOMEM;
 	if (req->memcg && !req->kill)
 		return 0;
+	/* Again: taking may have lasted. To look can bring the OOM about too. */
+	err = req->kill ? oomlens_kill_allowed(&pressure.scope) : 0;
+	if (err)
+		return over() ? -EAGAIN : err;
 	if (oomlens_pool_grow(&pressure.pool, 1, gfp) || over())
 		return -EAGAIN;
 	return signal_pending(current) ? -EINTR : -ENOMEM;
