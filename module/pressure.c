@@ -259,7 +259,8 @@ static unsigned long stride(void)
 	if (req->leave) {
 		unsigned long now = available();
 
-		if (now < req->leave + LEVEL_SLACK)
+		/* leave may be near ULONG_MAX, and so may now, without a limit. */
+		if (now < req->leave || now - req->leave < LEVEL_SLACK)
 			return 0;
 		/* Others take memory too; and the figure lags behind. */
 		n = min(n, (now - req->leave) / 2);
@@ -333,7 +334,7 @@ static bool ease(void)
 {
 	unsigned long now = available(), leave = pressure.req.leave;
 
-	if (now + LEVEL_SLACK >= leave)
+	if (now >= leave || leave - now <= LEVEL_SLACK)
 		return false;
 	return oomlens_pool_give(&pressure.pool, leave - now, 0);
 }
