@@ -16,6 +16,8 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -30,6 +32,8 @@
 #define LOCK_MS		5000
 /* For the kworker that runs the OOM killer, and a dump on a slow console. */
 #define OOM_MS		30000
+/* Then, while a process must not be let go: another one would die for it. */
+#define STUCK_MS	(10 * 60 * 1000)
 
 #define POLL_US		200
 
@@ -138,23 +142,52 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 	return 0;
 }
 
+/*
+ * Until the run of the OOM killer that was asked for is over, and whether it
+ * took @p (NULL: anybody). Nobody waits for more than OOM_MS for whom it will
+ * take. @p's flag must not be put back before, or it would take somebody else:
+ * so no signal ends this in OOM_MS, and after that only a fatal one does.
+ *
+ * Without the probe the end of an event is a guess: the dump before the kill
+ * may last longer.
+ */
+static int wait_for_kill(struct task_struct *p)
+{
+	const bool probed = !oomlens_recorder_lacks_oom_probe();
+	unsigned long begin = jiffies;
+	bool ran, hit, late;
+
+	for (;;) {
+		ran = oomlens_recorder_wait(0) > 0;
+		if (p)
+			hit = tsk_is_oom_victim(p);
+		else
+			hit = oomlens_recorder_lacks_mark_victim() ? ran :
+								     READ_ONCE(oomlens_kill_seen);
+		if (hit && (ran || !probed))
+			return 0;
+		late = time_after(jiffies, begin + msecs_to_jiffies(OOM_MS));
+		if (ran && (probed || late))
+			return -EAGAIN;
+		if (!p && signal_pending(current))
+			return -EINTR;
+		if (late && (!p || fatal_signal_pending(current) || !sysrq_f_allowed() ||
+			     time_after(jiffies, begin + msecs_to_jiffies(STUCK_MS))))
+			return -ETIMEDOUT;
+		usleep_range(POLL_US / 2, POLL_US);
+	}
+}
+
 /* Whom the kernel wants. */
 static int take_any(struct oomlens_run *run)
 {
-	long kills = oomlens_stat_read(OOMLENS_STAT_KILLS);
-	s64 event;
+	int err;
 
 	oomlens_recorder_claim(NULL);
 	handle_sysrq('f');
-	event = oomlens_recorder_wait(OOM_MS);
+	err = wait_for_kill(NULL);
 	run->event = oomlens_recorder_disclaim();
-	if (event < 0)
-		return event;
-	if (!event)
-		return -ETIMEDOUT;
-	if (oomlens_recorder_lacks_mark_victim())
-		return 0;
-	return oomlens_stat_read(OOMLENS_STAT_KILLS) != kills ? 0 : -EAGAIN;
+	return err;
 }
 
 /* May @p be asked for? The caller holds a reference. */
@@ -250,27 +283,6 @@ static int refuse_rivals(void)
 	return err;
 }
 
-/*
- * Until the run of the OOM killer that was asked for is over: the flag must
- * not be put back before, or it would take somebody else; so not even a signal
- * ends this. Where no source tells of the run, that it took @p does.
- */
-static int wait_for_target(struct task_struct *p)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(OOM_MS);
-
-	do {
-		if (oomlens_recorder_wait(0) > 0)
-			return tsk_is_oom_victim(p) ? 0 : -EAGAIN;
-		if (oomlens_recorder_lacks_oom_probe() && tsk_is_oom_victim(p))
-			return 0;
-		usleep_range(POLL_US / 2, POLL_US);
-	} while (time_before(jiffies, end));
-	pr_warn("the OOM killer did not run within %d ms; it may still take another process\n",
-		OOM_MS);
-	return -ETIMEDOUT;
-}
-
 static int take_target(struct task_struct *p, struct oomlens_run *run)
 {
 	struct mm_struct *mm;
@@ -284,12 +296,15 @@ static int take_target(struct task_struct *p, struct oomlens_run *run)
 	if (err)
 		goto out;
 
-	oomlens_recorder_claim(NULL);
+	/* The flag first: the next sysrq's OOM is taken for ours, whoever asks for it. */
 	WRITE_ONCE(p->signal->oom_flag_origin, true);
+	oomlens_recorder_claim(NULL);
 	handle_sysrq('f');
-	err = wait_for_target(p);
+	err = wait_for_kill(p);
 	WRITE_ONCE(p->signal->oom_flag_origin, false);
 	run->event = oomlens_recorder_disclaim();
+	if (err == -ETIMEDOUT)
+		pr_warn("the OOM killer did not run; it may still take another process\n");
 out:
 	unpin_target(mm);
 	return err;
@@ -297,11 +312,15 @@ out:
 
 static int take_pid(pid_t nr, struct oomlens_run *run)
 {
-	struct pid *pid = find_get_pid(nr);
-	struct task_struct *p = get_pid_task(pid, PIDTYPE_TGID);
+	struct task_struct *p;
 	int err;
 
-	put_pid(pid);
+	/* Whoever has the descriptor by now: it was opened where numbers are these. */
+	rcu_read_lock();
+	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
+	if (p)
+		get_task_struct(p);
+	rcu_read_unlock();
 	if (!p)
 		return -ESRCH;
 	err = check_target(p) ?: take_target(p, run);
