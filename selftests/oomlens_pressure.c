@@ -6,7 +6,10 @@
  * $OOMLENS_DRILLS sets the number of drills (5), $OOMLENS_SIGNALS that of
  * writers killed in the middle (6), $OOMLENS_SEED repeats a run.
  */
+#include <limits.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "oomlens_free.h"
@@ -103,6 +106,13 @@ static void test_limits(void)
 	good = check(!err, "leave, timeout", err, 0) && check(now >= 900, "ms", now, 1000);
 	ksft_test_result(good && all_well(kills),
 			 "without hold a level is held up to the timeout\n");
+
+	/* In pages, the largest number of 32 bits. */
+	err = run("pressure leave=17592186040320 hold=50");
+	good = check(!err, "leave, the largest", err, 0) &&
+	       check(lens_key("trigger", "last_taken") == LLONG_MIN, "last_taken",
+		     lens_key("trigger", "last_taken"), LLONG_MIN);
+	ksft_test_result(good && all_well(kills), "a level above all memory: nothing is taken\n");
 }
 
 /* MemAvailable gets to @kb, and is there most of the time from then on. */
@@ -168,6 +178,103 @@ static void test_drills(void)
 		       run_event_is("trigger", "oomlens");
 	}
 	ksft_test_result(good, "%lu of %lu drills killed nobody and gave all back\n", i, drills);
+}
+
+/* Takes memory until it is killed. */
+static pid_t glutton_start(const char *cgroup, int adj)
+{
+	size_t size = meminfo_kb("MemTotal") * 2048, at;
+	pid_t pid;
+	char *mem;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (set_adj(0, adj) || (cgroup && cg_attach(cgroup, 0)))
+		_exit(1);
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	for (at = 0; mem != MAP_FAILED && at < size; at += page_size())
+		mem[at] = 1;
+	_exit(1);
+}
+
+/* A run that holds nothing can avert nothing: it says so. */
+static void test_empty(void)
+{
+	long long kills = kernel_kills();
+	char command[64];
+	pid_t pid, glutton;
+	int err, status = 0;
+	bool good;
+
+	snprintf(command, sizeof(command), "pressure leave=%lldK hold=%d",
+		 meminfo_kb("MemTotal"), PATIENCE_MS);
+	pid = writer_start(command, NULL);
+	good = wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS);
+	glutton = glutton_start(NULL, 1000);
+	waitpid(glutton, &status, 0);
+	err = writer_end(pid);
+	good &= check(WIFSIGNALED(status), "the glutton's end", status, SIGKILL) &
+		check(err == -EAGAIN, "a drill that killed", err, -EAGAIN);
+	ksft_test_result(good && all_well(kills + 1),
+			 "a drill with nothing to give back, in which one dies: EAGAIN\n");
+}
+
+/* One memcg kill after the other, until it is killed itself. */
+static pid_t killing_start(const char *cgroup)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	for (;;) {
+		waitpid(glutton_start(cgroup, 0), NULL, 0);
+		nap_ms(1);
+	}
+}
+
+/* Only its own kill makes a run one that killed. */
+static void test_foreign(void)
+{
+	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
+	pid_t killing = 0;
+	bool good = true;
+	long long kills;
+	unsigned int i;
+	struct hog h;
+	char *cg;
+	int err;
+
+	if (!cg_version()) {
+		ksft_test_result_skip("no memory cgroups\n");
+		return;
+	}
+	cg = cg_create(NULL, "foreign");
+	if (cg_limit(cg, 256))
+		ksft_exit_fail_msg("cannot limit a cgroup\n");
+	kills = kernel_kills();
+	killing = killing_start(cg);
+	good = wait_until(kernel_kills() > kills, PATIENCE_MS);
+	for (i = 0; good && i < 5; i++) {
+		if (hog_start(&h, &spec))
+			ksft_exit_fail_msg("cannot make a hog\n");
+		err = run(i % 2 ? "kill" : "pressure outcome=kill");
+		good = check(!err, "outcome=kill", err, 0) &
+		       check(wait_until(hog_killed(&h), 1000), "the chosen one is killed", 0, 1);
+		hog_end(&h);
+	}
+	kill(killing, SIGKILL);
+	waitpid(killing, NULL, 0);
+	/* The last one of its goes too. */
+	good &= wait_until(!cg_remove(cg), PATIENCE_MS);
+	kills = kernel_kills();
+	ksft_test_result(good && all_well(kills),
+			 "with others' cgroups killing, a run's kill is its own\n");
 }
 
 static void test_kill(void)
@@ -320,7 +427,7 @@ int main(void)
 	test_begin(0);
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
 		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
-	ksft_set_plan(12);
+	ksft_set_plan(15);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
 	setting_write("/proc/sys/kernel/sysrq", "1");
@@ -339,6 +446,8 @@ int main(void)
 	test_level();
 	test_drills();
 	test_kill();
+	test_empty();
+	test_foreign();
 	test_signals();
 	test_memcg();
 	hog_end(&bystander);
