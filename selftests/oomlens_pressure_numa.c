@@ -65,7 +65,7 @@ static void test_confined(const char *name, const char *cgroup)
 	struct hog h;
 	bool good;
 	pid_t pid;
-	int err;
+	int err = -1;
 
 	other = node_pages(0, "free");
 	spec.cgroup = cgroup;
