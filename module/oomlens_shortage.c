@@ -17,14 +17,20 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/oom.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/string.h>
 
 /* Blocks to begin with; smaller ones when there are no more of these. */
 #define FIRST_ORDER	9
 /* The notifier gives back at least so much, above any zone's watermarks. */
 #define GIVE_PAGES	1024
+/* More than oomlens waits for a busy mmap_lock. */
+#define HOLD_S		8
 
 struct way {
 	const char *name;
@@ -197,21 +203,60 @@ static int wait_for_freeze(const struct way *w)
 static int run(const char *name, const struct kernel_param *kp)
 {
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		if (!sysfs_streq(name, ways[i].name))
 			continue;
+		/* The notifier is what ends it: rmmod would take that away first. */
+		if (!try_module_get(THIS_MODULE))
+			return -ENODEV;
+		err = 0;
 		if (ways[i].frozen)
-			return wait_for_freeze(&ways[i]);
-		run_out(&ways[i]);
-		return 0;
+			err = wait_for_freeze(&ways[i]);
+		else
+			run_out(&ways[i]);
+		module_put(THIS_MODULE);
+		return err;
 	}
 	return -EINVAL;
+}
+
+/* Keeps a process's mmap_lock from writers. */
+static int hold(const char *text, const struct kernel_param *kp)
+{
+	struct task_struct *p = NULL;
+	struct mm_struct *mm;
+	int pid, err;
+
+	err = kstrtoint(text, 10, &pid);
+	if (err)
+		return err;
+	rcu_read_lock();
+	p = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_TGID);
+	if (p)
+		get_task_struct(p);
+	rcu_read_unlock();
+	if (!p)
+		return -ESRCH;
+	mm = get_task_mm(p);
+	put_task_struct(p);
+	if (!mm)
+		return -ESRCH;
+	down_read(&mm->mmap_lock);
+	schedule_timeout_interruptible(HOLD_S * HZ);
+	up_read(&mm->mmap_lock);
+	mmput(mm);
+	return 0;
 }
 
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
 MODULE_PARM_DESC(run, "other, no_fs, dying; disabled: at the next suspend");
+
+static const struct kernel_param_ops hold_ops = { .set = hold };
+module_param_cb(hold, &hold_ops, NULL, 0200);
+MODULE_PARM_DESC(hold, "process whose mmap_lock is held for reading for 8 s");
 
 static int __init oomlens_shortage_init(void)
 {
