@@ -7,7 +7,6 @@
  * OOM notifier and by the kernel's count of its kills.
  */
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -17,30 +16,6 @@
 
 #include "oomlens_events.h"
 #include "oomlens_loader.h"
-
-#define SHORTAGE	"/sys/module/oomlens_shortage/parameters/"
-
-static bool shortage_load(void)
-{
-	static const char *const places[] = { "", "/module" };
-	char dir[PATH_MAX - 64], ko[PATH_MAX];
-	unsigned int i;
-	int fd = -1, err;
-
-	if (!loader_ko())
-		return false;
-	snprintf(dir, sizeof(dir), "%s", loader_ko());
-	dirname(dir);
-	for (i = 0; fd < 0 && i < ARRAY_SIZE(places); i++) {
-		snprintf(ko, sizeof(ko), "%s%s/oomlens_shortage.ko", dir, places[i]);
-		fd = open(ko, O_RDONLY | O_CLOEXEC);
-	}
-	if (fd < 0)
-		return false;
-	err = syscall(SYS_finit_module, fd, "", 0);
-	close(fd);
-	return !err;
-}
 
 static long long told(const char *name)
 {
@@ -316,7 +291,7 @@ int main(void)
 
 	test_begin(0);
 	events_need_sources();
-	if (!shortage_load())
+	if (!loader_shortage())
 		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
 	ksft_set_plan(5);
 	setting_write("/proc/sys/kernel/sysrq", "1");

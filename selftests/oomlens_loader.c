@@ -146,3 +146,25 @@ bool loader_begins(void)
 	ksft_print_msg("/proc/oomlens/%s is not right\n", file);
 	return false;
 }
+
+bool loader_shortage(void)
+{
+	static const char *const places[] = { "", "/module" };
+	char dir[PATH_MAX - 64], ko[PATH_MAX];
+	unsigned int i;
+	int fd = -1, err;
+
+	if (!loader_ko())
+		return false;
+	snprintf(dir, sizeof(dir), "%s", loader_ko());
+	dirname(dir);
+	for (i = 0; fd < 0 && i < ARRAY_SIZE(places); i++) {
+		snprintf(ko, sizeof(ko), "%s%s/oomlens_shortage.ko", dir, places[i]);
+		fd = open(ko, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return false;
+	err = syscall(SYS_finit_module, fd, "", 0);
+	close(fd);
+	return !err;
+}

@@ -16,6 +16,9 @@ const char *loader_parameters(void);
 int loader_load(const char *parameters);
 /* Waits, with a bound, until nobody has a file open. */
 int loader_unload(void);
+/* oomlens_shortage.ko, from beside oomlens.ko or below it; and its parameters. */
+bool loader_shortage(void);
+#define SHORTAGE	"/sys/module/oomlens_shortage/parameters/"
 /* Nothing of it is left: no file, no directory, no module. */
 bool loader_traceless(void);
 /* Its files are all there and begin as they should. */
