@@ -165,7 +165,8 @@ static void test_busy(void)
 	good = wait_until(state_of(holder) == 'S', PATIENCE_MS) && kill_is_busy(bystander.pid);
 	kill(holder, SIGKILL);
 	waitpid(holder, NULL, 0);
-	ksft_test_result(good && !hog_gone(&bystander), "a target whose mmap_lock is held: EBUSY\n");
+	ksft_test_result(good && !hog_gone(&bystander),
+			 "a target whose mmap_lock is held: EBUSY\n");
 }
 
 /* ---- A rival ---- */
