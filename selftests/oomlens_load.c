@@ -67,6 +67,7 @@ static void test_loads(void)
 	unsigned long long begin = now_ns();
 	pid_t readers[2];
 
+	hurry_rcu();
 	readers[0] = reader_start("/proc/oomlens");
 	readers[1] = reader_start("/sys/kernel/debug/oomlens");
 	for (i = 0; i < loads; i++)

@@ -168,3 +168,13 @@ bool loader_shortage(void)
 	close(fd);
 	return !err;
 }
+
+/*
+ * Of many loads most of the time is waited for grace periods, which readers make
+ * long: they are not what is tested. Until the program ends, where it can be had.
+ */
+void hurry_rcu(void)
+{
+	if (!access("/sys/kernel/rcu_expedited", W_OK))
+		setting_write("/sys/kernel/rcu_expedited", "1");
+}

@@ -38,4 +38,7 @@ bool held_same(long long before);
 /* By chance: batches kept by a processor, the log, tables that grew once. */
 #define HELD_SLACK_KB	768
 
+/* Grace periods are short, until the program ends. */
+void hurry_rcu(void);
+
 #endif /* OOMLENS_LOADER_H */

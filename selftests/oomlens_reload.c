@@ -157,6 +157,7 @@ int main(void)
 	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
 	if (!access("/proc/sys/vm/oom_dump_tasks", F_OK))
 		setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	hurry_rcu();
 	dir = cg_version() ? cg_create(NULL, "storm") : NULL;
 	if (dir) {
 		cg_limit(dir, LIMIT_PAGES);
