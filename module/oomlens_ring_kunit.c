@@ -217,6 +217,49 @@ static void ring_settles(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, copy->nr_marked, 1U);
 }
 
+/*
+ * What readers and the kthread see while oomlens_event_begin() runs on another
+ * CPU, between its stores.
+ */
+static void ring_is_read_meanwhile(struct kunit *test)
+{
+	unsigned long n;
+
+	for (n = 1; n <= 6; n++)
+		write_event(n, OOMLENS_OUTCOME_KILLED);
+	oomlens_event_begin(true);
+	/* The number is there, head is not: the OOM is under way. */
+	head = 6;
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(7), 7UL);
+	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(7), (int)OOMLENS_EVENT_OPEN);
+	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(6), (int)OOMLENS_EVENT_OVER);
+	/* Nor is the place: what was kept before is found. */
+	places = 6;
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(1), 4UL);
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(5), 5UL);
+	for (n = 4; n <= 6; n++)
+		KUNIT_EXPECT_TRUE(test, oomlens_event_copy(n, copy, finish));
+	head = 7;
+	places = 7;
+	oomlens_event_end();
+}
+
+/* While a writer goes on, the latest that was over is always to be had. */
+static int look_for_latest(void *arg)
+{
+	unsigned long *lost = arg;
+
+	while (!kthread_should_stop()) {
+		unsigned long n = oomlens_event_newest();
+
+		/* Two more can come before the place of this one is taken anew. */
+		if (n > EVENTS && !oomlens_event_kept(n) && oomlens_event_newest() < n + 2)
+			++*lost;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int write_for_ever(void *unused)
 {
 	unsigned long n = 0;
@@ -233,8 +276,11 @@ static void ring_is_never_torn(struct kunit *test)
 {
 	struct mem_cgroup *taken[CANDIDATES + OOMLENS_MORE_MEMCGS];
 	unsigned long end = jiffies + HZ / 2, got = 0, torn = 0;
-	struct task_struct *writer;
+	struct task_struct *writer, *looker;
+	unsigned long lost = 0;
 
+	looker = kthread_run(look_for_latest, &lost, "ring_kunit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(looker));
 	writer = kthread_run(write_for_ever, NULL, "ring_kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(writer));
 	while (time_before(jiffies, end)) {
@@ -253,9 +299,11 @@ static void ring_is_never_torn(struct kunit *test)
 			oomlens_memcg_put(taken[i]);
 	}
 	kthread_stop(writer);
+	kthread_stop(looker);
 	kunit_info(test, "%lu events written, %lu copied", oomlens_event_newest(), got);
 	KUNIT_EXPECT_GT(test, got, 100UL);
 	KUNIT_EXPECT_EQ(test, torn, 0UL);
+	KUNIT_EXPECT_EQ(test, lost, 0UL);
 }
 
 static struct kunit_case ring_cases[] = {
@@ -264,6 +312,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_keeps_the_kill),
 	KUNIT_CASE(ring_holds_cgroups),
 	KUNIT_CASE(ring_settles),
+	KUNIT_CASE(ring_is_read_meanwhile),
 	KUNIT_CASE(ring_is_never_torn),
 	{ }
 };

@@ -226,22 +226,21 @@ void oomlens_event_tell_kills(unsigned int kills)
  */
 struct oomlens_event *oomlens_event_begin(bool probed)
 {
-	unsigned long number = head + 1;
+	unsigned long number = head + 1, place;
 	struct oomlens_event *e;
 	struct slot *slot;
 
 	settle_open_slot();
-	if (!newest_is_repetition()) {
-		/* Pairs with find_slot(). */
-		smp_store_release(&places, places + 1);
-	}
-	slot = slot_at(places);
+	place = places + !newest_is_repetition();
+	slot = slot_at(place);
 	e = event_of(slot);
 	if (slot->number && atomic_long_read(&slot->read) != slot->number)
 		oomlens_stat_add(OOMLENS_STAT_OVERWRITTEN, 1);
 	oomlens_write_begin(&slot->seq);
-	WRITE_ONCE(slot->number, number);
 	WRITE_ONCE(slot->state, SLOT_OPEN);
+	WRITE_ONCE(slot->number, number);
+	/* Pairs with find_slot(): the newest place has the highest number. */
+	smp_store_release(&places, place);
 	reset_refs(slot, number);
 	memset(e, 0, sizeof(*e));
 	e->number = number;
@@ -541,9 +540,14 @@ unsigned long oomlens_event_kept(unsigned long number)
  */
 enum oomlens_event_state oomlens_event_state(unsigned long number)
 {
+	/* Read first: an event of before that is not found was overwritten. */
+	unsigned long newest = oomlens_event_newest();
 	struct slot *slot = find_slot(number);
 
-	if (!slot || number != oomlens_event_newest())
+	/* oomlens_event_kept() knows of an event a moment before head does. */
+	if (number > newest)
+		return OOMLENS_EVENT_OPEN;
+	if (!slot || number != newest)
 		return OOMLENS_EVENT_OVER;
 	/* Pairs with settle_open_slot() and oomlens_event_pause(). */
 	switch (smp_load_acquire(&slot->state)) {
