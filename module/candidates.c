@@ -35,7 +35,6 @@
 static struct oomlens_sample *samples;
 static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
 static u8 *line;
-static unsigned int in_line;
 static u64 next_walk_ns;
 
 /*
@@ -69,28 +68,96 @@ static void guess_scope(struct oomlens_scope *scope, const struct oom_control *o
 #endif
 }
 
-static bool goes_before(const struct oomlens_sample *a, const struct oomlens_sample *b)
-{
-	bool ranked = oomlens_sample_ranked(a);
+struct task_walk {
+	const struct oomlens_scope *scope;
+	long per_adj;			/* points of one of oom_score_adj */
+	u64 deadline;
+	unsigned int left;		/* tasks until the clock is read again */
+	unsigned int in_line;
+	/*
+	 * Once the line is full and the last of it may be taken, its points are
+	 * the bar. One more with these points takes the place of the oldest of
+	 * those who have them, so that the equals, from first_equal to the end,
+	 * stand in a circle: behind the oldest the latest, then the one before.
+	 */
+	bool has_bar;
+	long bar;
+	unsigned int first_equal;
+	unsigned int oldest;
+	unsigned int spare;		/* sample that is not in line */
+	unsigned int passed;		/* sample of the largest that was passed over */
+	bool has_passed;		/* and had no place in the line */
+	bool global;			/* nobody is out of the scope */
+	bool sysrq;
+	bool may_wait;
+	bool complete;			/* no one was left out */
+};
 
-	if (ranked != oomlens_sample_ranked(b))
-		return ranked;
-	return oomlens_precedes(a->points, a->order, b->points, b->order);
+/* Does the one who is visited go before one in line? Of equals, the later does. */
+static bool goes_before(const struct oomlens_sample *s, const struct oomlens_sample *other)
+{
+	bool ranked = oomlens_sample_ranked(s);
+
+	return ranked == oomlens_sample_ranked(other) ? s->points >= other->points : ranked;
+}
+
+static void reverse(unsigned int from, unsigned int end)
+{
+	for (; from + 1 < end; from++, end--)
+		swap(line[from], line[end - 1]);
+}
+
+/* The equals at the end, in their order again: a rotation. */
+static void straighten(struct task_walk *w)
+{
+	if (!w->has_bar || w->oldest == w->in_line - 1)
+		return;
+	reverse(w->first_equal, w->oldest + 1);
+	reverse(w->oldest + 1, w->in_line);
+	reverse(w->first_equal, w->in_line);
+	w->oldest = w->in_line - 1;
+}
+
+static void raise_bar(struct task_walk *w)
+{
+	const struct oomlens_sample *last = &samples[line[w->in_line - 1]];
+	unsigned int i = w->in_line - 1;
+
+	w->has_bar = w->in_line == oomlens_candidates && oomlens_sample_ranked(last);
+	if (!w->has_bar)
+		return;
+	w->bar = last->points;
+	w->oldest = i;
+	while (i && samples[line[i - 1]].points == w->bar)
+		i--;
+	w->first_equal = i;
+}
+
+/* One more with the points of the last: no other moves. */
+static void join_equals(struct task_walk *w)
+{
+	u8 n = w->spare;
+
+	w->spare = line[w->oldest];
+	line[w->oldest] = n;
+	w->oldest = w->oldest == w->first_equal ? w->in_line - 1 : w->oldest - 1;
 }
 
 /*
- * Puts samples[@n] in line and returns the index of a free one, which is the
+ * Puts samples[w->spare] in line; the spare one is then whichever is not, the
  * last of the line if that was full. There is one sample more than places.
- * Most tasks belong behind the line; of equals, each goes before all so far.
  */
-static unsigned int get_in_line(unsigned int n)
+static void get_in_line(struct task_walk *w)
 {
+	unsigned int n = w->spare, place = 0, end = w->in_line;
 	const struct oomlens_sample *s = &samples[n];
-	unsigned int place = 0, end = in_line, free;
 
-	if (in_line == oomlens_candidates && !goes_before(s, &samples[line[end - 1]]))
-		return n;
-	if (in_line && goes_before(s, &samples[line[0]]))
+	if (w->has_bar && !oomlens_sample_ranked(s))
+		return;
+	straighten(w);
+	if (end == oomlens_candidates && !goes_before(s, &samples[line[end - 1]]))
+		return;
+	if (end && goes_before(s, &samples[line[0]]))
 		end = 0;
 	while (place < end) {
 		unsigned int middle = (place + end) / 2;
@@ -100,35 +167,14 @@ static unsigned int get_in_line(unsigned int n)
 		else
 			place = middle + 1;
 	}
-	free = in_line < oomlens_candidates ? in_line + 1 : line[in_line - 1];
-	if (in_line < oomlens_candidates)
-		in_line++;
-	memmove(line + place + 1, line + place, in_line - 1 - place);
+	if (w->in_line < oomlens_candidates)
+		w->spare = ++w->in_line;
+	else
+		w->spare = line[w->in_line - 1];
+	memmove(line + place + 1, line + place, w->in_line - 1 - place);
 	line[place] = n;
-	return free;
+	raise_bar(w);
 }
-
-/* Worth a line although it cannot be taken: it tells why it was not. */
-static bool worth_telling(const struct oomlens_sample *s)
-{
-	return oomlens_sample_ranked(s) || s->mm;
-}
-
-struct task_walk {
-	const struct oomlens_scope *scope;
-	unsigned long totalpages;
-	u64 deadline;
-	unsigned int left;		/* tasks until the clock is read again */
-	unsigned int spare;		/* sample that is not in line */
-	unsigned int passed;		/* sample of the largest that was passed over */
-	bool has_passed;		/* and had no place in the line */
-	unsigned int order;
-	bool global;			/* nobody is out of the scope */
-	bool sysrq;
-	bool may_wait;
-	bool late;
-	bool complete;			/* no one was left out */
-};
 
 /* What its end would give back, were it taken. */
 static long held_by(const struct oomlens_sample *s)
@@ -158,28 +204,26 @@ static void keep_passed_over(struct task_walk *w)
  */
 static void show_passed_over(const struct task_walk *w)
 {
-	if (w->has_passed && in_line > 1 &&
+	if (w->has_passed && w->in_line > 1 &&
 	    held_by(&samples[w->passed]) > held_by(&samples[line[0]]))
-		line[in_line - 1] = w->passed;
+		line[w->in_line - 1] = w->passed;
 }
 
 static bool is_late(struct task_walk *w)
 {
-	if (!--w->left) {
-		w->left = WALK_CHUNK;
-		w->late = w->late || ktime_get_mono_fast_ns() > w->deadline;
-	}
-	return w->late;
+	if (--w->left)
+		return false;
+	w->left = WALK_CHUNK;
+	return ktime_get_mono_fast_ns() > w->deadline;
 }
 
 static void visit_task(struct task_struct *p, void *arg)
 {
 	struct task_walk *w = arg;
 	struct oomlens_sample *s = &samples[w->spare];
-	bool full = in_line == oomlens_candidates;
-	unsigned int n;
+	bool ranked, full;
 
-	if (is_late(w) || (p->flags & PF_KTHREAD))
+	if (p->flags & PF_KTHREAD)
 		return;
 	/* Cheap, and in a cgroup's OOM it is no to nearly all. */
 	if (!w->global && !oomlens_scope_has(w->scope, p, w->may_wait))
@@ -193,27 +237,34 @@ static void visit_task(struct task_struct *p, void *arg)
 	/* sysrq does not wait for earlier victims: it takes them again. */
 	if (w->sysrq && s->verdict == OOMLENS_VICTIM && s->killable)
 		s->verdict = OOMLENS_ELIGIBLE;
-	if (!worth_telling(s))
+	ranked = oomlens_sample_ranked(s);
+	/* Worth a line although it cannot be taken: it tells why it was not. */
+	if (!ranked && !s->mm)
 		return;
-	s->order = w->order++;
-	s->points = oomlens_points(&s->terms, oomlens_adj_points(s->adj, w->totalpages));
-	if (s->verdict == OOMLENS_ORIGIN)
-		s->points = LONG_MAX;
-	n = w->spare;
-	w->spare = get_in_line(n);
-	if (w->spare != n || !oomlens_sample_ranked(s))
-		sample_tasks[n] = p;
+	s->points = s->verdict == OOMLENS_ORIGIN ? LONG_MAX :
+		    oomlens_points(&s->terms, s->adj * w->per_adj);
+	sample_tasks[w->spare] = p;
+	/* Most tasks belong behind the line, and those of a crowd of equals tie. */
+	if (w->has_bar && ranked && s->points <= w->bar) {
+		if (s->points == w->bar)
+			join_equals(w);
+		return;
+	}
+	full = w->in_line == oomlens_candidates;
+	get_in_line(w);
 	if (full)
 		keep_passed_over(w);
 }
 
-static void forget_line(struct task_walk *w)
+static void begin_line(struct task_walk *w)
 {
-	in_line = 0;
+	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
+	w->left = WALK_CHUNK;
+	w->in_line = 0;
+	w->has_bar = false;
 	w->spare = 0;
 	w->passed = oomlens_candidates + 1;
 	w->has_passed = false;
-	w->order = 0;
 }
 
 /*
@@ -224,22 +275,23 @@ static void forget_line(struct task_walk *w)
 static bool walk_tasks(struct task_walk *w)
 {
 	struct task_struct *p;
+	int err;
 
-	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
-	w->left = WALK_CHUNK;
 	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
 	w->complete = true;
-	forget_line(w);
+	begin_line(w);
 	if (w->scope->kind == OOMLENS_SCOPE_MEMCG) {
-		if (!oomlens_memcg_walk(w->scope->memcg, visit_task, w))
-			return w->complete && !w->late;
+		err = oomlens_memcg_walk(w->scope->memcg, w->deadline, visit_task, w);
+		if (err != -EAGAIN)
+			return w->complete && !err;
+		/* Anew, with as much time again. */
 		w->complete = false;
-		forget_line(w);
+		begin_line(w);
 	}
 	for_each_process(p) {
-		visit_task(p, w);
-		if (w->late)
+		if (is_late(w))
 			return false;
+		visit_task(p, w);
 	}
 	return w->complete;
 }
@@ -248,19 +300,19 @@ static bool walk_tasks(struct task_walk *w)
  * The line becomes the event's, with its cgroups held. Who they are is read of
  * these alone: most who are visited have no place in it, or not for long.
  */
-static void keep_line(struct oomlens_event *e)
+static void keep_line(const struct task_walk *w, struct oomlens_event *e)
 {
 	struct oomlens_task_record *r = oomlens_event_candidates(e);
 	unsigned int i;
 
-	for (i = 0; i < in_line; i++, r++) {
+	for (i = 0; i < w->in_line; i++, r++) {
 		struct task_struct *p = sample_tasks[line[i]];
 
 		oomlens_sample_identity(p, &samples[line[i]]);
 		oomlens_pack_task(r, &samples[line[i]]);
 		r->memcg = oomlens_event_memcg(e, oomlens_memcg_of(p));
 	}
-	e->nr_candidates = in_line;
+	e->nr_candidates = w->in_line;
 }
 
 /**
@@ -298,11 +350,12 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 	oomlens_sysvalues_cached(&v);
 	guess_scope(&scope, oc);
 	e->totalpages = oomlens_scope_totalpages(&scope, &v);
-	walk.totalpages = e->totalpages;
+	walk.per_adj = oomlens_adj_points(1, e->totalpages);
 	rcu_read_lock();
 	complete = walk_tasks(&walk);
+	straighten(&walk);
 	show_passed_over(&walk);
-	keep_line(e);
+	keep_line(&walk, e);
 	rcu_read_unlock();
 	e->reach = complete ? OOMLENS_REACH_COMPLETE : OOMLENS_REACH_PARTIAL;
 	took = oomlens_elapsed_ns(begin, ktime_get_mono_fast_ns());

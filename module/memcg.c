@@ -5,6 +5,7 @@
  */
 #include <linux/cgroup.h>
 #include <linux/kernel.h>
+#include <linux/ktime.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/poison.h>
@@ -233,44 +234,69 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
  * read under RCU alone: tasks and css_sets are freed after a grace period. A
  * list can change under the walk. Whatever could lead it astray shows: a
  * css_set that was unlinked has poisoned links or another css, a task that
- * moved or began to exit is on another list, whose end is not this one's. Then
- * the walk says -EAGAIN. No list has more than steps_left entries.
+ * moved or began to exit is on another list, whose end is not this one's, and
+ * one that is gone points at itself. Then the walk says -EAGAIN. No list has
+ * more than steps_left entries.
  */
 struct memcg_walk {
 	void (*visit)(struct task_struct *p, void *arg);
 	void *arg;
+	u64 deadline;			/* by ktime_get_mono_fast_ns() */
 	unsigned int steps_left;
 };
+
+/* The clock is read every so many steps, visits or not. */
+#define STEPS_PER_LOOK	32
+
+static int count_step(struct memcg_walk *w)
+{
+	if (!w->steps_left)
+		return -EAGAIN;
+	if (!(--w->steps_left % STEPS_PER_LOOK) && ktime_get_mono_fast_ns() > w->deadline)
+		return -ETIME;
+	return 0;
+}
+
+/* The next of a list: NULL at its end, or why the walk cannot go on. */
+static const struct list_head *walk_step(struct memcg_walk *w, const struct list_head *pos,
+					 const struct list_head *head)
+{
+	const struct list_head *next = READ_ONCE(pos->next);
+	int err;
+
+	if (next == head)
+		return NULL;
+	err = next == pos || next == LIST_POISON1 ? -EAGAIN : count_step(w);
+	return err ? ERR_PTR(err) : next;
+}
 
 static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
 			     const struct css_set *cset)
 {
-	const struct list_head *pos;
+	const struct list_head *pos = head;
 
-	for (pos = READ_ONCE(head->next); pos != head; pos = READ_ONCE(pos->next)) {
+	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
 		struct task_struct *p = list_entry(pos, struct task_struct, cg_list);
 
-		if (!w->steps_left-- || rcu_access_pointer(p->cgroups) != cset)
+		if (rcu_access_pointer(p->cgroups) != cset)
 			return -EAGAIN;
 		if (!thread_group_leader(p) ||
 		    ((p->flags & PF_EXITING) && !atomic_read(&p->signal->live)))
 			continue;
 		w->visit(p, w->arg);
 	}
-	return 0;
+	return PTR_ERR_OR_ZERO(pos);
 }
 
 static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 {
 	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
-	const struct list_head *pos;
+	const struct list_head *pos = head;
 	int err;
 
-	for (pos = READ_ONCE(head->next); pos != head; pos = READ_ONCE(pos->next)) {
+	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
 		const struct css_set *cset;
 
-		if (!w->steps_left-- || pos == LIST_POISON1)
-			return -EAGAIN;
 		cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
 		if (READ_ONCE(cset->subsys[memory_cgrp_id]) != css)
 			return -EAGAIN;
@@ -280,7 +306,7 @@ static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 		if (err)
 			return err;
 	}
-	return 0;
+	return PTR_ERR_OR_ZERO(pos);
 }
 
 /* More than there can be tasks and css_sets: only a loop gets there. */
@@ -289,6 +315,7 @@ static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 /**
  * oomlens_memcg_walk() - visit a cgroup's thread groups in the kernel's order
  * @memcg: held
+ * @deadline: by ktime_get_mono_fast_ns(), when the walk ends at the latest
  * @visit: called for each group leader; must not sleep
  * @arg: for @visit
  *
@@ -296,18 +323,24 @@ static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
  * css_task_iter_advance().
  *
  * Context: any that may hold rcu_read_lock().
- * Return: 0, or -EAGAIN if tasks moved meanwhile; some were visited then.
+ * Return: 0, -EAGAIN if tasks moved meanwhile, or -ETIME; some were visited
+ * then.
  */
-int oomlens_memcg_walk(struct mem_cgroup *memcg,
+int oomlens_memcg_walk(struct mem_cgroup *memcg, u64 deadline,
 		       void (*visit)(struct task_struct *p, void *arg), void *arg)
 {
-	struct memcg_walk w = { .visit = visit, .arg = arg, .steps_left = MEMCG_WALK_STEPS };
+	struct memcg_walk w = {
+		.visit = visit,
+		.arg = arg,
+		.deadline = deadline,
+		.steps_left = MEMCG_WALK_STEPS,
+	};
 	struct cgroup_subsys_state *css;
 	int err = 0;
 
 	rcu_read_lock();
 	css_for_each_descendant_pre(css, &memcg->css) {
-		err = walk_css(&w, css);
+		err = count_step(&w) ?: walk_css(&w, css);
 		if (err)
 			break;
 	}
@@ -420,7 +453,7 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 	return NULL;
 }
 
-int oomlens_memcg_walk(struct mem_cgroup *memcg,
+int oomlens_memcg_walk(struct mem_cgroup *memcg, u64 deadline,
 		       void (*visit)(struct task_struct *p, void *arg), void *arg)
 {
 	return 0;

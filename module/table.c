@@ -334,7 +334,7 @@ static int reorder_as_memcg(struct oomlens_table *t, struct mem_cgroup *memcg)
 		struct order_state o = { .table = t, .order = t->tasks + t->kthreads };
 
 		cond_resched();
-		err = oomlens_memcg_walk(memcg, order_visit, &o);
+		err = oomlens_memcg_walk(memcg, U64_MAX, order_visit, &o);
 	} while (err == -EAGAIN && --tries);
 	/* Tasks kept moving: all is right but the order of equals, perhaps. */
 	if (err == -EAGAIN)

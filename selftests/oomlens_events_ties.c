@@ -2,14 +2,16 @@
 /*
  * Equals in a tree of cgroups: the kernel takes the last that it comes to, and
  * it goes cgroup by cgroup. These own nothing, so that one dies after the other,
- * in the order which the first event's candidates must have.
+ * in the order which the first event's candidates must have. There are more of
+ * them than candidates.
  */
 #include <sched.h>
 #include <sys/wait.h>
 
 #include "oomlens_events.h"
 
-#define TIED		6
+#define TIED		14
+#define SHOWN		9	/* ten candidates, the last is who asks */
 
 /* Who was killed, in all events of the text; @first is that of the first. */
 static unsigned int killed_in(const char *text, pid_t *pids, unsigned int max,
@@ -29,18 +31,18 @@ static unsigned int killed_in(const char *text, pid_t *pids, unsigned int max,
 	return n;
 }
 
-static bool were_in_line(const char *text, long long n, const pid_t *pids)
+static bool were_in_line(const char *text, long long n, const pid_t *pids, bool leader)
 {
 	long long pid = 0, points = 0, equal = 0;
 	bool good = true;
 	unsigned int i;
 
-	for (i = 0; good && i < TIED; i++) {
+	for (i = 0; good && i < SHOWN; i++) {
 		char *line = event_line(text, "candidate", n, i);
 
 		good = line && line_number(line, "points", &points) &&
 		       line_number(line, "pid", &pid) && pid == pids[i];
-		equal = i ? equal : points;
+		equal = i > leader ? equal : points;
 		if (!good || points != equal) {
 			ksft_print_msg("equals of %lld, number %u to die was %d: '%s'\n",
 				       equal, i + 1, pids[i], line ? line : "none");
@@ -61,12 +63,13 @@ static void stay_on(unsigned int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-static void test_ties(int fd)
+/* With a leader, one of those that are visited first goes before the equals. */
+static void test_ties(int fd, bool leader)
 {
 	struct hog_spec spec = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "asks" };
-	char *dir = cg_create(NULL, "ties"), *leaf[2], *text = strdup("\n");
+	char *dir = cg_create(NULL, leader ? "led" : "ties"), *leaf[2], *text = strdup("\n");
 	unsigned int i, killed = 0;
-	pid_t tied[TIED], dead[TIED], pid;
+	pid_t tied[TIED], dead[SHOWN], pid;
 	long long n, first = 0;
 	struct hog hog;
 
@@ -81,14 +84,14 @@ static void test_ties(int fd)
 	/* By age, those of the one cgroup and of the other take turns. */
 	for (i = 0; i < TIED; i++) {
 		cg_attach(leaf[1 - i % 2], tied[i]);
-		set_adj(tied[i], 500);
+		set_adj(tied[i], leader && i == 1 ? 900 : 500);
 	}
 	pid = fork();
 	if (!pid) {
 		hog_do(&hog, HOG_GROW, 4096);
 		_exit(0);
 	}
-	while (killed < TIED) {
+	while (killed < SHOWN) {
 		char *more = next_event(fd, &n), *all;
 
 		if (!more || asprintf(&all, "%s%s", text, more) < 0)
@@ -96,11 +99,13 @@ static void test_ties(int fd)
 		free(more);
 		free(text);
 		text = all;
-		killed = killed_in(text, dead, TIED, &first);
+		killed = killed_in(text, dead, SHOWN, &first);
 	}
 	cg_limit(dir, 65536);
-	ksft_test_result(killed == TIED && were_in_line(text, first, dead),
-			 "equals in a tree of cgroups, in the kernel's order\n");
+	ksft_test_result(killed == SHOWN && were_in_line(text, first, dead, leader) &&
+			 (!leader || dead[0] == tied[1]),
+			 "equals in a tree of cgroups%s, in the kernel's order\n",
+			 leader ? " behind a leader" : "");
 	free(text);
 	waitpid(pid, NULL, 0);
 	idle_end(tied, TIED);
@@ -118,11 +123,12 @@ int main(void)
 	test_begin(0);
 	if (!cg_version() || !lens_feature("oom_probe") || !lens_feature("mark_victim"))
 		ksft_exit_skip("needs memory cgroups, the return probe and mark_victim\n");
-	ksft_set_plan(1);
+	ksft_set_plan(2);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	fd = events_open();
 	stay_on(0);
-	test_ties(fd);
+	test_ties(fd, false);
+	test_ties(fd, true);
 	close(fd);
 	ksft_exit(!ksft_get_fail_cnt());
 }

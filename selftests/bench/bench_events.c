@@ -81,24 +81,41 @@ static void print_added(const char *what, int tasks, const char *walk,
 		n++;
 	}
 	if (!n) {
-		printf("%-14s tasks %6d: no event with%s\n", what, tasks, walk);
+		printf("%-15s tasks %6d: no event with%s\n", what, tasks, walk);
 		return;
 	}
 	added = figure_of(ours, n);
 	whole = figure_of(wholes, n);
-	printf("%-14s tasks %6d added_us %6.1f (%.1f to %.1f) of %.1f, the kernel's walk %.1f: ratio %.3f\n",
+	printf("%-15s tasks %6d added_us %6.1f (%.1f to %.1f) of %.1f, the kernel's walk %.1f: ratio %.3f\n",
 	       what, tasks, added.median, added.min, added.max, whole.median, kernel.median,
 	       added.median / kernel.median);
 	fflush(stdout);
+}
+
+/*
+ * Two shapes, on purpose: of all tasks the children lead and tie, so that each
+ * goes before all so far; and the same with one larger task ahead of them,
+ * which is as old as this program and so is visited before them.
+ */
+static pid_t leader;
+
+static void set_leader(bool leads)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", leader);
+	write_file(path, leads ? "0" : "-1000");
 }
 
 static void added(int tasks)
 {
 	static const struct {
 		const char *name, *parameters, *walk;
+		bool leads;
 	} runs[] = {
-		{ "candidates=10", "events=64", " walk=complete " },
-		{ "candidates=0", "events=64 candidates=0", " walk=off " },
+		{ "10, they lead", "events=64", " walk=complete ", false },
+		{ "10, they follow", "events=64", " walk=complete ", true },
+		{ "candidates=0", "events=64 candidates=0", " walk=off ", false },
 	};
 	struct figure kernel;
 	int i, r;
@@ -110,8 +127,9 @@ static void added(int tasks)
 	kernel = kernel_walk();
 	kernel_walk_end();
 
-	for (r = 0; r < 2; r++) {
+	for (r = 0; r < 3; r++) {
 		load(runs[r].parameters);
+		set_leader(runs[r].leads);
 		for (i = 0; i < HEADERS + ROUNDS; i++) {
 			child(1 << 20, "500");
 			/* Outside the pause that a walk is followed by. */
@@ -244,11 +262,12 @@ int main(int argc, char **argv)
 		return 0;
 	recovery(1, kills ? atoi(kills) : 1000);
 	recovery(32, kills ? atoi(kills) / 10 : 100);
+	leader = child(16 << 20, "-1000");
 	for (i = 1; i < (argc > 1 ? argc : 3); i++) {
 		int tasks = argc > 1 ? atoi(argv[i]) : i == 1 ? 1000 : 10000;
 
 		for (; have < tasks; have++)
-			child(0, "0");
+			child(0, "1");	/* before all who are not children */
 		added(tasks);
 	}
 	load("trigger=1");
