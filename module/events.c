@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/kernel.h>
 #include <linux/oom.h>
+#include <linux/page_counter.h>
 #include <linux/poll.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
@@ -175,8 +176,7 @@ static void show_kept(struct seq_file *m, const char *key, const struct oomlens_
 
 static void show_limit(struct seq_file *m, const char *key, const struct oomlens_pages *limit)
 {
-	/* PAGE_COUNTER_MAX, whatever the kernel makes of it. */
-	if (oomlens_pages_get(limit) >= min_t(u64, LONG_MAX / PAGE_SIZE, OOMLENS_PAGES_MAX))
+	if (oomlens_pages_get(limit) >= min_t(u64, PAGE_COUNTER_MAX, OOMLENS_PAGES_MAX))
 		seq_printf(m, " %s=max", key);
 	else
 		show_kept(m, key, limit);
