@@ -418,6 +418,9 @@ unsigned int oomlens_count_zones(void);
 const char *oomlens_zone_name(const struct oomlens_zone_record *r);
 void oomlens_pack_task(struct oomlens_task_record *r, const struct oomlens_sample *s);
 void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc);
+unsigned long oomlens_kernel_kills(void);
+unsigned long oomlens_caller_ooms(void);
+bool oomlens_may_be_sysrq(void);
 void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 			    bool killed);
 
@@ -429,6 +432,9 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 				bool may_wait);
 
 /* ---- victims.c ---- */
+
+/* Between two looks when there is none left but those who take very long. */
+#define OOMLENS_VICTIM_SLOW_NS	(20 * NSEC_PER_MSEC)
 
 int oomlens_victims_init(void);
 void oomlens_victims_exit(void);

@@ -6,6 +6,7 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/mm.h>
 #include <linux/wait.h>
@@ -173,33 +174,33 @@ __poll_t oomlens_event_poll(struct file *file, poll_table *wait, unsigned long n
 
 /* ---- The kthread ---- */
 
-/* Resolves its paths and says it in the log. */
+/* Resolves its paths. */
 static void finish_event(unsigned long number)
 {
-	char path[192];
 	struct oomlens_finish *f;
 	unsigned int i, n;
 	u32 where;
 
-	do {
-		if (!oomlens_event_copy_head(number, thread_event))
-			return;
-	} while (!oomlens_event_told(thread_event));
-	path[0] = '\0';
 	n = oomlens_event_take_memcgs(number, thread_memcgs);
 	for (i = 0; i < n; i++) {
 		where = oomlens_pathlog_add(thread_memcgs[i]);
 		oomlens_memcg_put(thread_memcgs[i]);
-		if (i + 1 == thread_event->limit_memcg)
-			oomlens_pathlog_copy(where, path, sizeof(path));
 		f = oomlens_finish_begin(number);
 		if (!f)
 			continue;
 		f->paths[i] = where;
 		oomlens_finish_end();
 	}
-	oomlens_event_log(thread_event, path);
 }
+
+/*
+ * A console can take a tenth of a second for a line, in this thread, and no
+ * victim is looked at meanwhile: so those come first, but for so long only.
+ */
+#define LOG_WAIT_NS	NSEC_PER_SEC
+
+static unsigned long logged;		/* up to this event */
+static u64 log_by;			/* the next one, at the latest */
 
 /* Returns whether there was any. */
 static bool finish_events(void)
@@ -213,11 +214,38 @@ static bool finish_events(void)
 		if (!number || oomlens_event_state(number) != OOMLENS_EVENT_OVER)
 			return any;
 		finish_event(number);
+		if (logged == published)
+			log_by = ktime_get_mono_fast_ns() + LOG_WAIT_NS;
 		/* Pairs with oomlens_event_next(). */
 		smp_store_release(&published, number);
 		wake_up_all(&published_wait);
 		any = true;
 	}
+}
+
+/* Says the next event in the log; false if all are said. */
+static bool log_next_event(void)
+{
+	unsigned long number = oomlens_event_next(logged + 1);
+	struct oomlens_finish *f;
+	char path[192];
+	u32 where = 0;
+
+	logged = number ?: published;
+	if (!number)
+		return false;
+	do {
+		if (!oomlens_event_copy_head(number, thread_event))
+			return true;
+	} while (!oomlens_event_told(thread_event));
+	f = thread_event->limit_memcg ? oomlens_finish_begin(number) : NULL;
+	if (f) {
+		where = f->paths[thread_event->limit_memcg - 1];
+		oomlens_finish_end();
+	}
+	oomlens_pathlog_copy(where, path, sizeof(path));
+	oomlens_event_log(thread_event, path);
+	return true;
 }
 
 /* Until an event without an end is over, or for ever. */
@@ -227,7 +255,7 @@ static u64 settle_delay(void)
 
 	if (published == newest || oomlens_event_state(newest) == OOMLENS_EVENT_OPEN)
 		return U64_MAX;
-	return NSEC_PER_MSEC;
+	return 5 * NSEC_PER_MSEC;
 }
 
 static void sleep_for(u64 ns)
@@ -252,20 +280,26 @@ static int recorder_thread(void *unused)
 
 	while (!kthread_should_stop()) {
 		u64 delay;
+		bool quiet;
 
 		stale |= finish_events();
 		delay = min(oomlens_victims_poll(), settle_delay());
+		quiet = delay >= OOMLENS_VICTIM_SLOW_NS;
+		if ((quiet || ktime_get_mono_fast_ns() > log_by) && log_next_event())
+			continue;
 		/*
 		 * Reading procfs may have to wait for memory: only once there
 		 * is no one left to time.
 		 */
-		if (stale && delay == U64_MAX) {
+		if (stale && quiet) {
 			oomlens_sysvalues_read(&v);
 			stale = false;
 			continue;
 		}
 		sleep_for(delay);
 	}
+	while (log_next_event())
+		;
 	return 0;
 }
 

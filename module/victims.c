@@ -23,8 +23,10 @@
 
 /* Looked at so often, by age: the reaper itself gives up after 3 seconds. */
 #define POLL_NS		(400 * NSEC_PER_USEC)
-#define SLOW_NS		(20 * NSEC_PER_MSEC)
+#define SLOW_NS		OOMLENS_VICTIM_SLOW_NS
 #define SLOW_AFTER_NS	(10ULL * NSEC_PER_SEC)
+/* A thread that hangs in the kernel need not end at all. */
+#define GIVE_UP_NS	(60ULL * NSEC_PER_SEC)
 
 enum tracked_state {
 	TRACKED_FREE,
@@ -99,8 +101,12 @@ static void look_at(struct tracked *t)
 	u64 now = ktime_get_mono_fast_ns();
 	struct oomlens_finish *f;
 
-	if (exited == t->exited && !freed)
+	if (exited == t->exited && !freed) {
+		if (oomlens_elapsed_ns(t->marked_ns, now) > GIVE_UP_NS ||
+		    oomlens_event_kept(t->number) != t->number)
+			drop(t);
 		return;
+	}
 	f = oomlens_finish_begin(t->number);
 	if (!f) {
 		drop(t);
