@@ -17,7 +17,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/swap.h>
+#include <linux/uaccess.h>
 #include <linux/vmstat.h>
+#include <linux/workqueue.h>
 
 #include "event.h"
 
@@ -169,6 +171,66 @@ void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc
 	capture_zones(e);
 	if (oc && oc->memcg)
 		capture_limit(e, oc->memcg);
+}
+
+/* ---- The caller, and the kernel's counts ---- */
+
+/**
+ * oomlens_kernel_kills() - kills by the kernel's own count
+ *
+ * Context: any.
+ */
+unsigned long oomlens_kernel_kills(void)
+{
+	unsigned long n = 0;
+#ifdef CONFIG_VM_EVENT_COUNTERS
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu(vm_event_states, cpu).event[OOM_KILL]);
+#endif
+	return n;
+}
+
+/**
+ * oomlens_caller_ooms() - OOMs that the limits of current's cgroup have led to
+ *
+ * Context: any.
+ */
+unsigned long oomlens_caller_ooms(void)
+{
+	unsigned long ooms;
+
+	rcu_read_lock();
+	ooms = oomlens_memcg_ooms(oomlens_memcg_of(current));
+	rcu_read_unlock();
+	return ooms;
+}
+
+/**
+ * oomlens_may_be_sysrq() - is this sysrq's OOM, where the probe does not tell?
+ *
+ * Where the kernel does not know its functions' names, any kworker's may be: if
+ * one's own allocation fails, that OOM gets no relief.
+ *
+ * Context: OOM path.
+ */
+bool oomlens_may_be_sysrq(void)
+{
+	char name[sizeof("moom_callback")];
+	struct work_struct *work;
+	work_func_t func;
+
+	if (!(current->flags & PF_WQ_WORKER) || current->mm)
+		return false;
+	if (!IS_ENABLED(CONFIG_KALLSYMS))
+		return true;
+	work = current_work();
+	/* A work may free itself while it runs. */
+	if (!work || get_kernel_nofault(func, &work->func))
+		return false;
+	snprintf(name, sizeof(name), "%ps", func);
+	return !strcmp(name, "moom_callback");
 }
 
 /* ---- Tasks ---- */

@@ -16,12 +16,6 @@
 
 #include "event.h"
 
-/*
- * An event that was not seen from entry to return has no end. Further marks of
- * the same caller belong to it for so long; it is shown when none came.
- */
-#define UNPROBED_JIFFIES	HZ
-
 enum slot_state {
 	SLOT_OPEN,		/* the OOM is under way */
 	SLOT_SETTLING,		/* without an end: over when slot->settled is past */
@@ -70,7 +64,6 @@ static unsigned long places;
 static struct {
 	struct slot *slot;
 	pid_t owner;			/* a task's memory is soon another's */
-	unsigned long touched;			/* jiffies */
 } open;
 
 static struct slot *slot_at(unsigned long place)
@@ -255,7 +248,6 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 
 	open.slot = slot;
 	open.owner = current->pid;
-	open.touched = jiffies;
 	/* The kthread sees the slot open before it sees the number. */
 	smp_store_release(&head, number);
 	oomlens_stat_add(OOMLENS_STAT_EVENTS, 1);
@@ -273,8 +265,6 @@ struct oomlens_event *oomlens_event_peek(void)
 	struct slot *slot = open.slot;
 
 	if (!slot || open.owner != current->pid)
-		return NULL;
-	if (!event_of(slot)->probed && time_after(jiffies, open.touched + UNPROBED_JIFFIES))
 		return NULL;
 	return event_of(slot);
 }
@@ -306,7 +296,6 @@ void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
 
 	if (e->probed)
 		return;
-	open.touched = jiffies;
 	offer_refs(slot);
 	oomlens_write_end(&slot->seq);
 	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));

@@ -6,8 +6,9 @@
  *
  * With the probe an event lasts from entry to return. Without it, or when it
  * missed a call, the event begins with the notifier or the mark, and its end
- * is not known: the marks of the same task within a second belong to it.
+ * is not known: see mark_belongs().
  */
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
@@ -45,9 +46,16 @@ static const char *notifier_lacks = LEFT_OUT;
 static const char *mark_lacks = LEFT_OUT;
 static const char *probe_lacks = LEFT_OUT;
 
-/* Without an end: how long to wait for a mark after the notifier or a mark. */
-#define UNMARKED_MS	1000
+/*
+ * Without an end: how long to wait for a mark after the notifier, between which
+ * lies the kernel's dump on its consoles, or after a mark.
+ */
+#define UNMARKED_MS	15000
 #define MARKED_MS	20
+/* For so long the marks of a cgroup's group kill follow each other. */
+#define GROUP_JIFFIES	HZ
+/* Where no mark comes: until it is shown. */
+#define NO_MARKS_MS	1000
 
 const char *oomlens_recorder_lacks_notifier(void)
 {
@@ -73,18 +81,6 @@ const char *oomlens_recorder_lacks_oom_probe(void)
  */
 static unsigned long kills_at_begin, kills_at_mark;
 
-static unsigned long kernel_kills(void)
-{
-	unsigned long n = 0;
-#ifdef CONFIG_VM_EVENT_COUNTERS
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		n += READ_ONCE(per_cpu(vm_event_states, cpu).event[OOM_KILL]);
-#endif
-	return n;
-}
-
 static unsigned long kills_at_load;
 
 /**
@@ -98,7 +94,7 @@ static unsigned long kills_at_load;
 long oomlens_recorder_kills(void)
 {
 	if (mark_lacks)
-		return kernel_kills() - kills_at_load;
+		return oomlens_kernel_kills() - kills_at_load;
 	return oomlens_stat_read(OOMLENS_STAT_KILLS);
 }
 
@@ -119,7 +115,7 @@ static struct oomlens_event *begin_event(bool probed)
 {
 	struct oomlens_event *e;
 
-	kills_at_begin = kernel_kills();
+	kills_at_begin = oomlens_kernel_kills();
 	kills_at_mark = kills_at_begin;
 	oomlens_event_tell_kills(kills_at_begin);
 	e = oomlens_event_begin(probed);
@@ -142,7 +138,7 @@ bool oomlens_event_told(struct oomlens_event *e)
 
 	if (!e->kills_tell || e->spared || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return true;
-	kills = kernel_kills() - e->kills_before;
+	kills = oomlens_kernel_kills() - e->kills_before;
 	/* A later call's kills come after its event's number. */
 	smp_rmb();
 	if (oomlens_event_newest() != e->number)
@@ -162,17 +158,15 @@ static void add_capture_time(struct oomlens_event *e, u64 since)
 	e->capture_ns += oomlens_elapsed_ns(since, ktime_get_mono_fast_ns());
 }
 
-/* A kworker without an mm: what a sysrq OOM runs in. */
-static bool may_be_sysrq(void)
-{
-	return (current->flags & PF_WQ_WORKER) && !current->mm;
-}
+/* OOMs of the caller's cgroup when the last event without the probe was begun. */
+static unsigned long ooms_before;
+static unsigned long last_mark;		/* jiffies */
 
 /* Without the probe, an event begins with what was heard first. */
 static struct oomlens_event *begin_unprobed(enum oomlens_kind kind)
 {
 	struct oomlens_event *e = begin_event(false);
-	bool sysrq = may_be_sysrq();
+	bool sysrq = oomlens_may_be_sysrq();
 
 	e->kind = kind;
 	if (oomlens_event_claim(e, sysrq)) {
@@ -181,6 +175,7 @@ static struct oomlens_event *begin_unprobed(enum oomlens_kind kind)
 		if (sysrq)
 			e->kind = OOMLENS_KIND_SYSRQ;
 	}
+	ooms_before = oomlens_caller_ooms();
 	oomlens_capture_entry(e, NULL);
 	trace_oom_begin(e);
 	return e;
@@ -218,7 +213,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 		sysrq = e->kind == OOMLENS_KIND_SYSRQ;
 	} else {
 		e = begin_unprobed(OOMLENS_KIND_GLOBAL);
-		sysrq = may_be_sysrq();
+		sysrq = oomlens_may_be_sysrq();
 	}
 	oomlens_capture_candidates(e, e->probed ? open_oc : NULL, true);
 	if (!sysrq)
@@ -231,7 +226,8 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 		oomlens_stat_add(OOMLENS_STAT_AVERTED, 1);
 	}
 	add_capture_time(e, begin);
-	oomlens_event_pause(e, e->outcome == OOMLENS_OUTCOME_AVERTED ? 0 : UNMARKED_MS);
+	oomlens_event_pause(e, e->outcome == OOMLENS_OUTCOME_AVERTED ? 0 :
+			       mark_lacks ? NO_MARKS_MS : UNMARKED_MS);
 	if (!e->probed)
 		oomlens_recorder_kick();
 	return NOTIFY_OK;
@@ -252,13 +248,16 @@ static bool killed_since_last_mark(void)
 
 	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
 		return true;
-	kills_at_mark = kernel_kills();
+	kills_at_mark = oomlens_kernel_kills();
 	return kills_at_mark != before;
 }
 
 /*
- * Does a mark belong to an event whose end is not known? One call marks one
- * task, unless memory.oom.group takes others along.
+ * Does a mark belong to an event of the same caller, whose end is not known?
+ * One call marks one task, unless memory.oom.group takes others along. The
+ * first can come any time after the notifier: in between the kernel prints,
+ * and on a serial line that takes seconds. A caller that came back without a
+ * kill would have met its cgroup's limit next, which is counted.
  */
 static bool mark_belongs(const struct oomlens_event *e, struct task_struct *victim)
 {
@@ -270,7 +269,10 @@ static bool mark_belongs(const struct oomlens_event *e, struct task_struct *vict
 	if (e->outcome == OOMLENS_OUTCOME_AVERTED)
 		return false;
 	if (!e->nr_marked)
-		return true;
+		return ooms_before == oomlens_caller_ooms() ||
+		       oomlens_elapsed_ns(e->time_ns, ktime_get_mono_fast_ns()) < NSEC_PER_SEC;
+	if (time_after(jiffies, last_mark + GROUP_JIFFIES))
+		return false;
 	rcu_read_lock();
 	group = oomlens_memcg_oom_group(oomlens_memcg_of(victim), NULL);
 	rcu_read_unlock();
@@ -300,6 +302,7 @@ static void note_mark(struct task_struct *victim)
 			     same_thread_group(victim, current) ? OOMLENS_OUTCOME_DYING :
 			     OOMLENS_OUTCOME_EXITING;
 	add_capture_time(e, begin);
+	last_mark = jiffies;
 	oomlens_event_pause(e, MARKED_MS);
 	/* To follow the victim from now on. */
 	oomlens_recorder_kick();
@@ -466,7 +469,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	/* Another call began meanwhile: this one's event is closed. */
 	if (!e || e->number != call->number)
 		return 0;
-	e->kills = kernel_kills() - kills_at_begin;
+	e->kills = oomlens_kernel_kills() - kills_at_begin;
 	if (oc->totalpages) {
 		e->totalpages = oc->totalpages;
 		e->totalpages_known = true;
@@ -548,7 +551,7 @@ int oomlens_sources_init(void)
 		pr_err("sources=%u: out of range, 0 to %d\n", sources, ALL_SOURCES);
 		return -EINVAL;
 	}
-	kills_at_load = kernel_kills();
+	kills_at_load = oomlens_kernel_kills();
 	if (sources & NOTIFIER) {
 		register_oom_notifier(&notifier);
 		notifier_lacks = NULL;
