@@ -93,6 +93,23 @@ struct task_walk {
 	bool complete;			/* no one was left out */
 };
 
+/*
+ * Out of its cpuset's memory, an allocation without __GFP_HARDWALL may use any
+ * other, and the kernel knows of no constraint, whomever it passes over.
+ */
+static unsigned long guess_totalpages(const struct oomlens_scope *scope,
+				      const struct oom_control *oc)
+{
+	struct oomlens_sysvalues v;
+
+	oomlens_sysvalues_cached(&v);
+	if (scope->kind == OOMLENS_SCOPE_CPUSET &&
+	    (!oc->zonelist || !(oc->gfp_mask & __GFP_HARDWALL) ||
+	     (oc->gfp_mask & __GFP_THISNODE)))
+		return v.totalram + v.total_swap;
+	return oomlens_scope_totalpages(scope, &v);
+}
+
 /* Does the one who is visited go before one in line? Of equals, the later does. */
 static bool goes_before(const struct oomlens_sample *s, const struct oomlens_sample *other)
 {
@@ -101,21 +118,17 @@ static bool goes_before(const struct oomlens_sample *s, const struct oomlens_sam
 	return ranked == oomlens_sample_ranked(other) ? s->points >= other->points : ranked;
 }
 
-static void reverse(unsigned int from, unsigned int end)
-{
-	for (; from + 1 < end; from++, end--)
-		swap(line[from], line[end - 1]);
-}
-
-/* The equals at the end, in their order again: a rotation. */
+/* The equals at the end, in their order again. */
 static void straighten(struct task_walk *w)
 {
-	if (!w->has_bar || w->oldest == w->in_line - 1)
-		return;
-	reverse(w->first_equal, w->oldest + 1);
-	reverse(w->oldest + 1, w->in_line);
-	reverse(w->first_equal, w->in_line);
-	w->oldest = w->in_line - 1;
+	u8 *first = line + w->first_equal, *last = line + w->in_line - 1, latest;
+
+	while (w->has_bar && line + w->oldest != last) {
+		latest = *last;
+		memmove(first + 1, first, last - first);
+		*first = latest;
+		w->oldest++;
+	}
 }
 
 static void raise_bar(struct task_walk *w)
@@ -335,7 +348,6 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 		.sysrq = oc && oc->order == -1,
 		.may_wait = may_wait,
 	};
-	struct oomlens_sysvalues v;
 	u64 begin = ktime_get_mono_fast_ns(), took;
 	bool complete;
 
@@ -347,9 +359,8 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
 		e->reach = OOMLENS_REACH_LIMITED;
 		return;
 	}
-	oomlens_sysvalues_cached(&v);
 	guess_scope(&scope, oc);
-	e->totalpages = oomlens_scope_totalpages(&scope, &v);
+	e->totalpages = guess_totalpages(&scope, oc);
 	walk.per_adj = oomlens_adj_points(1, e->totalpages);
 	rcu_read_lock();
 	complete = walk_tasks(&walk);
