@@ -6,6 +6,8 @@
 #include <linux/build_bug.h>
 #include <linux/kconfig.h>
 #include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -145,6 +147,8 @@ static int stats_show(struct seq_file *m, void *v)
 		seq_printf(m, "%s %ld\n", stat_names[i], i == OOMLENS_STAT_KILLS ?
 			   oomlens_recorder_kills() : oomlens_stat_read(i));
 	seq_printf(m, "module_bytes %lu\n", oomlens_module_bytes());
+	/* What user space cannot ask a shell for: /proc/uptime counts suspend too. */
+	seq_printf(m, "now_us %llu\n", div_u64(ktime_get_ns(), NSEC_PER_USEC));
 	return 0;
 }
 

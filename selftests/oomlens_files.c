@@ -37,7 +37,7 @@ static const char * const features_names[] = {
 
 static const char * const stats_names[] = {
 	"events", "overwritten", "averted", "kills", "snapshots", "walk_ns_max",
-	"memory_bytes", "module_bytes", NULL
+	"memory_bytes", "module_bytes", "now_us", NULL
 };
 
 static const char * const reserve_names[] = {
