@@ -7,6 +7,8 @@ LIC_FILES_CHKSUM = "file://LICENSE;md5=b234ee4d69f5fce4486a80fdaf4a4263"
 PV = "0.1.0"
 
 inherit module externalsrc
+# Not set: the sources are of SRC_URI
+OOMLENS_SRC ?= ""
 EXTERNALSRC = "${OOMLENS_SRC}"
 EXTERNALSRC_BUILD = "${OOMLENS_SRC}"
 
