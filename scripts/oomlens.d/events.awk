@@ -42,13 +42,17 @@ function who(comm, pid) {
 	return comm == "-" && pid == "-" ? "-" : shown(comm) " (" pid ")"
 }
 
-function print_event(n,   victim, freed, took) {
+function print_event(n,   victim, freed, took, all, s) {
 	victim = freed = took = "-"
 	if (count(n, "victim")) {
 		victim = who(rec(n, "victim", 1, "comm"), rec(n, "victim", 1, "pid"))
-		if (count(n, "victim") > 1)
-			victim = victim " +" (count(n, "victim") - 1)
-		freed = size(victim_pages(n))
+		# More may have died than the module keeps.
+		all = num(ev(n, "victims"))
+		if (all < count(n, "victim"))
+			all = count(n, "victim")
+		if (all > 1)
+			victim = victim " +" all - 1
+		freed = (all > count(n, "victim") ? ">" : "") size(victim_pages(n))
 		took = duration(slowest(n, "freed_us"))
 	} else if (ev(n, "outcome") == "averted") {
 		victim = "(by " ev(n, "by") ")"
@@ -57,7 +61,8 @@ function print_event(n,   victim, freed, took) {
 		print_narrow(n, utc(event_epoch(n)), ev(n, "kind"), ev(n, "outcome"), victim, freed)
 		return
 	}
-	print clip(right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  " shown(ev(n, "memcg")))
+	s = right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
+	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 
 # What the victims held in RAM, and gave back
@@ -90,7 +95,7 @@ END {
 		unread("overcommit events")
 	if (!dying) {
 		if (only != "" && !(only in has_event))
-			die(5, "no event " only " is kept" (events ? " (there are " event_at[1] " to " event_at[events] ")" : ": there has been no OOM"))
+			die(5, not_kept(only))
 		if (title)
 			print_title()
 		first = rows && events > rows ? events - rows + 1 : 1
@@ -101,7 +106,7 @@ END {
 			if (!settled(event_at[e]))
 				break
 			if (tell && event_at[e] > after + 1 && after)
-				print "oomlens: " event_at[e] - after - 1 " events were overwritten before they were read" | "cat >&2"
+				print "oomlens: " plural(event_at[e] - after - 1, "event was", "events were") " overwritten before " (event_at[e] - after == 2 ? "it was" : "they were") " read" | "cat >&2"
 			if (json)
 				print json_event(event_at[e])
 			else

@@ -13,7 +13,7 @@ END {
 		if (!events)
 			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows who would be next."
 		else if (!(only in has_event))
-			die(5, "no event " only " is kept (there are " event_at[1] " to " event_at[events] ")")
+			die(5, not_kept(only))
 		else
 			why(only, waited)
 	}

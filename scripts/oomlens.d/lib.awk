@@ -74,6 +74,8 @@ function take_pairs(   n, i, word) {
 	n = split(pending, word, " ")
 	for (i = 2; i < n; i += 2)
 		K[file, word[i]] = word[i + 1]
+	if (n > 1)
+		pairs_line[file] = pending
 }
 
 function open_table(   n, i, word) {
@@ -243,6 +245,27 @@ function followed(s, by) {
 	return s == "" ? s : s by
 }
 
+function plural(n, one, many) {
+	return n " " (n == 1 ? one : many)
+}
+
+# What to say of event n, which is not there
+function not_kept(n) {
+	if (!events)
+		return "no event " n ": there has been no OOM"
+	if (n + 0 < event_at[1] && n + 0 > 0)
+		return "event " n " is not kept any more: the oldest is " event_at[1]
+	return "no event " n ": the newest is " event_at[events]
+}
+
+# A path to so many columns, where there is a width: both ends tell more than one
+function middle(s, room,   tail) {
+	if (!wide || room < 8 || length(s) <= room)
+		return s
+	tail = int((room - 2) * 2 / 3)
+	return substr(s, 1, room - 2 - tail) ".." substr(s, length(s) - tail + 1)
+}
+
 # To the terminal's width; 0 is no limit
 function clip(s) {
 	return wide && length(s) > wide ? substr(s, 1, wide) : s
@@ -361,13 +384,15 @@ function json_pair(k, v) {
 	return "\"" k "\":" json_value(k, v)
 }
 
-# The key=value words of one record line
-function json_record(line,   n, i, p, word, s) {
+# The key=value words of one record line. "victims" is the list of them: how many
+# the event counts has a name of its own.
+function json_record(line,   n, i, p, k, word, s) {
 	n = split(line, word, " ")
 	for (i = 3; i <= n; i++) {
 		p = index(word[i], "=")
+		k = substr(word[i], 1, p - 1)
 		if (p)
-			s = followed(s, ",") json_pair(substr(word[i], 1, p - 1), substr(word[i], p + 1))
+			s = followed(s, ",") json_pair(k == "victims" ? "victim_count" : k, substr(word[i], p + 1))
 	}
 	return s
 }
@@ -378,6 +403,15 @@ function json_row(   i, s) {
 	for (i = 1; i <= columns; i++)
 		s = followed(s, ",") json_pair(column[i], $i)
 	return s ",\"page_kb\":" page_kb()
+}
+
+# The pairs above a table, as its first line
+function json_head(name,   n, i, word, s) {
+	json_head_printed = 1
+	n = split(pairs_line[name], word, " ")
+	for (i = 2; i < n; i += 2)
+		s = s "," json_pair(word[i], word[i + 1])
+	print "{\"table\":\"" name "\"" s ",\"page_kb\":" page_kb() "}"
 }
 
 # ---- time ----

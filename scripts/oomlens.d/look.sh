@@ -4,7 +4,7 @@
 
 cmd_rank()
 {
-	ROWS=20 ALL='' JSON=''
+	ROWS='' ALL='' JSON=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
@@ -18,9 +18,10 @@ cmd_rank()
 	find_dir
 	set_clock
 	look_at_terminal
-	[ -z "$JSON" ] || ROWS=0
+	[ -z "$JSON" ] || ROWS=${ROWS:-0}
+	file overcommit
 	open_scoped badness
-	run rank mode=rank rows="$ROWS" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
+	run rank mode=rank rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -52,6 +53,7 @@ cmd_whatif()
 	find_dir
 	set_clock
 	look_at_terminal
+	file overcommit
 	open_scoped badness
 	run rank mode=whatif rows="$ROWS" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
@@ -80,7 +82,9 @@ cmd_top()
 		bad_usage "-d is 1 to 25 seconds"
 	fi
 	find_dir
-	file events
+	for f in events overcommit stats; do
+		file $f
+	done
 	[ -z "$FROM" ] || ONCE=1
 	look_at_terminal
 	set_clock
@@ -109,6 +113,7 @@ cmd_top()
 cmd_overcommit()
 {
 	JSON=''
+	[ $# -le 1 ] || bad_usage "overcommit: '$2'?"
 	case ${1:-} in
 	'') ;;
 	--json) JSON=1 ;;
@@ -122,13 +127,13 @@ cmd_overcommit()
 
 cmd_commit()
 {
-	ROWS=20 JSON='' of_pid=''
+	ROWS='' JSON='' of_pid=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--json) JSON=1 ;;
-		--memcg) SCOPE=memcg ;;
-		[0-9]*) need_count PID "$1"; of_pid=$1; SCOPE="pid $1" ;;
+		--memcg) scope_once --memcg; SCOPE=memcg ;;
+		[0-9]*) need_count PID "$1"; scope_once "$1"; of_pid=$1; SCOPE="pid $1" ;;
 		*) bad_usage "commit: '$1'?" ;;
 		esac
 		shift
@@ -136,9 +141,10 @@ cmd_commit()
 	find_dir
 	set_clock
 	look_at_terminal
-	[ -z "$JSON" ] || ROWS=0
+	[ -z "$JSON" ] || ROWS=${ROWS:-0}
+	file overcommit
 	open_scoped commit
-	run memory mode=commit rows="$ROWS" json="$JSON" of_pid="$of_pid" wide="$WIDE" \
+	run memory mode=commit rows="${ROWS:-20}" json="$JSON" of_pid="$of_pid" wide="$WIDE" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -165,6 +171,9 @@ follow()
 			set_clock
 			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 wide="$WIDE" \
 				"$(meminfo)" "$DIR/overcommit" "$DIR/events" 3>&1 >&4); } 4>&1
+			status=$?
+			# By a signal: nobody reads any more. A read that failed may not next time.
+			[ $status -le 128 ] || exit $status
 			last=${shown:-$last}
 		fi
 		sleep 1
@@ -173,7 +182,7 @@ follow()
 
 cmd_events()
 {
-	ROWS=0 JSON='' FOLLOW='' NEW='' SETTLE='' only=''
+	ROWS='' JSON='' FOLLOW='' NEW='' SETTLE='' only=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
@@ -181,14 +190,23 @@ cmd_events()
 		--follow | -f) FOLLOW=1 ;;
 		--settle) SETTLE=10 ;;
 		--new) NEW=1 ;;
-		[0-9]*) need_count EVENT "$1"; only=$1 ;;
+		[0-9]*)
+			need_count EVENT "$1"
+			[ -z "$only" ] || bad_usage "events takes one EVENT"
+			only=$1
+			;;
 		*) bad_usage "events: '$1'?" ;;
 		esac
 		shift
 	done
+	[ -n "$FOLLOW" ] || [ -z "$NEW$SETTLE" ] || bad_usage "--new and --settle go with --follow"
+	[ -z "$only" ] || [ -z "$FOLLOW$ROWS" ] || bad_usage "an EVENT goes with neither --follow nor -n"
+	[ -z "$NEW" ] || [ -z "$ROWS" ] || bad_usage "--new goes without -n"
+	ROWS=${ROWS:-0}
 	find_dir
 	set_clock
 	look_at_terminal
+	file overcommit
 	file events
 	TITLE=1
 	[ -z "$JSON" ] || TITLE=''
@@ -215,8 +233,12 @@ cmd_why()
 	[ $# -le 1 ] || bad_usage "why takes one EVENT"
 	find_dir
 	set_clock
-	file events
+	for f in overcommit features events; do
+		file $f
+	done
 	look_at_terminal
-	run "why explain" only="$only" wide="$WIDE" \
+	allocating=
+	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
+	run "why explain" only="$only" allocating="$allocating" wide="$WIDE" \
 		"$(meminfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
 }

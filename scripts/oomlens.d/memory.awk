@@ -5,6 +5,10 @@
 
 function on_row(   i, s) {
 	if (json) {
+		if (!json_head_printed)
+			json_head("commit")
+		if (rows && ++printed > rows)
+			exit
 		print "{" json_row() "}"
 		return
 	}
@@ -51,7 +55,7 @@ function commit_cell(name, v) {
 	if (name == "start" || name == "perms" || name == "permissions")
 		return left(v, name == "start" ? 16 : 5) " "
 	if (name == "memcg")
-		return " " left(shown(v), wide && wide < 130 ? 12 : 24)
+		return " " left(middle(shown(v), wide < 130 ? 12 : 24), wide && wide < 130 ? 12 : 24)
 	if (name == "comm" || name == "name" || name == "path")
 		return " " shown(v)
 	return right(size(v), commit_width(name)) " "
@@ -125,7 +129,7 @@ function overcommit(   swap, pct) {
 }
 
 function json_overcommit(   i, n, k, name, s) {
-	n = split("mode mode_name ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user available locked", name, " ")
+	n = split("mode mode_name ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user reader_vm_total batch available locked", name, " ")
 	for (i = 1; i <= n; i++)
 		s = followed(s, ",") json_pair(name[i], oc(name[i]))
 	print "{" s ",\"page_kb\":" page_kb() "}"
@@ -137,6 +141,8 @@ END {
 			json_overcommit()
 		else if (mode == "overcommit")
 			overcommit()
+		else if (json && !json_head_printed)
+			json_head("commit")
 		else if (cut)
 			print "... (-n 0 shows all)"
 	}

@@ -11,6 +11,10 @@ function on_row() {
 		return
 	}
 	if (json) {
+		if (!json_head_printed)
+			json_head("badness")
+		if (rows && ++printed > rows)
+			exit
 		print "{" json_row() "}"
 		return
 	}
@@ -59,7 +63,8 @@ function find_columns() {
 function print_head(   s) {
 	head_printed = 1
 	find_columns()
-	if (mode == "top")
+	# A screen of a few lines is for the rows.
+	if (mode == "top" && !(looping && high < 9))
 		print_summary()
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
 	# 80 columns, and still a name that can be read; less: without the terms
@@ -99,7 +104,7 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 		score = ""
 		points = verdict
 	}
-	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, shown($c_memcg), shown($c_comm))
+	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, wide < 130 ? shown($c_memcg) : middle(shown($c_memcg), 20), shown($c_comm))
 	if (wide)
 		s = clip(s)
 	if (fate == "victim")
@@ -230,6 +235,8 @@ function whatif(   i, n, machine, points, place, verdict, was, order) {
 			order[i + 1] = order[i]
 		order[place] = mine
 	}
+	victim_stays = n && rank_of[order[1]] == 1
+	$0 = line[mine]
 	print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
 	print moved(was, place, verdict)
 	print ""
@@ -253,9 +260,23 @@ function moved(was, place, verdict) {
 	return "It would go from rank " was " to rank " place "."
 }
 
+# Who goes along is known only while the victim stays who it is.
+function fate_at(place, i, verdict) {
+	if (place == 1)
+		return "victim"
+	if (place == "-" && i != mine)
+		return "-"
+	if (cell("fate") == "victim")
+		return "?"
+	# memory.oom.group spares those
+	if (i == mine && verdict == "adj_min" && cell("fate") != "sharer")
+		return "-"
+	return victim_stays ? cell("fate") : "?"
+}
+
 function print_place(place, i, points, machine, verdict,   fate) {
 	$0 = line[i]
-	fate = place == 1 ? "victim" : "-"
+	fate = fate_at(place, i, verdict)
 	if (i != mine || verdict == "origin")
 		print_row(place, cell("adj"), cell("score"), cell("points"), cell("adj_points"), verdict_of[i], fate)
 	else
@@ -268,6 +289,8 @@ END {
 	if (!dying) {
 		if (mode == "whatif")
 			whatif()
+		else if (json && !json_head_printed)
+			json_head("badness")
 		else if (!head_printed && !json && !looping)
 			print_head()
 		if (mode == "rank" && !json) {

@@ -3,15 +3,24 @@
 # The commands for others to read (report, metrics, save, status), and those
 # that act (trigger, reserve).
 
-# write_to FILE: standard input, in whole or not at all
+# write_to FILE: standard input. A regular file is replaced in whole or not at
+# all, a link to one stays a link; a device or a pipe is written to.
 write_to()
 {
 	if [ -z "$1" ]; then
-		cat
+		cat || die 1 "cannot write"
 		return
 	fi
-	if ! { cat >"$1.$$" && mv "$1.$$" "$1"; } 2>/dev/null; then
-		rm -f "$1.$$"
+	[ ! -d "$1" ] || die 1 "$1 is a directory"
+	to=$1
+	[ ! -L "$1" ] || to=$(readlink -f "$1" 2>/dev/null) || to=
+	if [ -z "$to" ] || { [ -e "$to" ] && [ ! -f "$to" ]; }; then
+		cat 2>/dev/null >"$1" || die 1 "cannot write $1"
+	elif ! (
+		# Nor by a link that somebody laid where the new one is made
+		rm -f "$to.$$" && set -C && cat >"$to.$$" && mv "$to.$$" "$to"
+	) 2>/dev/null; then
+		rm -f "$to.$$"
 		die 1 "cannot write $1"
 	fi
 }
@@ -37,7 +46,9 @@ cmd_report()
 		host=$(hostname 2>/dev/null || uname -n)
 		kernel=$(uname -r)
 		[ ! -r "$FROM/host" ] || read -r host kernel _ <"$FROM/host"
-		page=$(run "why report" host="$host" kernel="$kernel" "$(meminfo)" "$DIR/overcommit" \
+		up=$UPTIME
+		[ -n "$FROM" ] || read -r up _ </proc/uptime
+		page=$(run "why report" up="$up" host="$host" kernel="$kernel" "$(meminfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	else
 		page=$(text_report) || exit
@@ -81,6 +92,9 @@ cmd_metrics()
 	for f in badness overcommit commit events features stats; do
 		file $f
 	done
+	if [ -n "$STATE" ] && { [ -d "$STATE" ] || ! (: >"$STATE.$$"); } 2>/dev/null; then
+		die 1 "cannot write $STATE"
+	fi
 	boot=
 	[ -n "$FROM" ] || read -r boot </proc/sys/kernel/random/boot_id
 	# The state is replaced only after the figures are out.
@@ -114,10 +128,11 @@ cmd_save()
 		file $f
 		cat "$DIR/$f" >"$1/$f" || die 1 "cannot write $1/$f"
 	done
-	cat /proc/meminfo >"$1/meminfo"
-	cat /proc/zoneinfo >"$1/zoneinfo"
-	echo "$NOW $UPTIME" >"$1/clock"
-	echo "$(uname -n) $(uname -r) $(uname -m)" >"$1/host"
+	for f in meminfo zoneinfo; do
+		cat /proc/$f >"$1/$f" || die 1 "cannot write $1/$f"
+	done
+	echo "$NOW $UPTIME" >"$1/clock" || die 1 "cannot write $1/clock"
+	echo "$(uname -n) $(uname -r) $(uname -m)" >"$1/host" || die 1 "cannot write $1/host"
 }
 
 cmd_status()
@@ -125,8 +140,9 @@ cmd_status()
 	[ $# = 0 ] || bad_usage "status: '$1'?"
 	find_dir
 	set_clock
+	file features
 	file stats
-	awk '
+	text=$(awk '
 	FNR == 1 { next }
 	FILENAME ~ /features$/ {
 		if ($2 == "yes")
@@ -135,7 +151,8 @@ cmd_status()
 			printf "%-12s no: %s\n", $1, ($3 == "" ? "not there" : $3 ($3 ~ /^CONFIG/ ? " is not set in this kernel" : ""))
 		next
 	}
-	{ printf "%-12s %s\n", $1, $2 }' "$DIR/features" "$DIR/stats"
+	$1 != "now_us" { printf "%-12s %s\n", $1, $2 }' "$DIR/features" "$DIR/stats") || exit 1
+	printf '%s\n' "$text" || exit 1
 }
 
 # ---- control: only debugfs has these ----

@@ -41,17 +41,28 @@ function look_at_size(   line, word) {
 	}
 }
 
-function frame(   line) {
+# As set_clock() has it
+function look_at_clock(   line) {
+	if (is_number(key("stats", "now_us"))) {
+		uptime = key("stats", "now_us") / 1000000
+		return
+	}
 	getline line < "/proc/uptime"
 	close("/proc/uptime")
 	uptime = first_word(line) + 0
+}
+
+function frame() {
 	look_at_size()
-	rows = fixed ? fixed : high - 6
+	rows = fixed ? fixed : high - (high < 9 ? 2 : 6)
+	if (rows < 1)
+		rows = 1
 	printed = head_printed = 0
 	# Else it would hold every figure that there ever was.
 	split("", SIZE)
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
 		return 0
+	look_at_clock()
 	# Long, and only changed by an OOM, or by its victims' end
 	if (key("stats", "events") != events_then || uptime < event_till) {
 		if (key("stats", "events") != events_then)
