@@ -3,7 +3,8 @@
 # then a table of sentences, each with the facts that it rests on, tells which
 # hold. A new cause is one row, and a fact if there is none for it yet.
 #
-# In: only (the event; empty: the last), wide, now, uptime.
+# In: only (the event; empty: the last), wide, now, uptime,
+# allocating (vm.oom_kill_allocating_task now; empty: not known).
 
 # ---- the table ----
 
@@ -47,10 +48,12 @@ function rules_shortage() {
 	say("shortage", "request oomlens", "Nothing: the kill was asked for through \"oomlens trigger\". {available} was available.")
 	say("shortage", "request", "Nothing: the kill was asked for with sysrq f. {available} was available.", \
 		"If nobody meant to: kernel.sysrq and /proc/sysrq-trigger say who may.")
+	say("shortage", "memcg memsw_limited", "The cgroup {path} reached its limit of memory and swap together: {memsw} of {memsw_limit} in use, of that {usage} in RAM.", \
+		"Raise {swap_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.", \
-		"Raise memory.max (and memory.swap.max) of {path}, or find out what grew in it: oomlens rank --memcg {path}")
+		"Raise {limit_file} (and {swap_file}) of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.", \
-		"Raise memory.max of {path}, or find out what grew in it: oomlens rank --memcg {path}")
+		"Raise {limit_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg_unnamed", "A cgroup reached its limit; which one is not known.")
 	say("shortage", "mempolicy", "The NUMA nodes that the caller's memory policy binds it to{nodes}.", \
 		"Widen the policy (numactl --preferred instead of --membind), or move other load off these nodes.")
@@ -70,14 +73,15 @@ function rules_shortage() {
 # Why though memory looked free: all that hold
 function rules_although() {
 	say("although", "memcg machine_had", "The machine had {available} available, which does not help: a cgroup may not go over its own limit.")
-	say("although", "memcg swap_free !swap_limited !memcg_noswap", "{swap_free} of swap was free, but what fills the cgroup could not be moved there: locked, in use, or charged by the kernel.")
+	say("although", "memcg memsw_limited swap_free", "{swap_free} of swap was free, but this limit counts what is in swap too.")
+	say("although", "memcg swap_free !swap_limited !memcg_noswap !memsw_limited", "{swap_free} of swap was free, but what fills the cgroup could not be moved there: locked, in use, or charged by the kernel.")
 	say("although", "memcg memcg_noswap swap_free", "{swap_free} of swap was free, but this cgroup may not use it (its swap limit is 0).", \
-		"Allow it swap: memory.swap.max of {path}.")
+		"Allow it swap: {swap_file} of {path}.")
 	say("although", "nodes_bound others_free", "Other nodes had {others_free} free, which the caller may not use.")
 	say("although", "cma_hides", "{cma} of what looks free is CMA: set aside for devices, and only movable pages may live there meanwhile. This request was not movable.", \
 		"Make the CMA area smaller (cma= on the command line, linux,cma in the device tree), or find out which kernel memory grows: it cannot go there.")
 	say("although", "highatomic_hides", "{highatomic} of what looks free is kept for urgent large requests (the highatomic reserve): ordinary ones may not have it.", \
-		"The reserve grows with bursts of large atomic requests (network drivers): smaller buffers or rings there; on a small board it counts. A kernel from 6.13 gives it back sooner.")
+		"The reserve grows with bursts of large atomic requests (network drivers): smaller buffers or rings there; on a small board it counts. Kernels from 6.8, and later updates of 6.1, give its free part back before they kill.")
 	say("although", "protection_hides", "{protected} is free in lower zones, which are kept for requests that can use no other ({low_zones}, vm.lowmem_reserve_ratio).", \
 		"On a machine whose devices do not need it, vm.lowmem_reserve_ratio gives some of that back.")
 	say("although", "other_zones_free", "{other_zones_free} is free in zones that this request may not use ({other_zones}).")
@@ -94,14 +98,21 @@ function rules_although() {
 
 # What holds the memory: all that hold
 function rules_holder() {
-	say("holder", "kernel_holds", "The kernel itself: {slab} of slab that cannot be reclaimed, {pagetables} of page tables, {stacks} of thread stacks.", \
-		"Find the cache: slabtop or /proc/slabinfo. Page tables grow with many processes that map the same large memory: huge pages; stacks with the number of threads.")
-	say("holder", "rest_holds by_pressure", "oomlens' own pressure: {rest}.")
+	say("holder", "kernel_holds slab_most", "{kernel_parts}", \
+		"Find the cache: slabtop or /proc/slabinfo.")
+	say("holder", "kernel_holds tables_most", "{kernel_parts}", \
+		"Page tables grow with many processes that map the same large memory, and with memory that is mapped thinly: huge pages need fewer; VmPTE in /proc/PID/status tells whose they are.")
+	say("holder", "kernel_holds stacks_most", "{kernel_parts}", \
+		"Stacks grow with the number of threads: Threads in /proc/PID/status; a cgroup's pids.max limits it.")
+	say("holder", "by_pressure", "oomlens' own pressure, which gave {given} back.")
 	say("holder", "rest_holds !by_pressure", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, pipes and sockets, or memory that oomlens' pressure holds.", \
 		"HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner tell who.")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
-	say("holder", "anon_holds", "{anon} of processes' own memory.")
+	say("holder", "anon_holds swapfull", "{anon} of processes' own memory, and more of it fills the swap.", \
+		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). For the rest: fewer at once, more RAM, more swap.")
+	say("holder", "anon_holds !swapfull !by_pressure", "{anon} of processes' own memory.", \
+		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells; memory.max of a cgroup (MemoryMax= of a unit) stops one before the machine is full.")
 	say("holder", "noswap_at_all anon_holds !memcg", "There is no swap, so the kernel could not move any of it.", \
 		"A little swap, or zram, lets the kernel put aside what is never used.")
 	say("holder", "overcommitted", "{committed} had been promised, {over} more than the commit limit: the kernel promises what it does not have.", \
@@ -111,7 +122,7 @@ function rules_holder() {
 # Why this victim: the first of each that holds
 function rules_choice() {
 	say("choice", "killed by_origin", "{victim} had been flagged to go first (\"trigger kill pid=\" does so, and swapoff), so its size did not matter.")
-	say("choice", "killed caller_taken", "{victim} is the one that asked: vm.oom_kill_allocating_task takes it, whatever its size.", \
+	say("choice", "killed caller_taken", "{victim} is the one that asked, and {first} with {first_points} was ahead of it: vm.oom_kill_allocating_task{allocating} takes the caller, whatever its size. If it was not set, the sizes changed after they were measured.", \
 		"vm.oom_kill_allocating_task=0 lets the kernel choose the largest.")
 	say("choice", "killed first_in_line next", "{victim} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "killed first_in_line", "{victim} was the only one in line, with {points} ({terms}).")
@@ -167,6 +178,7 @@ function facts_event(n,   k, order) {
 	fact("called", is_number(ev(n, "duration_us")) && is_number(ev(n, "capture_us")))
 	T["caller"] = ev(n, "comm") == "-" ? "Somebody" : named(ev(n, "comm"), ev(n, "pid"))
 	T["victims"] = ev(n, "victims")
+	T["given"] = bytes(ev(n, "freed"))
 	T["order"] = order
 	# No ^: a busybox without math has none.
 	for (T["pieces"] = 1; order-- > 0;)
@@ -289,6 +301,9 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	rest = managed > accounted ? managed - accounted : 0
 	swap_free = mem(n, "swap_free")
 	fact("kernel_holds", F["machine"] && kernel > managed * 0.3)
+	fact("tables_most", mem(n, "pagetables") >= mem(n, "slab_unreclaimable") && mem(n, "pagetables") >= mem(n, "kernel_stack"))
+	fact("stacks_most", !F["tables_most"] && mem(n, "kernel_stack") > mem(n, "slab_unreclaimable"))
+	fact("slab_most", !F["tables_most"] && !F["stacks_most"])
 	fact("rest_holds", F["machine"] && rest > managed * 0.3)
 	fact("shmem_holds", F["machine"] && mem(n, "shmem") > managed * 0.2)
 	fact("anon_holds", F["machine"] && mem(n, "anon") > managed * 0.3)
@@ -306,9 +321,7 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	T["swap_free"] = bytes(swap_free)
 	T["swap_total"] = bytes(mem(n, "swap_total"))
 	T["mlocked"] = bytes(mem(n, "mlocked") > 0 ? mem(n, "mlocked") : mem(n, "unevictable"))
-	T["slab"] = bytes(mem(n, "slab_unreclaimable"))
-	T["pagetables"] = bytes(mem(n, "pagetables"))
-	T["stacks"] = bytes(mem(n, "kernel_stack"))
+	T["kernel_parts"] = "The kernel itself: " bytes(mem(n, "slab_unreclaimable")) " of slab that cannot be reclaimed, " bytes(mem(n, "pagetables")) " of page tables, " bytes(mem(n, "kernel_stack")) " of thread stacks."
 	T["rest"] = bytes(rest)
 	T["shmem"] = bytes(mem(n, "shmem"))
 	T["anon"] = bytes(mem(n, "anon"))
@@ -317,12 +330,30 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	T["over"] = bytes(mem(n, "committed") - mem(n, "commit_limit"))
 }
 
-function facts_memcg(n,   limit, swap) {
+# For a shell's command line; \ooo stays, which the command takes, so that it is one
+# word to who breaks lines. By hand: in gsub() a backslash is each awk's own.
+function quoted(name,   n, i, part, s) {
+	n = split(name, part, "'")
+	s = part[1]
+	for (i = 2; i <= n; i++)
+		s = s "'\\''" part[i]
+	return "'" s "'"
+}
+
+function facts_memcg(n,   limit, swap, v1) {
 	limit = rec(n, "memcg", 1, "swap_limit")
 	swap = rec(n, "memcg", 1, "swap")
 	fact("memcg_noswap", F["memcg"] && limit == "0")
 	fact("swap_limited", F["memcg"] && num(limit) > 0 && num(swap) * 10 >= num(limit) * 9)
+	# Version 1 counts memory and swap together, and its files have other names.
+	v1 = (n, "memcg", 1, "memsw") in R
+	fact("memsw_limited", F["memcg"] && num(rec(n, "memcg", 1, "memsw_limit")) > 0 && num(rec(n, "memcg", 1, "memsw")) * 100 >= num(rec(n, "memcg", 1, "memsw_limit")) * 99 && num(rec(n, "memcg", 1, "usage")) * 100 < num(rec(n, "memcg", 1, "limit")) * 99)
+	T["memsw"] = bytes(rec(n, "memcg", 1, "memsw"))
+	T["memsw_limit"] = bytes(rec(n, "memcg", 1, "memsw_limit"))
+	T["limit_file"] = v1 ? "memory.limit_in_bytes" : "memory.max"
+	T["swap_file"] = v1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max"
 	T["path"] = shown(rec(n, "memcg", 1, "path"))
+	T["path_quoted"] = quoted(rec(n, "memcg", 1, "path"))
 	T["usage"] = bytes(rec(n, "memcg", 1, "usage"))
 	T["limit"] = bytes(rec(n, "memcg", 1, "limit"))
 	T["swap"] = bytes(swap)
@@ -375,7 +406,9 @@ function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 	fact("first_in_line", mine && num(rec(n, "candidate", mine, "rank")) == 1)
 	fact("next", next_one)
 	fact("by_origin", (mine && rec(n, "candidate", mine, "verdict") == "origin") || ev(n, "trigger") == "oomlens" && pid != "-" && mine && !F["first_in_line"] && F["request"])
-	fact("caller_taken", !F["request"] && pid == ev(n, "pid") && ranked && !F["first_in_line"])
+	# In a cgroup's OOM the kernel does not look at that setting.
+	fact("caller_taken", F["machine"] && pid == ev(n, "pid") && ranked && !F["first_in_line"])
+	T["allocating"] = allocating == "" ? "" : " (" allocating " now)"
 	T["reach"] = walk_text(ev(n, "walk"))
 	T["victim"] = pid == "-" ? "a process that was not recorded" : named(rec(n, "victim", 1, "comm"), pid)
 	T["victim_comm"] = pid == "-" ? "The victim" : shown(rec(n, "victim", 1, "comm"))
@@ -492,8 +525,9 @@ function explain(n) {
 	facts(n)
 	told["outcome"] = tell("outcome", 1)
 	told["shortage"] = F["dying"] || F["disabled"] ? "" : tell("shortage", 1)
-	told["although"] = tell("although", 0)
-	told["holder"] = tell("holder", 0)
+	# One that is on its way out asks little: what holds the memory is no matter.
+	told["although"] = F["dying"] || F["disabled"] ? "" : tell("although", 0)
+	told["holder"] = F["dying"] || F["disabled"] ? "" : tell("holder", 0)
 	told["choice"] = tell("choice", 1)
 	s = tell("adjusted", 0)
 	told["choice"] = told["choice"] (s == "" ? "" : " ") s
