@@ -113,8 +113,10 @@ function histogram(name, key_name, help,   i) {
 function events_by_kind(   k, n, i, name, part) {
 	family("events_total", "counter", "OOM events by what ran out and what came of it.")
 	# There from the start, so that the first kill is a rise that an alert sees.
-	S["events,global,killed"] += 0
-	S["events,memcg,killed"] += 0
+	n = split("global memcg cpuset mempolicy sysrq", name, " ")
+	for (i = 1; i <= n; i++)
+		S["events," name[i] ",killed"] += 0
+	n = 0
 	# In the order of the names: what "in" gives is each awk's own.
 	for (k in S)
 		if (k ~ /^events,/) {
@@ -126,8 +128,15 @@ function events_by_kind(   k, n, i, name, part) {
 		split(name[i], part, ",")
 		print "oomlens_events_total{kind=" label(part[2]) ",outcome=" label(part[3]) "} " whole(S[name[i]])
 	}
-	if (state != "")
-		one("events_missed_total", "counter", "OOM events that were overwritten before they were added up by kind.", whole(S["missed"]))
+	one("events_missed_total", "counter", "OOM events that were overwritten before they were added up by kind.", whole(S["missed"]))
+}
+
+# Only with a state: what the module happens to keep falls again when it
+# overwrites an event, which no counter may.
+function added_up() {
+	events_by_kind()
+	histogram("victim_exit_seconds", "exit", "From the kill to the exit of the victim; of one event at most 3 are timed.")
+	histogram("recovery_seconds", "freed", "From the kill to the moment that the victim's memory was back; of one event at most 3 are timed.")
 }
 
 BEGIN {
@@ -142,11 +151,10 @@ END {
 		one("overwritten_events_total", "counter", "OOM events that the module had to overwrite before anybody read them.", key("stats", "overwritten"))
 		one("averted_total", "counter", "OOM kills that were called off because memory was given back.", key("stats", "averted"))
 		one("kills_total", "counter", "Processes that the OOM killer marked as victims since the module was loaded.", key("stats", "kills"))
-		events_by_kind()
+		if (state != "")
+			added_up()
 		if (events)
 			one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
-		histogram("victim_exit_seconds", "exit", "From the kill to the exit of the victim.")
-		histogram("recovery_seconds", "freed", "From the kill to the moment that the victim's memory was back.")
 		one("commit_limit_bytes", "gauge", "CommitLimit: what may be promised where the limit is enforced.", in_bytes(key("overcommit", "commit_limit")))
 		one("committed_bytes", "gauge", "Committed_AS: what has been promised.", in_bytes(key("overcommit", "committed")))
 		one("commit_headroom_bytes", "gauge", "Limit less promise; may be negative.", in_bytes(key("overcommit", "headroom")))
