@@ -3,7 +3,7 @@
 # cent of their width, so that text stays readable on a phone; each part has a
 # texture and its figure in words, so that the page does not depend on colour.
 #
-# In: host, kernel, now, uptime; with why.awk, whose sentences it shows.
+# In: host, kernel, up (seconds), now, uptime; with why.awk, whose sentences it shows.
 
 function on_row(   m) {
 	if (file == "badness")
@@ -205,7 +205,7 @@ function commit_bars(   i, j, m, all) {
 		print "</div>"
 	}
 	if (groups > 15)
-		print "<p class=\"dim\">and " groups - 15 " more cgroups</p>"
+		print "<p class=\"dim\">and " plural(groups - 15, "more cgroup", "more cgroups") "</p>"
 }
 
 # ---- events ----
@@ -238,7 +238,7 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 	to = num(ev(event_at[events], "time_us"))
 	if (to <= from)
 		to = from + 1
-	print "<p class=\"dim\">Height: how long until the memory was back. Circle: killed, diamond: averted, square: nobody died for another reason.</p>"
+	print "<p class=\"dim\">Height: how long until the memory was back. Circle: killed, diamond: averted, square: nobody died for another reason, triangle: not known.</p>"
 	print "<svg class=\"time\" role=\"img\" aria-label=\"timeline of " events " events\">"
 	for (h = 0; h <= 5; h++)
 		print "<line x1=\"0\" x2=\"100%\" y1=\"" 125 - 22 * h "\" y2=\"" 125 - 22 * h "\"/>" (h % 2 ? "<text x=\"0\" y=\"" 122 - 22 * h "\">" duration(h == 1 ? 1000 : h == 3 ? 100000 : 10000000) "</text>" : "")
@@ -258,8 +258,15 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 			last_x = x + 0
 		}
 	}
-	print "<text x=\"18%\" y=\"143\" text-anchor=\"middle\">" substr(utc(event_epoch(event_at[1])), 12, 8) "</text>"
-	print "<text x=\"96%\" y=\"143\" text-anchor=\"end\">" substr(utc(event_epoch(event_at[events])), 12, 8) " UTC</text></svg>"
+	from = utc(event_epoch(event_at[1]))
+	to = utc(event_epoch(event_at[events]))
+	print "<text x=\"18%\" y=\"143\" text-anchor=\"middle\">" axis_time(from, to) "</text>"
+	print "<text x=\"96%\" y=\"143\" text-anchor=\"end\">" axis_time(to, from) " UTC</text></svg>"
+}
+
+# The date too, if the other end is of another day
+function axis_time(t, other) {
+	return substr(t, 1, 10) == substr(other, 1, 10) ? substr(t, 12, 8) : substr(t, 1, 10) " " substr(t, 12, 5)
 }
 
 function shape(outcome) {
@@ -267,6 +274,8 @@ function shape(outcome) {
 		return "<circle class=\"killed\" r=\"5\"/>"
 	if (outcome == "averted")
 		return "<path class=\"averted\" d=\"M-6 0L0 -6L6 0L0 6Z\"/>"
+	if (outcome == "unknown")
+		return "<path class=\"other\" d=\"M0 -6L6 5H-6Z\"/>"
 	return "<path class=\"other\" d=\"M-4 -4H4V4H-4Z\"/>"
 }
 
@@ -344,7 +353,7 @@ END {
 		style()
 		print "</head><body>"
 		textures()
-		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" utc(now) ", Linux " html_text(kernel) ", up " duration(whole(uptime * 1000000)) "</p>"
+		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000)) "</p>"
 		tiles()
 		badness_bars()
 		promise()
