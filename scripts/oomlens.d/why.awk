@@ -109,7 +109,7 @@ function rules_holder() {
 		"HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner tell who.")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
-	say("holder", "anon_holds swapfull", "{anon} of processes' own memory, and more of it fills the swap.", \
+	say("holder", "anon_holds swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
 		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). For the rest: fewer at once, more RAM, more swap.")
 	say("holder", "anon_holds !swapfull !by_pressure", "{anon} of processes' own memory.", \
 		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells; memory.max of a cgroup (MemoryMax= of a unit) stops one before the machine is full.")
