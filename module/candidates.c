@@ -5,6 +5,7 @@
  * it, and where preemption is off it is only tried. All runs under the kernel's
  * oom_lock, so the scratch is safe.
  */
+#include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/limits.h>
@@ -380,7 +381,7 @@ void oomlens_capture_candidates(struct oomlens_event *e, const struct oom_contro
  * Context: module load.
  * Return: 0 or -ENOMEM.
  */
-int oomlens_candidates_init(void)
+int __init oomlens_candidates_init(void)
 {
 	/* One that is not in line yet, and one that was passed over */
 	unsigned int n = oomlens_candidates + 2;

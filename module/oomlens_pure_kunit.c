@@ -4,7 +4,12 @@
  * in six bytes, sizes as they are written, and the pool of pages.
  */
 #include <kunit/test.h>
+#include <linux/init.h>
 #include <linux/module.h>
+
+/* Here what the module does once, at load, is done by each test. */
+#undef __init
+#define __init
 
 #include "rank.c"
 #include "pool.c"

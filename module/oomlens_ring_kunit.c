@@ -5,8 +5,13 @@
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+
+/* Here what the module does once, at load, is done by each test. */
+#undef __init
+#define __init
 
 #include "ring.c"
 

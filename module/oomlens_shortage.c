@@ -222,7 +222,7 @@ static int run(const char *name, const struct kernel_param *kp)
 	return -EINVAL;
 }
 
-/* Keeps a process's mmap_lock from writers. */
+/* Keeps a process's mmap_lock from everybody else. */
 static int hold(const char *text, const struct kernel_param *kp)
 {
 	struct task_struct *p = NULL;
@@ -243,9 +243,9 @@ static int hold(const char *text, const struct kernel_param *kp)
 	put_task_struct(p);
 	if (!mm)
 		return -ESRCH;
-	down_read(&mm->mmap_lock);
+	down_write(&mm->mmap_lock);
 	schedule_timeout_interruptible(HOLD_S * HZ);
-	up_read(&mm->mmap_lock);
+	up_write(&mm->mmap_lock);
 	mmput(mm);
 	return 0;
 }
@@ -256,7 +256,7 @@ MODULE_PARM_DESC(run, "other, no_fs, dying; disabled: at the next suspend");
 
 static const struct kernel_param_ops hold_ops = { .set = hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
-MODULE_PARM_DESC(hold, "process whose mmap_lock is held for reading for 8 s");
+MODULE_PARM_DESC(hold, "process whose mmap_lock is held for 8 s");
 
 static int __init oomlens_shortage_init(void)
 {

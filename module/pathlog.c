@@ -7,6 +7,7 @@
  * room its events say "-". The recorder's kthread is the one writer; readers
  * copy, then look whether the bytes were still there.
  */
+#include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -131,7 +132,7 @@ void oomlens_pathlog_copy(u32 where, char *buf, size_t size)
  * Context: module load.
  * Return: 0 or -ENOMEM.
  */
-int oomlens_pathlog_init(void)
+int __init oomlens_pathlog_init(void)
 {
 	bytes = oomlens_keep_alloc(LOG_SIZE);
 	path = oomlens_keep_alloc(OOMLENS_PATH_SIZE);

@@ -4,6 +4,7 @@
  * lets readers have it, and the order in which its parts start and stop.
  */
 #include <linux/hrtimer.h>
+#include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -311,7 +312,7 @@ static void free_scratch(void)
 	kvfree(thread_memcgs);
 }
 
-static int alloc_scratch(void)
+static int __init alloc_scratch(void)
 {
 	thread_event = oomlens_keep_alloc(sizeof(*thread_event));
 	thread_memcgs = oomlens_keep_alloc(oomlens_max_memcgs() * sizeof(*thread_memcgs));
@@ -328,7 +329,7 @@ static int alloc_scratch(void)
  * Context: module load.
  * Return: 0 or an error. A source that the kernel does not have is none.
  */
-int oomlens_recorder_init(void)
+int __init oomlens_recorder_init(void)
 {
 	int err;
 

@@ -6,6 +6,7 @@
  * what; the sequence words of a slot keep its readers from a torn event.
  */
 #include <linux/atomic.h>
+#include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -558,7 +559,7 @@ enum oomlens_event_state oomlens_event_state(unsigned long number)
  * Context: module load.
  * Return: 0 or -ENOMEM.
  */
-int oomlens_ring_init(void)
+int __init oomlens_ring_init(void)
 {
 	unsigned int i;
 

@@ -8,6 +8,7 @@
  * missed a call, the event begins with the notifier or the mark, and its end
  * is not known: see mark_belongs().
  */
+#include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
@@ -327,7 +328,7 @@ static void mark_victim_by_pid(void *unused, int pid)
 
 static struct tracepoint *mark_tracepoint;
 
-static void find_tracepoint(struct tracepoint *tp, void *unused)
+static void __init find_tracepoint(struct tracepoint *tp, void *unused)
 {
 	if (!strcmp(tp->name, "mark_victim"))
 		mark_tracepoint = tp;
@@ -338,7 +339,7 @@ static void *mark_function(void)
 	return OOMLENS_MARK_VICTIM_BY_PID ? (void *)mark_victim_by_pid : (void *)mark_victim;
 }
 
-static void register_mark(void)
+static void __init register_mark(void)
 {
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (mark_tracepoint && !tracepoint_probe_register(mark_tracepoint, mark_function(), NULL))
@@ -353,7 +354,7 @@ static void unregister_mark(void)
 	tracepoint_synchronize_unregister();
 }
 #else
-static void register_mark(void)
+static void __init register_mark(void)
 {
 	mark_lacks = "CONFIG_TRACEPOINTS";
 }
@@ -507,7 +508,7 @@ static struct kretprobe probe = {
  * Where ftrace's call is a function's very first instruction (riscv), no kprobe
  * can be put there without this. Source: kernel/kprobes.c, check_ftrace_location().
  */
-static const char *probe_missing(int err)
+static const char *__init probe_missing(int err)
 {
 	if (err == -EINVAL && IS_ENABLED(CONFIG_DYNAMIC_FTRACE) &&
 	    !IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
@@ -515,7 +516,7 @@ static const char *probe_missing(int err)
 	return "kprobe:out_of_memory";
 }
 
-static void register_probe(void)
+static void __init register_probe(void)
 {
 	int err = register_kretprobe(&probe);
 
@@ -529,7 +530,7 @@ static void unregister_probe(void)
 	unregister_kretprobe(&probe);
 }
 #else
-static void register_probe(void)
+static void __init register_probe(void)
 {
 	probe_lacks = IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" : "CONFIG_KPROBES";
 }
@@ -545,7 +546,7 @@ static void unregister_probe(void)
  * Context: module load; events come from here on.
  * Return: 0, or -EINVAL for a bad parameter. A missing source is no error.
  */
-int oomlens_sources_init(void)
+int __init oomlens_sources_init(void)
 {
 	if (sources & ~ALL_SOURCES) {
 		pr_err("sources=%u: out of range, 0 to %d\n", sources, ALL_SOURCES);

@@ -8,6 +8,7 @@
  * looks, often, and only while there is someone to look at.
  */
 #include <linux/atomic.h>
+#include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
@@ -151,7 +152,7 @@ u64 oomlens_victims_poll(void)
  * Context: module load.
  * Return: 0 or -ENOMEM.
  */
-int oomlens_victims_init(void)
+int __init oomlens_victims_init(void)
 {
 	tracked = oomlens_keep_alloc(MAX_TRACKED * sizeof(*tracked));
 	if (!tracked)

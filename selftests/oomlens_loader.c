@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "oomlens_loader.h"
 
@@ -167,6 +169,49 @@ bool loader_shortage(void)
 	err = syscall(SYS_finit_module, fd, "", 0);
 	close(fd);
 	return !err;
+}
+
+void loader_no_shortage(void)
+{
+	syscall(SYS_delete_module, "oomlens_shortage", O_NONBLOCK);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], *text, *end;
+	char state = '?';
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	text = read_file(path);
+	end = text ? strrchr(text, ')') : NULL;
+	if (end)
+		state = end[2];
+	free(text);
+	return state;
+}
+
+pid_t mmap_lock_hold(pid_t target)
+{
+	char text[16];
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "%d", target);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(write_file(SHORTAGE "hold", text) ? 1 : 0);
+	if (pid > 0 && wait_until(state_of(pid) == 'S', PATIENCE_MS))
+		return pid;
+	mmap_lock_release(pid);
+	return -1;
+}
+
+void mmap_lock_release(pid_t holder)
+{
+	if (holder <= 0)
+		return;
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
 }
 
 /*

@@ -18,6 +18,13 @@ int loader_load(const char *parameters);
 int loader_unload(void);
 /* oomlens_shortage.ko, from beside oomlens.ko or below it; and its parameters. */
 bool loader_shortage(void);
+void loader_no_shortage(void);
+/*
+ * With it: a process that keeps @target's mmap_lock from everybody for 8 s, or until
+ * it is released; -1 if it does not come to that.
+ */
+pid_t mmap_lock_hold(pid_t target);
+void mmap_lock_release(pid_t holder);
 #define SHORTAGE	"/sys/module/oomlens_shortage/parameters/"
 /* Nothing of it is left: no file, no directory, no module. */
 bool loader_traceless(void);

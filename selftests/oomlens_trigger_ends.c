@@ -132,20 +132,6 @@ static void test_signals(void)
 
 /* ---- A target whose memory is busy ---- */
 
-static char state_of(pid_t pid)
-{
-	char path[64], *text, *end;
-	char state = '?';
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	text = read_file(path);
-	end = text ? strrchr(text, ')') : NULL;
-	if (end)
-		state = end[2];
-	free(text);
-	return state;
-}
-
 static bool kill_is_busy(pid_t target)
 {
 	return same("kill pid", lens_command("trigger", "kill pid=%d\n", target), -EBUSY);
@@ -153,18 +139,10 @@ static bool kill_is_busy(pid_t target)
 
 static void test_busy(void)
 {
-	char pid[16];
-	pid_t holder;
-	bool good;
+	pid_t holder = mmap_lock_hold(bystander.pid);
+	bool good = holder > 0 && kill_is_busy(bystander.pid);
 
-	snprintf(pid, sizeof(pid), "%d", bystander.pid);
-	fflush(stdout);
-	holder = fork();
-	if (!holder)
-		_exit(write_file(SHORTAGE "hold", pid) ? 1 : 0);
-	good = wait_until(state_of(holder) == 'S', PATIENCE_MS) && kill_is_busy(bystander.pid);
-	kill(holder, SIGKILL);
-	waitpid(holder, NULL, 0);
+	mmap_lock_release(holder);
 	ksft_test_result(good && !hog_gone(&bystander),
 			 "a target whose mmap_lock is held: EBUSY\n");
 }
@@ -249,7 +227,6 @@ int main(void)
 		test_busy();
 	test_rival();
 	hog_end(&bystander);
-	if (busy)
-		syscall(SYS_delete_module, "oomlens_shortage", O_NONBLOCK);
+	loader_no_shortage();
 	ksft_exit(!ksft_get_fail_cnt());
 }
