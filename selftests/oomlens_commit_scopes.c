@@ -378,7 +378,7 @@ static void test_held_lock(void)
 	if (pages > HELD_PAGES)
 		pages = HELD_PAGES;
 	/* With one processor a lock that is only busy is seldom seen taken. */
-	sure = loader_shortage();
+	sure = loader_helper("oomlens_shortage", "");
 	if (sure ? hog_start(&hog, &spec) : actor_start(&a)) {
 		ksft_test_result_fail("no process\n");
 		return;
@@ -405,7 +405,7 @@ static void test_held_lock(void)
 	if (sure) {
 		mmap_lock_release(holder);
 		hog_end(&hog);
-		loader_no_shortage();
+		loader_no_helper("oomlens_shortage");
 	} else {
 		if (pid > 0)
 			kill(pid, SIGKILL);

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "oomlens_events.h"
@@ -291,7 +290,7 @@ int main(void)
 
 	test_begin(0);
 	events_need_sources();
-	if (!loader_shortage())
+	if (!loader_helper("oomlens_shortage", ""))
 		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
 	ksft_set_plan(5);
 	setting_write("/proc/sys/kernel/sysrq", "1");
@@ -306,6 +305,6 @@ int main(void)
 	else
 		ksft_test_result_skip("exiting: no sysrq\n");
 	close(fd);
-	syscall(SYS_delete_module, "oomlens_shortage", O_NONBLOCK);
+	loader_no_helper("oomlens_shortage");
 	ksft_exit(!ksft_get_fail_cnt());
 }

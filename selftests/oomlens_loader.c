@@ -149,7 +149,7 @@ bool loader_begins(void)
 	return false;
 }
 
-bool loader_shortage(void)
+bool loader_helper(const char *name, const char *parameters)
 {
 	static const char *const places[] = { "", "/module" };
 	char dir[PATH_MAX - 64], ko[PATH_MAX];
@@ -161,19 +161,19 @@ bool loader_shortage(void)
 	snprintf(dir, sizeof(dir), "%s", loader_ko());
 	dirname(dir);
 	for (i = 0; fd < 0 && i < ARRAY_SIZE(places); i++) {
-		snprintf(ko, sizeof(ko), "%s%s/oomlens_shortage.ko", dir, places[i]);
+		snprintf(ko, sizeof(ko), "%s%s/%s.ko", dir, places[i], name);
 		fd = open(ko, O_RDONLY | O_CLOEXEC);
 	}
 	if (fd < 0)
 		return false;
-	err = syscall(SYS_finit_module, fd, "", 0);
+	err = syscall(SYS_finit_module, fd, parameters, 0);
 	close(fd);
 	return !err;
 }
 
-void loader_no_shortage(void)
+void loader_no_helper(const char *name)
 {
-	syscall(SYS_delete_module, "oomlens_shortage", O_NONBLOCK);
+	syscall(SYS_delete_module, name, O_NONBLOCK);
 }
 
 static char state_of(pid_t pid)

@@ -16,12 +16,12 @@ const char *loader_parameters(void);
 int loader_load(const char *parameters);
 /* Waits, with a bound, until nobody has a file open. */
 int loader_unload(void);
-/* oomlens_shortage.ko, from beside oomlens.ko or below it; and its parameters. */
-bool loader_shortage(void);
-void loader_no_shortage(void);
+/* A module of the tests', from beside oomlens.ko or below it, and away again. */
+bool loader_helper(const char *name, const char *parameters);
+void loader_no_helper(const char *name);
 /*
- * With it: a process that keeps @target's mmap_lock from everybody for 8 s, or until
- * it is released; -1 if it does not come to that.
+ * With oomlens_shortage: a process that keeps @target's mmap_lock from everybody
+ * for 8 s, or until it is released; -1 if it does not come to that.
  */
 pid_t mmap_lock_hold(pid_t target);
 void mmap_lock_release(pid_t holder);

@@ -214,7 +214,7 @@ int main(void)
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier") ||
 	    !lens_feature("sysrq"))
 		ksft_exit_skip("needs debugfs, the OOM notifier, sysrq and trigger=1\n");
-	busy = env_number("OOMLENS_BUSY", 0) && loader_shortage();
+	busy = env_number("OOMLENS_BUSY", 0) && loader_helper("oomlens_shortage", "");
 	ksft_set_plan(busy ? 5 : 4);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
@@ -227,6 +227,6 @@ int main(void)
 		test_busy();
 	test_rival();
 	hog_end(&bystander);
-	loader_no_shortage();
+	loader_no_helper("oomlens_shortage");
 	ksft_exit(!ksft_get_fail_cnt());
 }
