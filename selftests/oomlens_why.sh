@@ -12,7 +12,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here:$here/../scripts:$PATH
 proc=/proc/oomlens
 debug=/sys/kernel/debug/oomlens
-group=/sys/fs/cgroup/oomlens_why
+cgroups=/sys/fs/cgroup
+[ ! -e $cgroups/memory/memory.limit_in_bytes ] || cgroups=$cgroups/memory
+group=$cgroups/oomlens_why
 nl='
 '
 
@@ -24,7 +26,9 @@ skip_all()
 }
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
-grep -qs . $debug/trigger || skip_all "the module is not loaded, or has no debugfs that can be read"
+[ -r $proc/events ] || skip_all "the module is not loaded"
+# Cases by name need not all have it.
+[ $# -gt 0 ] || grep -qs . $debug/trigger || skip_all "the module has no debugfs that can be read"
 command -v oomlens >/dev/null || skip_all "the command oomlens is not installed"
 stage=$here/oomlens_stage
 [ -x "$stage" ] || stage=oomlens_stage
@@ -166,6 +170,14 @@ need_v2()
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 }
 
+need_trigger()
+{
+	grep -qs . "$debug"/trigger || {
+		echo "no trigger"
+		return 1
+	}
+}
+
 need_swap()
 {
 	[ "$(swap_mib)" -ge 64 ] || {
@@ -196,6 +208,20 @@ stage_limit()
 {
 	want kind=memcg outcome=killed
 	make_group 20M
+	in_group "$stage" anon 60
+}
+
+ready_limit_v1()
+{
+	[ -e "$cgroups"/memory.limit_in_bytes ] || {
+		echo "no cgroup v1 memory controller"
+		return 1
+	}
+}
+stage_limit_v1()
+{
+	want kind=memcg outcome=killed
+	mkdir "$group" && echo 20M >"$group"/memory.limit_in_bytes
 	in_group "$stage" anon 60
 }
 
@@ -245,6 +271,8 @@ ready_anon() { need_no_swap; }
 stage_anon()
 {
 	want kind=global outcome=killed
+	# The next in line: where all is one session, nobody else is
+	sleeper anon 1
 	"$stage" anon $(($(ram_mib) * 2))
 }
 
@@ -315,6 +343,7 @@ ready_pipes() { :; }
 stage_pipes()
 {
 	want kind=global outcome=killed
+	decoys
 	"$stage" -a 1000 pipes $(($(ram_mib) * 2))
 }
 
@@ -384,7 +413,7 @@ stage_sysrq()
 	sleep 1
 }
 
-ready_pinned() { ready_sysrq; }
+ready_pinned() { ready_sysrq && need_trigger; }
 stage_pinned()
 {
 	want trigger=oomlens outcome=killed
@@ -393,14 +422,14 @@ stage_pinned()
 	oomlens trigger kill pid="${children##* }" >/dev/null
 }
 
-ready_drill() { :; }
+ready_drill() { need_trigger; }
 stage_drill()
 {
 	want trigger=oomlens outcome=averted
 	oomlens trigger pressure >/dev/null
 }
 
-ready_reserve() { :; }
+ready_reserve() { need_trigger; }
 stage_reserve()
 {
 	want outcome=averted by=reserve
@@ -441,13 +470,14 @@ ready_cma()
 stage_cma()
 {
 	want kind=global outcome=killed
+	decoys
 	"$stage" -a 1000 pipes $(($(ram_mib) * 2))
 }
 
 # ---- run ----
 
 # huge before those that leave memory in pieces
-all="huge limit limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
+all="huge limit limit_v1 limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
 	pieces highatomic caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
 quick="limit drill"
