@@ -275,10 +275,10 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	fact("raced", F["machine"] && ok && num(ev(n, "order")) == 0)
 	fact("cma_hides", F["machine"] && hidden_cma)
 	fact("highatomic_hides", F["machine"] && hidden_high)
-	fact("protection_hides", F["machine"] && low > 256 && low * 50 > mem(n, "ram"))
-	fact("other_zones_free", F["machine"] && others > 256 && others * 50 > mem(n, "ram"))
+	fact("protection_hides", F["machine"] && low > mib(1) && low * 50 > mem(n, "ram"))
+	fact("other_zones_free", F["machine"] && others > mib(1) && others * 50 > mem(n, "ram"))
 	fact("lowzone", F["other_zones_free"])
-	fact("others_free", other_nodes > 256)
+	fact("others_free", other_nodes > mib(1))
 	T["cma"] = bytes(hidden_cma)
 	T["highatomic"] = bytes(hidden_high)
 	T["protected"] = bytes(low)
@@ -287,6 +287,11 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	T["other_zones"] = other_names
 	T["other_zones_free"] = bytes(others)
 	T["others_free"] = bytes(other_nodes)
+}
+
+# Pages of so many MiB
+function mib(n) {
+	return n * 1024 / page_kb()
 }
 
 function mem(n, k) {
@@ -311,10 +316,10 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	fact("memory_known", count(n, "memory"))
 	fact("noswap_at_all", count(n, "memory") && !mem(n, "swap_total"))
 	# A megabyte or a hundredth is as good as none.
-	fact("swap_free", swap_free > 256 && swap_free * 100 > mem(n, "swap_total"))
+	fact("swap_free", swap_free > mib(1) && swap_free * 100 > mem(n, "swap_total"))
 	fact("swapfull", mem(n, "swap_total") && !F["swap_free"])
 	fact("swap_locked", mem(n, "mlocked") > managed * 0.2 || mem(n, "unevictable") - mem(n, "shmem") > managed * 0.2)
-	fact("machine_had", mem(n, "available") > 1024)
+	fact("machine_had", mem(n, "available") > mib(4))
 	fact("overcommitted", F["machine"] && mem(n, "committed") > mem(n, "commit_limit") && count(n, "memory"))
 	T["free"] = bytes(mem(n, "free"))
 	T["available"] = count(n, "memory") ? bytes(mem(n, "available")) : "An unknown amount"
@@ -532,6 +537,10 @@ function explain(n) {
 	s = tell("adjusted", 0)
 	told["choice"] = told["choice"] (s == "" ? "" : " ") s
 	told["recovery"] = tell("recovery", 0)
+	# A drill takes whatever there is, and all of it as the kernel's own: what kept
+	# it short is no fault of the machine.
+	if (F["by_pressure"])
+		advices = 0
 }
 
 function wrapped(indent, text, width,   n, i, word, s, line_now) {
