@@ -280,6 +280,16 @@ function shown(name) {
 	return name
 }
 
+# For a shell's command line; \ooo stays, which the command takes, so that it is one
+# word to who breaks lines. By hand: in gsub() a backslash is each awk's own.
+function quoted(name,   n, i, part, s) {
+	n = split(name, part, "'")
+	s = part[1]
+	for (i = 2; i <= n; i++)
+		s = s "'\\''" part[i]
+	return "'" s "'"
+}
+
 # The bytes of an escaped name, into B; their number
 function unescape(name,   i, n, c) {
 	for (i = 1; i <= length(name); i++) {

@@ -21,6 +21,7 @@ function say(section, facts, text, advice) {
 function rules_outcome() {
 	say("outcome", "killed group", "{caller} asked for {request}, and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
 	say("outcome", "killed request", "The kernel was told to kill, and took {victim}.")
+	say("outcome", "killed !probed", "The OOM killer ran in {caller} and killed {victim}.")
 	say("outcome", "killed", "{caller} asked for {request}, there was no more, and the kernel killed {victim}.")
 	say("outcome", "averted by_reserve", "{caller} asked for {request}. The module's reserve gave memory back and the kill was called off: nobody died.", \
 		"This was the warning. Free memory before the reserve is spent; \"oomlens reserve\" shows what is left of it.")
@@ -39,7 +40,7 @@ function rules_outcome() {
 	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
 		"Let at least one large process have an oom_score_adj above -1000: with nobody left, the kernel panics.")
 	say("outcome", "disabled", "{caller} asked for {request} while the OOM killer was switched off (suspend or hibernation): nobody died.")
-	say("outcome", "", "{caller} asked for {request}. What came of it is not known: this kernel lets the module see only that the OOM killer ran.", \
+	say("outcome", "", "The OOM killer ran in {caller}. What came of it is not known: this kernel lets the module see no more.", \
 		"\"oomlens status\" names the kernel option that is missing.")
 }
 
@@ -55,6 +56,9 @@ function rules_shortage() {
 	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.", \
 		"Raise {limit_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg_unnamed", "A cgroup reached its limit; which one is not known.")
+	say("shortage", "kind_unknown", "Not known: without the notifier and the return probe a cgroup's limit, the whole machine's memory and sysrq f look the same. {free} of the machine's RAM was free.")
+	say("shortage", "some_free !by_pressure", "Not known, as {free} of RAM was free: without the return probe sysrq f, a cpuset, a memory policy, and a request that could not use all that is free look the same.", \
+		"\"oomlens status\" names the kernel option that is missing.")
 	say("shortage", "mempolicy", "The NUMA nodes that the caller's memory policy binds it to{nodes}.", \
 		"Widen the policy (numactl --preferred instead of --membind), or move other load off these nodes.")
 	say("shortage", "cpuset", "The NUMA nodes of the caller's cpuset{nodes}.", \
@@ -66,7 +70,7 @@ function rules_shortage() {
 	say("shortage", "raced", "At the moment of the call memory was short; by the time it was counted some was back above the watermark ({free} free): it was a near miss.", \
 		"Memory comes back later than it is asked for: raise vm.watermark_scale_factor or vm.min_free_kbytes so that reclaim starts earlier.")
 	say("shortage", "noswap_at_all zones_known", "RAM of the whole machine: {free} free, no zone above its minimum for this request.")
-	say("shortage", "swapfull zones_known", "RAM and swap of the whole machine: {free} free of RAM, {swap_free} of {swap_total} swap.")
+	say("shortage", "swapfull memory_known", "RAM and swap of the whole machine: {free} free of RAM, {swap_free} of {swap_total} swap.")
 	say("shortage", "memory_known", "RAM of the whole machine: {free} free.")
 }
 
@@ -121,17 +125,17 @@ function rules_holder() {
 
 # Why this victim: the first of each that holds
 function rules_choice() {
-	say("choice", "killed by_origin", "{victim} had been flagged to go first (\"trigger kill pid=\" does so, and swapoff), so its size did not matter.")
-	say("choice", "killed caller_taken", "{victim} is the one that asked, and {first} with {first_points} was ahead of it: vm.oom_kill_allocating_task{allocating} takes the caller, whatever its size. If it was not set, the sizes changed after they were measured.", \
+	say("choice", "killed marked by_origin", "{victim} had been flagged to go first (\"trigger kill pid=\" does so, and swapoff), so its size did not matter.")
+	say("choice", "killed marked caller_taken", "{victim} is the one that asked, and {first} with {first_points} was ahead of it: vm.oom_kill_allocating_task{allocating} takes the caller, whatever its size. If it was not set, the sizes changed after they were measured.", \
 		"vm.oom_kill_allocating_task=0 lets the kernel choose the largest.")
-	say("choice", "killed first_in_line next", "{victim} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
-	say("choice", "killed first_in_line", "{victim} was the only one in line, with {points} ({terms}).")
-	say("choice", "killed in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
-	say("choice", "killed no_line", "{victim} had {points} ({terms}). Who else was in line was not recorded ({reach}).")
-	say("choice", "killed", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
-	say("adjusted", "killed pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
+	say("choice", "killed marked first_in_line next", "{victim} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
+	say("choice", "killed marked first_in_line", "{victim} was the only one in line, with {points} ({terms}).")
+	say("choice", "killed marked in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
+	say("choice", "killed marked no_line", "{victim} had {points} ({terms}). Who else was in line was not recorded ({reach}).")
+	say("choice", "killed marked", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
+	say("adjusted", "killed marked pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
 		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: oomlens whatif PID ADJ")
-	say("adjusted", "killed first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
+	say("adjusted", "killed marked first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
 }
 
 function rules_recovery() {
@@ -173,8 +177,11 @@ function facts_event(n,   k, order) {
 	fact("mempolicy", ev(n, "kind") == "mempolicy")
 	fact("nodes_bound", F["cpuset"] || F["mempolicy"])
 	order = num(ev(n, "order"))
-	fact("request", ev(n, "kind") == "sysrq" || order < 0)
 	fact("oomlens", ev(n, "trigger") == "oomlens")
+	# Without the return probe: what was asked for, and whether by sysrq, is not known.
+	fact("probed", is_number(ev(n, "order")) && ev(n, "gfp") != "-")
+	fact("request", ev(n, "kind") == "sysrq" || order < 0 || (!F["probed"] && F["oomlens"] && rec(n, "candidate", 1, "verdict") == "origin"))
+	fact("kind_unknown", k != "disabled" && ev(n, "kind") == "-")
 	fact("called", is_number(ev(n, "duration_us")) && is_number(ev(n, "capture_us")))
 	T["caller"] = ev(n, "comm") == "-" ? "Somebody" : named(ev(n, "comm"), ev(n, "pid"))
 	T["victims"] = ev(n, "victims")
@@ -183,7 +190,7 @@ function facts_event(n,   k, order) {
 	# No ^: a busybox without math has none.
 	for (T["pieces"] = 1; order-- > 0;)
 		T["pieces"] *= 2
-	T["request"] = T["pieces"] > 1 ? T["pieces"] " pages in a row (" bytes(T["pieces"]) ")" : "a page"
+	T["request"] = !is_number(ev(n, "order")) ? "memory" : T["pieces"] > 1 ? T["pieces"] " pages in a row (" bytes(T["pieces"]) ")" : "a page"
 	T["took"] = duration(ev(n, "duration_us"))
 	T["capture"] = duration(ev(n, "capture_us"))
 	T["nodes"] = ev(n, "nodes") == "-" ? "" : " (" ev(n, "nodes") ")"
@@ -201,6 +208,8 @@ function zone_index(name) {
 
 # The highest zone that the request may use. Source: GFP_ZONE_TABLE in gfp.h
 function highest_zone(n) {
+	if (!F["probed"])
+		return zone_index("Movable")
 	if (gfp_bit(n, 1))
 		return zone_index("DMA")
 	if (gfp_bit(n, 4))
@@ -230,9 +239,10 @@ function protection(n, z, top,   i, s, ratio) {
 	return int(s / ratio)
 }
 
-function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes) {
+function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, asked) {
 	top = highest_zone(n)
-	movable = gfp_bit(n, 8)
+	# Not known: if not even the most modest request could have all that is free
+	movable = !F["probed"] || gfp_bit(n, 8)
 	for (z = 1; z <= count(n, "zone"); z++) {
 		name = rec(n, "zone", z, "name")
 		free = num(rec(n, "zone", z, "free"))
@@ -269,14 +279,16 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 			lows = followed(lows, ", ") name
 		}
 	}
-	fact("zones_known", count(n, "zone"))
-	fact("machine", !F["memcg"] && !F["memcg_unnamed"] && !F["request"])
-	fact("fragmented", F["machine"] && ok && num(ev(n, "order")) > 0)
-	fact("raced", F["machine"] && ok && num(ev(n, "order")) == 0)
-	fact("cma_hides", F["machine"] && hidden_cma)
-	fact("highatomic_hides", F["machine"] && hidden_high)
-	fact("protection_hides", F["machine"] && low > mib(1) && low * 50 > mem(n, "ram"))
-	fact("other_zones_free", F["machine"] && others > mib(1) && others * 50 > mem(n, "ram"))
+	fact("machine", !F["memcg"] && !F["memcg_unnamed"] && !F["request"] && !F["kind_unknown"])
+	asked = F["machine"] && F["probed"]
+	fact("zones_known", asked && count(n, "zone"))
+	fact("some_free", F["machine"] && !F["probed"] && ok)
+	fact("fragmented", asked && ok && num(ev(n, "order")) > 0)
+	fact("raced", asked && ok && num(ev(n, "order")) == 0)
+	fact("cma_hides", asked && hidden_cma)
+	fact("highatomic_hides", asked && hidden_high)
+	fact("protection_hides", asked && low > mib(1) && low * 50 > mem(n, "ram"))
+	fact("other_zones_free", asked && others > mib(1) && others * 50 > mem(n, "ram"))
 	fact("lowzone", F["other_zones_free"])
 	fact("others_free", other_nodes > mib(1))
 	T["cma"] = bytes(hidden_cma)
@@ -335,16 +347,6 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	T["over"] = bytes(mem(n, "committed") - mem(n, "commit_limit"))
 }
 
-# For a shell's command line; \ooo stays, which the command takes, so that it is one
-# word to who breaks lines. By hand: in gsub() a backslash is each awk's own.
-function quoted(name,   n, i, part, s) {
-	n = split(name, part, "'")
-	s = part[1]
-	for (i = 2; i <= n; i++)
-		s = s "'\\''" part[i]
-	return "'" s "'"
-}
-
 function facts_memcg(n,   limit, swap, v1) {
 	limit = rec(n, "memcg", 1, "swap_limit")
 	swap = rec(n, "memcg", 1, "swap")
@@ -366,20 +368,23 @@ function facts_memcg(n,   limit, swap, v1) {
 }
 
 # The terms of a record that count, the largest first
-function terms_of(n, type, i,   name, label, v, k, best, s, told) {
+function terms_of(n, type, i,   name, label, pages, k, best, s, told) {
 	split("rss_anon rss_file rss_shmem swap pgtables adj_points", name, " ")
 	split("anon,file,shared,swap,page tables,adj", label, ",")
+	for (k = 1; k <= 6; k++)
+		pages[k] = num(rec(n, type, i, name[k]))
+	# A victim's record has the sum, and not this
+	if (type == "victim" && is_number(rec(n, type, i, "points")))
+		pages[6] = rec(n, type, i, "points") - terms_sum(n, type, i)
 	for (;;) {
 		best = 0
-		for (k = 1; k <= 6; k++) {
-			v = num(rec(n, type, i, name[k]))
-			if (!(k in told) && v && (!best || v > num(rec(n, type, i, name[best]))))
+		for (k = 1; k <= 6; k++)
+			if (!(k in told) && pages[k] && (!best || pages[k] > pages[best]))
 				best = k
-		}
 		if (!best)
 			return s
 		told[best] = 1
-		s = followed(s, ", ") label[best] " " bytes(rec(n, type, i, name[best]))
+		s = followed(s, ", ") label[best] " " bytes(pages[best])
 	}
 }
 
@@ -406,6 +411,7 @@ function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 			next_one = i
 	}
 	points = mine ? rec(n, "candidate", mine, "points") : rec(n, "victim", 1, "points")
+	fact("marked", pid != "-")
 	fact("no_line", !ranked)
 	fact("in_line", mine)
 	fact("first_in_line", mine && num(rec(n, "candidate", mine, "rank")) == 1)
@@ -445,6 +451,8 @@ function walk_text(v) {
 		return "the module was loaded with candidates=0"
 	if (v == "limited")
 		return "too soon after the OOM before"
+	if (!F["probed"])
+		return "that takes the return probe"
 	return v == "partial" ? "there was no time" : "the OOM ended before"
 }
 
@@ -507,7 +515,7 @@ function tell(section, one,   i, s) {
 		if (rule_section[i] != section || !rule_holds(i))
 			continue
 		s = followed(s, " ") fill(rule_text[i])
-		if (rule_advice[i] != "")
+		if (rule_advice[i] != "" && !(advices && advice[advices] == fill(rule_advice[i])))
 			advice[++advices] = fill(rule_advice[i])
 		if (one)
 			break
