@@ -49,7 +49,7 @@ sysctl_set()
 sysctls_back()
 {
 	printf '%s' "$saved" | while read -r path value; do
-		[ -z "$path" ] || echo "$value" >"$path"
+		[ ! -e "$path" ] || echo "$value" >"$path"
 	done
 	saved=
 }
