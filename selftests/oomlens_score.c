@@ -3,7 +3,7 @@
  * badness' score against /proc/PID/oom_score, for every task of this program's
  * and of the machine: no difference on quiet tasks, and on busy ones a value
  * that two readings of the kernel's bracket. The terms of each row must add up.
- * $OOMLENS_SCORES sets the number of comparisons (10000).
+ * $OOMLENS_SCORES sets the number of comparisons (4000).
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -237,7 +237,7 @@ static void settle(void)
 
 static void test_quiet(unsigned long long *seed)
 {
-	unsigned long goal = env_number("OOMLENS_SCORES", 10000);
+	unsigned long goal = env_number("OOMLENS_SCORES", 4000);
 	unsigned int rounds = 0;
 
 	watch_all();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything at once for $OOMLENS_SOAK_S seconds (4): readers of every file,
+ * Everything at once for $OOMLENS_SOAK_S seconds (3): readers of every file,
  * scopes, triggers, cgroup OOMs, swap on and off, processors coming and going,
  * tasks coming and going, load and unload. The kernel's log is the judge, each
  * of them must have got somewhere, and the memory is the same before and after.
@@ -363,7 +363,7 @@ static bool calm(void)
 
 int main(void)
 {
-	unsigned long seconds = env_number("OOMLENS_SOAK_S", 4);
+	unsigned long seconds = env_number("OOMLENS_SOAK_S", 3);
 	bool ended, whole;
 	long long before;
 	unsigned int i;

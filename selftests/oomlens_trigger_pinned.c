@@ -4,7 +4,7 @@
  * random size, adj and threads, in a row; and targets that die by another hand
  * at the very moment. Judged by the exit status of every process and by the
  * kernel's own count of its kills.
- * $OOMLENS_KILLS sets the number (100), $OOMLENS_SEED repeats a run.
+ * $OOMLENS_KILLS sets the number (50), $OOMLENS_SEED repeats a run.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -124,7 +124,7 @@ static bool kill_racing(unsigned int *ours)
 
 int main(void)
 {
-	unsigned long kills = env_number("OOMLENS_KILLS", 100), i;
+	unsigned long kills = env_number("OOMLENS_KILLS", 50), i;
 	unsigned int ours = 0;
 	bool good = true;
 
