@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "oomlens_events.h"
+#include "oomlens_loader.h"
 
 #define TIED		14
 #define SHOWN		9	/* ten candidates, the last is who asks */
@@ -166,6 +167,12 @@ int main(void)
 	test_begin(0);
 	if (!cg_version() || !lens_feature("oom_probe") || !lens_feature("mark_victim"))
 		ksft_exit_skip("needs memory cgroups, the return probe and mark_victim\n");
+	/* Each death counts: those who wait for a victim must not push out an event. */
+	if (loader_ko()) {
+		reload_at_end(loader_ko(), loader_parameters());
+		if (loader_unload() || loader_load("events=256"))
+			ksft_exit_fail_msg("cannot load it with more events\n");
+	}
 	ksft_set_plan(2);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	fd = events_open();
