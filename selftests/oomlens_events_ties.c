@@ -66,7 +66,7 @@ static enum found were_in_line(const char *text, const struct death *dead, bool 
 			break;
 		if (!in_line(text, dead[0].event, i, &pid, &points) || pid != dead[i].pid ||
 		    (i > leader && points != equal)) {
-			ksft_print_msg("equals of %lld, number %u to die was %d, in line %lld with %lld\n",
+			ksft_print_msg("equals of %lld: number %u was %d, in line %lld with %lld\n",
 				       equal, i + 1, dead[i].pid, pid, points);
 			return WRONG;
 		}
