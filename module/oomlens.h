@@ -404,7 +404,7 @@ void oomlens_reserve_exit(void);
  * Called by the recorder's notifier in a global OOM that is not sysrq's, where
  * it may sleep but may not allocate: pages given back, 0 if none.
  */
-unsigned long oomlens_pressure_relief(void);
+unsigned long oomlens_pressure_relief(u64 since);
 unsigned long oomlens_reserve_relief(void);
 /* Called by the recorder at each mark, preemption off. */
 void oomlens_pressure_killed(bool ours, bool killed, const struct oom_control *oc);

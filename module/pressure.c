@@ -39,6 +39,9 @@
 /* OOM calls that may pass without a kill, such as those without __GFP_FS. */
 #define FRUITLESS_OOMS	64
 
+/* From the last try of an allocation to the notifier, preemption included. */
+#define LATE_NS		(20 * NSEC_PER_MSEC)
+
 /* Between two looks at the level while it is held. */
 #define HOLD_TICK_MS	50
 
@@ -68,7 +71,6 @@ static DEFINE_MUTEX(relief_lock);
 /* The one run. What is not said to change is constant while active is set. */
 static struct {
 	bool active;			/* under relief_lock; its setting is a release */
-	bool ending;			/* the pages are on their way back */
 	struct oomlens_pressure_request req;
 	struct oomlens_scope scope;	/* whom the OOM may take */
 	struct task_struct *writer;	/* in its write for all of the run */
@@ -80,6 +82,7 @@ static struct {
 	u64 start_ns;			/* before any that gives back */
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
 	unsigned long relieved;		/* pages given back; likewise */
+	u64 relieved_at;		/* the last ones, of any run; likewise */
 	wait_queue_head_t wait;		/* for the end, while holding */
 } pressure = {
 	.pool.lock	= __SPIN_LOCK_UNLOCKED(pressure.pool.lock),
@@ -147,6 +150,8 @@ static unsigned long give_some(void)
 	given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
 	pressure.relieved += given;
 	pressure.relief_ns += ktime_get_ns() - start;
+	if (given)
+		pressure.relieved_at = ktime_get_mono_fast_ns();
 	wake_up(&pressure.wait);
 	return given;
 }
@@ -163,8 +168,18 @@ static void give_all(struct work_struct *unused)
 	} while (given);
 }
 
+/*
+ * Did all pages come back after an allocation's last try? The kernel makes it
+ * before the notifier, and would kill although there is room by now.
+ */
+static bool came_too_late(u64 since)
+{
+	return pressure.relieved_at && since < pressure.relieved_at + LATE_NS;
+}
+
 /**
  * oomlens_pressure_relief() - a global OOM: give back, unless it is to kill
+ * @since: when the notifier was called, by ktime_get_mono_fast_ns()
  *
  * Called in whatever task's allocation has failed; the run's own is one of
  * them. A memcg run did not mean this OOM, and gives way to it.
@@ -172,21 +187,23 @@ static void give_all(struct work_struct *unused)
  * Context: OOM notifier, under oom_lock; may sleep, does not allocate, and
  * takes twice RELIEF_NS and one batch at most. In a kill, one walk over the
  * tasks.
- * Return: pages given back; 1 if the last are on their way.
+ * Return: pages given back; 1 if the last just were, by this run or the one
+ * before, so that the allocation may try again.
  */
-unsigned long oomlens_pressure_relief(void)
+unsigned long oomlens_pressure_relief(u64 since)
 {
 	unsigned long given = 0;
+	bool choose = false;
 
-	/* Pairs with start_run(). */
-	if (!smp_load_acquire(&pressure.active))
-		return 0;
 	mutex_lock(&relief_lock);
 	if (pressure.active) {
 		oomlens_recorder_adopt();
-		if (!leave_to_kernel(atomic_inc_return(&pressure.ooms)))
-			given = give_some() ?: READ_ONCE(pressure.ending);
+		choose = leave_to_kernel(atomic_inc_return(&pressure.ooms));
+		if (!choose)
+			given = give_some();
 	}
+	if (!choose && !given)
+		given = came_too_late(since);
 	mutex_unlock(&relief_lock);
 	return given;
 }
@@ -447,7 +464,7 @@ static int start_run(void)
 	/* Before, so that the first OOM is adopted. */
 	oomlens_recorder_claim(current);
 	mutex_lock(&relief_lock);
-	/* Pairs with oomlens_pressure_relief(), oomlens_pressure_killed(). */
+	/* Pairs with oomlens_pressure_killed(). */
 	smp_store_release(&pressure.active, true);
 	mutex_unlock(&relief_lock);
 	return 0;
@@ -463,11 +480,9 @@ err_put:
  */
 static void end_run(struct oomlens_run *run)
 {
-	WRITE_ONCE(pressure.ending, true);
 	give_all(NULL);
 	mutex_lock(&relief_lock);
 	WRITE_ONCE(pressure.active, false);
-	pressure.ending = false;
 	run->taken = pressure.relieved;
 	run->give_ns = pressure.relief_ns;
 	mutex_unlock(&relief_lock);

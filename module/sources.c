@@ -184,12 +184,12 @@ static struct oomlens_event *begin_unprobed(enum oomlens_kind kind)
 
 /* ---- The notifier ---- */
 
-/* Memory that this module sets free to call the kill off. */
-static void relieve(struct oomlens_event *e, unsigned long *freed)
+/* Memory that this module sets free to call the kill off, asked for at @begin. */
+static void relieve(struct oomlens_event *e, u64 begin, unsigned long *freed)
 {
 	unsigned long others = *freed, n;
 
-	n = oomlens_pressure_relief();
+	n = oomlens_pressure_relief(begin);
 	if (n)
 		e->by = OOMLENS_BY_PRESSURE;
 	*freed += n;
@@ -218,7 +218,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	}
 	oomlens_capture_candidates(e, e->probed ? open_oc : NULL, true);
 	if (!sysrq)
-		relieve(e, freed);
+		relieve(e, begin, freed);
 	else if (*freed)
 		e->by = OOMLENS_BY_OTHER;
 	e->freed = *freed;

@@ -3,8 +3,9 @@
  * pressure: each option does what it says, memory is back after each way out,
  * and nobody dies who was not to. Judged by /proc/zoneinfo, /proc/vmstat, the
  * cgroup's own files and the exit status of bystanders.
- * $OOMLENS_DRILLS sets the number of drills (5), $OOMLENS_SIGNALS that of
- * writers killed in the middle (6), $OOMLENS_SEED repeats a run.
+ * $OOMLENS_DRILLS sets the number of drills (5), and of those among others that
+ * ask for memory, $OOMLENS_SIGNALS that of writers killed in the middle (6),
+ * $OOMLENS_SEED repeats a run.
  */
 #include <limits.h>
 #include <signal.h>
@@ -307,6 +308,64 @@ static void test_kill(void)
 	hog_end(&h);
 }
 
+/* Asks for a little memory and gives it back, until it is killed. */
+static pid_t asking_start(void)
+{
+	const size_t size = 16 * page_size();
+	char *mem;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (set_adj(0, -1000))
+		_exit(1);
+	for (;;) {
+		mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (mem != MAP_FAILED)
+			munmap(mem, size);
+	}
+}
+
+/*
+ * Others' allocations fail while memory is out, and may get to the OOM killer
+ * only when all of it is back: nobody dies of that.
+ */
+static void test_others(void)
+{
+	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
+	unsigned long times = env_number("OOMLENS_DRILLS", 5), i;
+	long long kills = kernel_kills();
+	pid_t asking[3];
+	struct hog h;
+	bool good = true;
+	unsigned int n;
+	int err;
+
+	for (n = 0; n < ARRAY_SIZE(asking); n++)
+		asking[n] = asking_start();
+	for (i = 0; good && i < times; i++) {
+		err = run("pressure");
+		good = check(!err, "drill", err, 0);
+		if (hog_start(&h, &spec))
+			ksft_exit_fail_msg("cannot make a hog\n");
+		err = run("pressure outcome=kill");
+		good &= check(!err, "outcome=kill", err, 0) &&
+			wait_until(hog_killed(&h), PATIENCE_MS) && all_well(++kills);
+		hog_end(&h);
+	}
+	for (n = 0; n < ARRAY_SIZE(asking); n++) {
+		kill(asking[n], SIGKILL);
+		waitpid(asking[n], NULL, 0);
+	}
+	ksft_test_result(good && all_well(kills),
+			 "%lu of %lu drills and kills while others asked for memory, and no more died\n",
+			 i, times);
+}
+
 static void test_signals(void)
 {
 	unsigned long times = env_number("OOMLENS_SIGNALS", 6), i;
@@ -427,7 +486,7 @@ int main(void)
 	test_begin(0);
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
 		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
-	ksft_set_plan(15);
+	ksft_set_plan(16);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
 	setting_write("/proc/sys/kernel/sysrq", "1");
@@ -448,6 +507,7 @@ int main(void)
 	test_kill();
 	test_empty();
 	test_foreign();
+	test_others();
 	test_signals();
 	test_memcg();
 	hog_end(&bystander);
