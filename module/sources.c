@@ -161,7 +161,6 @@ static void add_capture_time(struct oomlens_event *e, u64 since)
 
 /* OOMs of the caller's cgroup when the last event without the probe was begun. */
 static unsigned long ooms_before;
-static unsigned long last_mark;		/* jiffies */
 
 /* Without the probe, an event begins with what was heard first. */
 static struct oomlens_event *begin_unprobed(enum oomlens_kind kind)
@@ -243,6 +242,8 @@ static struct notifier_block notifier = {
 /* ---- The mark ---- */
 
 #ifdef CONFIG_TRACEPOINTS
+static unsigned long last_mark;		/* jiffies */
+
 static bool killed_since_last_mark(void)
 {
 	unsigned long before = kills_at_mark;

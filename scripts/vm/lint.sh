@@ -91,6 +91,21 @@ lint_clang()
 	}
 )
 
+# What is left of the module where a kernel has less: as far as Debian's headers
+# can be told so (not without MEMCG or NUMA: own-tiny has neither)
+BARE_OF="TRACEPOINTS KPROBES KRETPROBES DEBUG_FS MAGIC_SYSRQ CPUSETS
+	VM_EVENT_COUNTERS KALLSYMS IRQ_WORK"
+
+lint_bare()
+(
+	OBJ=$OBJ-bare
+	lint_sources
+	for option in $BARE_OF; do
+		echo "#undef CONFIG_$option"
+	done >"$OBJ/bare.h"
+	kbuild_module KCFLAGS="-Werror -include /build/oomlens/bare.h"
+)
+
 lint_shell()
 {
 	grep -rlE '^#!.*[/ ](ba|da)?sh( |$)' scripts selftests .ci 2>/dev/null |
@@ -143,6 +158,7 @@ cmd_lint()
 	OBJ=$CACHE/build/$K_KEY$src_tag
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
 	counted "clang, W=1 -Werror ($K_RELEASE)" locked "clang-${OBJ##*/}" lint_clang
+	counted "bare of what a kernel may lack ($K_RELEASE)" locked "bare-${OBJ##*/}" lint_bare
 	counted "shellcheck" lint_shell
 	counted "the command line on recorded files" lint_cli
 	counted "SPDX lines" lint_spdx
