@@ -107,7 +107,8 @@ static bool take(gfp_t mask, unsigned int order)
 		return false;
 	set_page_private(page, order);
 	spin_lock(&held_lock);
-	list_add(&page->lru, &held);
+	/* The first are given back first: the last come from zones kept in reserve. */
+	list_add_tail(&page->lru, &held);
 	spin_unlock(&held_lock);
 	return true;
 }

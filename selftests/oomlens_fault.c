@@ -22,6 +22,8 @@
 #define PROBE_FAULTS	5
 /* Fewer than the files in /proc take. */
 #define FILES_STRIDE	8
+/* In a row that do not matter, such as those of kmemleak. */
+#define MATTERLESS	8
 
 static unsigned long faults;
 static unsigned long long seed;
@@ -190,14 +192,14 @@ static bool files_fail(const char *parameters, unsigned int n)
  */
 static unsigned int files_begin(const char *parameters)
 {
-	unsigned int n = load_allocations(parameters);
+	unsigned int n = load_allocations(parameters), first;
 
 	while (n > FILES_STRIDE && !files_fail(parameters, n))
 		n -= FILES_STRIDE;
-	/* One in between may not matter. */
-	while (n > 2 && (files_fail(parameters, n - 1) || files_fail(parameters, n - 2)))
-		n--;
-	return n;
+	for (first = n--; n && first - n <= MATTERLESS; n--)
+		if (files_fail(parameters, n))
+			first = n;
+	return first;
 }
 
 static bool load_works(void)
@@ -214,11 +216,12 @@ static bool load_works(void)
  */
 static bool probe_faults(unsigned int files)
 {
-	unsigned int n, lacking = 0;
-	bool left_out, good = true;
+	const unsigned int from = files > MATTERLESS ? files - MATTERLESS : 1;
+	unsigned int n, last = files, lacking = 0;
+	bool good = true;
 	int err;
 
-	for (n = files > 8 ? files - 8 : 1; n < files + 8 && lacking < PROBE_FAULTS - 1; n++) {
+	for (n = from; n <= last + MATTERLESS && lacking < PROBE_FAULTS - 1; n++) {
 		fault_arm(n);
 		err = loader_load("trigger=1");
 		fault_disarm();
@@ -226,11 +229,11 @@ static bool probe_faults(unsigned int files)
 			good &= err == -ENOMEM && loader_traceless();
 			continue;
 		}
-		left_out = !lens_feature("oom_probe");
+		if (!lens_feature("oom_probe")) {
+			lacking++;
+			last = n;
+		}
 		good &= loader_whole() && !loader_unload();
-		if (lacking && !left_out)
-			break;
-		lacking += left_out;
 	}
 	ksft_print_msg("%u of %u left the probe out, and features says so\n", lacking,
 		       PROBE_FAULTS);
