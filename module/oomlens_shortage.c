@@ -25,8 +25,11 @@
 #include <linux/sched/task.h>
 #include <linux/string.h>
 
-/* Blocks to begin with; smaller ones when there are no more of these. */
-#define FIRST_ORDER	9
+/*
+ * Blocks to begin with; smaller ones when there are no more of these. None of a
+ * huge page: a CPU keeps some of those for itself when they are given back.
+ */
+#define FIRST_ORDER	8
 /* The notifier gives back at least so much, above any zone's watermarks. */
 #define GIVE_PAGES	1024
 /* More than oomlens waits for a busy mmap_lock. */
@@ -76,6 +79,7 @@ MODULE_PARM_DESC(heard, "all calls of the OOM notifier since load");
 static LIST_HEAD(held);
 static DEFINE_SPINLOCK(held_lock);
 static const struct way *under_way;
+static int averting;
 
 static unsigned long give_back(unsigned long pages)
 {
@@ -119,6 +123,14 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	unsigned long *freed = arg, n;
 
 	heard++;
+	if (READ_ONCE(averting)) {
+		if (task_tgid_nr(current) == averting)
+			calls++;
+		else
+			others++;
+		*freed += 1;
+		return NOTIFY_OK;
+	}
 	if (!w)
 		return NOTIFY_OK;
 	if (task_tgid_nr(current) != caller) {
@@ -127,8 +139,14 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 		*freed += give_back(ULONG_MAX);
 		return NOTIFY_OK;
 	}
-	if (++calls != w->give_at)
+	if (++calls < w->give_at || !w->give_at)
 		return NOTIFY_OK;
+	if (calls > w->give_at) {
+		/* What was given was not enough, or went to somebody else: likewise. */
+		others++;
+		*freed += give_back(ULONG_MAX);
+		return NOTIFY_OK;
+	}
 	n = give_back(GIVE_PAGES);
 	if (w->tell) {
 		given = n;
@@ -223,6 +241,25 @@ static int run(const char *name, const struct kernel_param *kp)
 	return -EINVAL;
 }
 
+/*
+ * Calls every OOM off, so that nobody dies of it, until 0 is written: who asks for
+ * memory asks again. Those of the process named are told in calls.
+ */
+static int avert(const char *text, const struct kernel_param *kp)
+{
+	int pid, err;
+
+	err = kstrtoint(text, 10, &pid);
+	if (err)
+		return err;
+	if (pid) {
+		calls = 0;
+		others = 0;
+	}
+	WRITE_ONCE(averting, pid);
+	return 0;
+}
+
 /* Keeps a process's mmap_lock from everybody else. */
 static int hold(const char *text, const struct kernel_param *kp)
 {
@@ -254,6 +291,10 @@ static int hold(const char *text, const struct kernel_param *kp)
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
 MODULE_PARM_DESC(run, "other, no_fs, dying; disabled: at the next suspend");
+
+static const struct kernel_param_ops avert_ops = { .set = avert };
+module_param_cb(avert, &avert_ops, NULL, 0200);
+MODULE_PARM_DESC(avert, "process whose calls count while every OOM is called off; 0: no more");
 
 static const struct kernel_param_ops hold_ops = { .set = hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);

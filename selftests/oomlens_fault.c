@@ -114,6 +114,9 @@ static bool set_all(bool ours)
 static bool judge_load(unsigned int n, int err, unsigned long *degraded)
 {
 	if (err) {
+		/* The kernel's own, in copying from user space: the module was not there yet. */
+		if (err == -EFAULT)
+			err = -ENOMEM;
 		if (err != -ENOMEM)
 			ksft_print_msg("fault %u: load fails with %s\n", n, strerror(-err));
 		if (!loader_traceless())

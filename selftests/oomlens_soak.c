@@ -302,14 +302,14 @@ static void set_up(void)
 		ksft_exit_fail_msg("no shared memory\n");
 }
 
-/* In its own process, until @end; a step that was begun is ended. */
+/* In its own process, until @end; at least one step, and what was begun is ended. */
 static void __noreturn work(unsigned int i, unsigned long long end)
 {
 	seed += i * 7919;
-	while (now_ns() < end) {
+	do {
 		workers[i].step();
 		__atomic_add_fetch(&tally->steps[i], 1, __ATOMIC_RELAXED);
-	}
+	} while (now_ns() < end);
 	_exit(0);
 }
 
