@@ -96,7 +96,7 @@ clean_up()
 		[ ! -d "$group" ] || sleep 0.1
 		tries=$((tries + 1))
 	done
-	echo 0 >$debug/reserve 2>/dev/null
+	{ echo 0 >$debug/reserve; } 2>/dev/null
 }
 
 # For those whose victim takes long to go: others that a second kill takes
@@ -203,6 +203,15 @@ need_no_swap()
 	}
 }
 
+# Only it tells who died.
+need_mark()
+{
+	grep -q '^mark_victim yes' "$proc"/features || {
+		echo "no mark"
+		return 1
+	}
+}
+
 ready_limit() { need_v2; }
 stage_limit()
 {
@@ -267,7 +276,7 @@ stage_group()
 	in_group "$stage" anon 60
 }
 
-ready_anon() { need_no_swap; }
+ready_anon() { need_mark && need_no_swap; }
 stage_anon()
 {
 	want kind=global outcome=killed
@@ -275,6 +284,10 @@ stage_anon()
 	sleeper anon 1
 	"$stage" anon $(($(ram_mib) * 2))
 }
+
+# The same on a kernel where the victim is not told
+ready_unmarked() { ! need_mark >/dev/null || { echo "the victim is told"; return 1; } && need_no_swap; }
+stage_unmarked() { stage_anon; }
 
 ready_swapfull() { need_swap; }
 stage_swapfull()
@@ -477,7 +490,7 @@ stage_cma()
 # ---- run ----
 
 # huge before those that leave memory in pieces
-all="huge limit limit_v1 limit_noswap limit_swap nobody group anon swapfull locked shmem tables pipes
+all="huge limit limit_v1 limit_noswap limit_swap nobody group anon unmarked swapfull locked shmem tables pipes
 	pieces highatomic caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
 quick="limit drill"

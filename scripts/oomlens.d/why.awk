@@ -133,6 +133,8 @@ function rules_choice() {
 	say("choice", "killed marked in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
 	say("choice", "killed marked no_line", "{victim} had {points} ({terms}). Who else was in line was not recorded ({reach}).")
 	say("choice", "killed marked", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
+	say("choice", "killed !marked !no_line next", "Which one died is not told: {first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
+	say("choice", "killed !marked !no_line", "Which one died is not told: {first} was the only one in line, with {points} ({terms}).")
 	say("adjusted", "killed marked pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
 		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: oomlens whatif PID ADJ")
 	say("adjusted", "killed marked first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
@@ -142,8 +144,9 @@ function rules_recovery() {
 	say("recovery", "killed freed", "{victim_comm} had exited after {exit}, and its memory was back after {freed}.")
 	say("recovery", "killed freed_slow", "That is long: until then others ran into the same shortage.", \
 		"A victim that gives its memory back late waits in the kernel (I/O, a lock) or has very much of it.")
+	say("recovery", "killed !marked", "When the memory was back is not known without the victim: \"oomlens status\" names the kernel option that is missing.")
 	say("recovery", "killed exited !freed", "{victim_comm} had exited after {exit}; when its memory was back is not known{yet}.")
-	say("recovery", "killed !exited !freed", "{victim_comm}'s exit is not recorded{yet}.")
+	say("recovery", "killed marked !exited !freed", "{victim_comm}'s exit is not recorded{yet}.")
 	say("recovery", "called", "The OOM killer ran for {took}, of which the module took {capture}.")
 }
 
@@ -408,7 +411,10 @@ function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 			continue
 		}
 		ranked++
-		if (!next_one && rec(n, "candidate", i, "pid") != pid)
+		# Of a kill without a victim the first in line is told, and who came next.
+		if (pid == "-" && ranked == 1)
+			mine = i
+		else if (!next_one && rec(n, "candidate", i, "pid") != pid)
 			next_one = i
 	}
 	points = mine ? rec(n, "candidate", mine, "points") : rec(n, "victim", 1, "points")
