@@ -289,6 +289,11 @@ int main(int argc, char **argv)
 	page = sysconf(_SC_PAGESIZE);
 	/* Who starts it may be exempt, so as to live on. */
 	set_adj("0");
+	/*
+	 * Its code is not to be read in again once memory is out: squashfs asks for
+	 * pages without __GFP_FS, for which nobody is killed, and that goes on for ever.
+	 */
+	mlockall(MCL_CURRENT);
 	while ((opt = getopt(argc, argv, "a:n:t:l")) != -1) {
 		switch (opt) {
 		case 'a':

@@ -212,7 +212,8 @@ need_mark()
 	}
 }
 
-ready_limit() { need_v2; }
+# With swap it would be swapped out instead.
+ready_limit() { need_v2 && need_no_swap; }
 stage_limit()
 {
 	want kind=memcg outcome=killed
