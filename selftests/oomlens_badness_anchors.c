@@ -8,7 +8,7 @@
  * meanwhile runs of tasks around it are killed and reaped, a grace period
  * passes, and new tasks take the memory that was theirs.
  *
- * $OOMLENS_ANCHORS: reads to be stopped (2).
+ * $OOMLENS_ANCHORS: reads to be stopped (1).
  */
 #include <fcntl.h>
 #include <linux/membarrier.h>
@@ -252,7 +252,7 @@ static void one_round(unsigned long long *seed, int orders, int answers)
 
 int main(void)
 {
-	unsigned int reads = env_number("OOMLENS_ANCHORS", 2), i;
+	unsigned int reads = env_number("OOMLENS_ANCHORS", 1), i;
 	unsigned long long seed = test_seed();
 	int orders[2], answers[2];
 	pid_t pid;

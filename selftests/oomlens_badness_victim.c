@@ -3,7 +3,7 @@
  * badness' first rank against the kernel's own kill, many times over: tasks of
  * random size and shape, a real OOM by sysrq, by a cgroup's limit or by want of
  * memory, and then the kernel's log and the tasks' deaths.
- * $OOMLENS_ROUNDS sets the number of kills (200), $OOMLENS_SEED repeats a run.
+ * $OOMLENS_ROUNDS sets the number of kills (120), $OOMLENS_SEED repeats a run.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -536,7 +536,7 @@ static void make_cgroups(void)
 
 int main(void)
 {
-	unsigned long goal = env_number("OOMLENS_ROUNDS", 200), played = 0, tries = 0;
+	unsigned long goal = env_number("OOMLENS_ROUNDS", 120), played = 0, tries = 0;
 	/* It takes all memory that there is: not on somebody's large machine. */
 	bool pressure = meminfo_kb("MemTotal") * 1024 / (long long)page_size() < SMALL_PAGES ||
 			env_number("OOMLENS_PRESSURE", 0);

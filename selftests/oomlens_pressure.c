@@ -3,8 +3,8 @@
  * pressure: each option does what it says, memory is back after each way out,
  * and nobody dies who was not to. Judged by /proc/zoneinfo, /proc/vmstat, the
  * cgroup's own files and the exit status of bystanders.
- * $OOMLENS_DRILLS sets the number of drills (5), and of those among others that
- * ask for memory, $OOMLENS_SIGNALS that of writers killed in the middle (6),
+ * $OOMLENS_DRILLS sets the number of drills (5; among others that ask for memory
+ * 2), $OOMLENS_SIGNALS that of writers killed in the middle (6),
  * $OOMLENS_SEED repeats a run.
  */
 #include <limits.h>
@@ -346,7 +346,7 @@ static pid_t asking_start(void)
 static void test_others(void)
 {
 	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
-	unsigned long times = env_number("OOMLENS_DRILLS", 5), i;
+	unsigned long times = env_number("OOMLENS_DRILLS", 2), i;
 	long long kills = kernel_kills();
 	pid_t asking[3];
 	struct hog h;
