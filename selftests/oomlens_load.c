@@ -68,6 +68,7 @@ static void test_loads(void)
 	pid_t readers[2];
 
 	hurry_rcu();
+	allow_debugfs_race();
 	readers[0] = reader_start("/proc/oomlens");
 	readers[1] = reader_start("/sys/kernel/debug/oomlens");
 	for (i = 0; i < loads; i++)

@@ -3,8 +3,8 @@
  * pressure: each option does what it says, memory is back after each way out,
  * and nobody dies who was not to. Judged by /proc/zoneinfo, /proc/vmstat, the
  * cgroup's own files and the exit status of bystanders.
- * $OOMLENS_DRILLS sets the number of drills (5; among others that ask for memory
- * 2), $OOMLENS_SIGNALS that of writers killed in the middle (6),
+ * $OOMLENS_DRILLS sets the number of drills (3; among others that ask for memory
+ * 2), $OOMLENS_SIGNALS that of writers killed in the middle (4),
  * $OOMLENS_SEED repeats a run.
  */
 #include <limits.h>
@@ -167,7 +167,7 @@ static void test_level(void)
 
 static void test_drills(void)
 {
-	unsigned long drills = env_number("OOMLENS_DRILLS", 5), i;
+	unsigned long drills = env_number("OOMLENS_DRILLS", 3), i;
 	long long kills = kernel_kills();
 	bool good = true;
 	int err;
@@ -377,7 +377,7 @@ static void test_others(void)
 
 static void test_signals(void)
 {
-	unsigned long times = env_number("OOMLENS_SIGNALS", 6), i;
+	unsigned long times = env_number("OOMLENS_SIGNALS", 4), i;
 	unsigned long long seed = test_seed();
 	long long kills = kernel_kills();
 	unsigned int caught = 0;

@@ -158,6 +158,7 @@ int main(void)
 	if (!access("/proc/sys/vm/oom_dump_tasks", F_OK))
 		setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	hurry_rcu();
+	allow_debugfs_race();
 	dir = cg_version() ? cg_create(NULL, "storm") : NULL;
 	if (dir) {
 		cg_limit(dir, LIMIT_PAGES);

@@ -371,6 +371,7 @@ int main(void)
 	test_begin(ARRAY_SIZE(workers) + 4);
 	seed = test_seed();
 	set_up();
+	allow_debugfs_race();
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
 		if (!workers[i].possible())
 			pids[i] = -1;

@@ -3,7 +3,7 @@
  * Several at once: while a run goes on the module cannot be unloaded and no
  * second one begins; of many writers one runs at a time; and when they are done,
  * or killed, the module goes as if nothing had been.
- * $OOMLENS_WRITERS (200) is how many writes, $OOMLENS_SEED repeats a run.
+ * $OOMLENS_WRITERS (100) is how many writes, $OOMLENS_SEED repeats a run.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -108,7 +108,7 @@ static void write_many(unsigned long writes, unsigned long long state)
 
 static void test_writers(void)
 {
-	unsigned long writes = env_number("OOMLENS_WRITERS", 200), i;
+	unsigned long writes = env_number("OOMLENS_WRITERS", 100), i;
 	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100;
 	long long bytes = lens_key("stats", "memory_bytes");
 	pid_t pids[WRITERS];
