@@ -121,6 +121,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 {
 	const struct way *w = READ_ONCE(under_way);
 	unsigned long *freed = arg, n;
+	bool ours;
 
 	heard++;
 	if (READ_ONCE(averting)) {
@@ -133,20 +134,16 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	}
 	if (!w)
 		return NOTIFY_OK;
-	if (task_tgid_nr(current) != caller) {
+	ours = task_tgid_nr(current) == caller;
+	calls += ours;
+	if (!ours || (w->give_at && calls > w->give_at)) {
 		/* Nobody shall die of a test: this run is spoiled, and says so. */
 		others++;
 		*freed += give_back(ULONG_MAX);
 		return NOTIFY_OK;
 	}
-	if (++calls < w->give_at || !w->give_at)
+	if (calls != w->give_at)
 		return NOTIFY_OK;
-	if (calls > w->give_at) {
-		/* What was given was not enough, or went to somebody else: likewise. */
-		others++;
-		*freed += give_back(ULONG_MAX);
-		return NOTIFY_OK;
-	}
 	n = give_back(GIVE_PAGES);
 	if (w->tell) {
 		given = n;
