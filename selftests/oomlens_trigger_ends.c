@@ -3,7 +3,7 @@
  * What a command is told that cannot begin or cannot go on: two writers on one
  * descriptor, a signal that was there before it began, a target whose memory is
  * busy, and one beside whom the kernel has flagged another to go first.
- * $OOMLENS_BUSY=1 adds the busy target, which takes some seconds.
+ * $OOMLENS_WAITS=1 adds the busy target, which takes some seconds.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -214,7 +214,7 @@ int main(void)
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier") ||
 	    !lens_feature("sysrq"))
 		ksft_exit_skip("needs debugfs, the OOM notifier, sysrq and trigger=1\n");
-	busy = env_number("OOMLENS_BUSY", 0) && loader_helper("oomlens_shortage", "");
+	busy = env_number("OOMLENS_WAITS", 0) && loader_helper("oomlens_shortage", "");
 	ksft_set_plan(busy ? 5 : 4);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
