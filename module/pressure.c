@@ -36,8 +36,12 @@
 /* In the notifier; what is left then, the writer gives back. */
 #define RELIEF_NS	(20 * NSEC_PER_MSEC)
 
-/* OOM calls that may pass without a kill, such as those without __GFP_FS. */
-#define FRUITLESS_OOMS	64
+/*
+ * OOM calls may pass without a kill for so long: they lack __GFP_FS, or wait for an
+ * earlier victim, on whom oom_reaper() starts after 2 s (5.18 and newer) and gives up
+ * after another one. Then the kernel takes the next.
+ */
+#define FRUITLESS_MS	4000
 
 /* From the last try of an allocation to the notifier, preemption included. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
@@ -79,6 +83,7 @@ static struct {
 	unsigned long memcg_ooms;	/* the counter's value at the start */
 	struct oomlens_pool pool;	/* has its lock */
 	atomic_t ooms;			/* calls of the OOM killer seen */
+	unsigned long first_oom;	/* jiffies; under relief_lock */
 	u64 start_ns;			/* before any that gives back */
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
 	unsigned long relieved;		/* pages given back; likewise */
@@ -128,9 +133,12 @@ static bool leave_to_kernel(int ooms)
 	const struct oomlens_pressure_request *req = &pressure.req;
 	struct oomlens_scope scope;
 
-	if (!req->kill || req->memcg || ooms > FRUITLESS_OOMS || pressure.pool.closed)
+	if (!req->kill || req->memcg || pressure.pool.closed)
 		return false;
-	if (ooms > 1 && killed())
+	if (ooms == 1)
+		pressure.first_oom = jiffies;
+	else if (killed() || time_after(jiffies, pressure.first_oom +
+						 msecs_to_jiffies(FRUITLESS_MS)))
 		return false;
 	if (time_after(jiffies, READ_ONCE(pressure.deadline)) ||
 	    signal_pending(pressure.writer))

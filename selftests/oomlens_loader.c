@@ -214,15 +214,15 @@ void mmap_lock_release(pid_t holder)
 	waitpid(holder, NULL, 0);
 }
 
-/*
- * Of many loads most of the time is waited for grace periods, which readers make
- * long: they are not what is tested. Until the program ends, where it can be had.
- */
 void allow_debugfs_race(void)
 {
 	write_file("/dev/kmsg", "oomlens-rig: allow full_proxy_open");
 }
 
+/*
+ * Of many loads most of the time is waited for grace periods, which readers make
+ * long: they are not what is tested. Until the program ends, where it can be had.
+ */
 void hurry_rcu(void)
 {
 	if (!access("/sys/kernel/rcu_expedited", W_OK))

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "oomlens_free.h"
+#include "oomlens_loader.h"
 
 /* What the ballast leaves, so that a run takes little time. */
 #define LEFT_PAGES	16384
@@ -287,6 +288,52 @@ static void test_foreign(void)
 			 "with others' cgroups killing, a run's kill is its own\n");
 }
 
+/*
+ * While an earlier victim is on its way the kernel takes nobody, however often it is
+ * asked. This one cannot go while its mmap_lock is held; oom_reaper() gives up on it
+ * in one second to three.
+ */
+static void test_in_flight(void)
+{
+	struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "stuck" };
+	long long kills = kernel_kills();
+	struct hog stuck, chosen;
+	pid_t glutton, holder;
+	bool good;
+	char *cg;
+	int err;
+
+	if (!cg_version() || !loader_helper("oomlens_shortage", "")) {
+		ksft_test_result_skip("no memory cgroups, or no oomlens_shortage.ko\n");
+		return;
+	}
+	if (hog_start(&chosen, &(struct hog_spec){ .anon = 100, .adj = 1000, .comm = "chosen" }))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	cg = cg_create(NULL, "flight");
+	spec.cgroup = cg;
+	if (cg_limit(cg, 1024) || hog_start(&stuck, &spec))
+		ksft_exit_fail_msg("cannot make a hog in a cgroup\n");
+	holder = mmap_lock_hold(stuck.pid);
+	glutton = glutton_start(cg, 0);
+	good = holder > 0 && wait_until(kernel_kills() > kills, PATIENCE_MS);
+	err = run("pressure outcome=kill");
+	good = check(!hog_gone(&stuck), "the earlier victim is gone", 1, 0) &
+	       check(!err, "outcome=kill", err, 0) &
+	       check(wait_until(hog_killed(&chosen), 1000), "the chosen one is killed", 0, 1) &&
+	       good;
+	mmap_lock_release(holder);
+	good = wait_until(hog_killed(&stuck), PATIENCE_MS) && good;
+	kill(glutton, SIGKILL);
+	waitpid(glutton, NULL, 0);
+	hog_end(&stuck);
+	hog_end(&chosen);
+	loader_no_helper("oomlens_shortage");
+	good &= wait_until(!cg_remove(cg), PATIENCE_MS);
+	kills = kernel_kills();
+	ksft_test_result(good && all_well(kills),
+			 "an earlier victim in flight: waited for, and then one is taken\n");
+}
+
 static void test_kill(void)
 {
 	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
@@ -495,7 +542,7 @@ int main(void)
 	test_begin(0);
 	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
 		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
-	ksft_set_plan(16);
+	ksft_set_plan(17);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
 	setting_write("/proc/sys/kernel/sysrq", "1");
@@ -516,6 +563,7 @@ int main(void)
 	test_kill();
 	test_empty();
 	test_foreign();
+	test_in_flight();
 	test_others();
 	test_signals();
 	test_memcg();
