@@ -38,10 +38,11 @@
 
 /*
  * OOM calls may pass without a kill for so long: they lack __GFP_FS, or wait for an
- * earlier victim, on whom oom_reaper() starts after 2 s (5.18 and newer) and gives up
- * after another one. Then the kernel takes the next.
+ * earlier victim. oom_reaper() starts on that after 2 s (5.18 and newer), and gives up
+ * after one more, or later if it has to wait for a processor; then the kernel takes the
+ * next.
  */
-#define FRUITLESS_MS	4000
+#define FRUITLESS_MS	10000
 
 /* From the last try of an allocation to the notifier, preemption included. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
