@@ -43,8 +43,12 @@ static bool parse_killed(const char *line, pid_t pid, struct killed *k)
 static bool victim_is(const char *text, long long n, int kmsg, pid_t pid)
 {
 	char *line = event_line(text, "victim", n, 0);
-	/* The SIGKILL comes before the mark: on another CPU it may run a few steps. */
-	const long long ran = 48;
+	/*
+	 * The SIGKILL comes before the mark, and the kernel's line after it: on another CPU
+	 * the victim may be adding up what it had kept to itself, 65 pages at most (up to
+	 * 6.1). Source: mm/memory.c, check_sync_rss_stat().
+	 */
+	const long long ran = 65;
 	char log[1024];
 	struct killed k;
 	bool good;
