@@ -350,13 +350,19 @@ static bool kill_by_pressure(pid_t *killed)
 	unsigned long most = meminfo_kb("MemAvailable") * 768 / page_size();
 	struct hog glutton;
 	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "glutton" };
+	unsigned int slow = 0;
 	bool found = false;
+	int err;
 
 	if (hog_start(&glutton, &spec))
 		return false;
 	hog_do(&glutton, HOG_GROW, most);
-	while (!found && !hog_do(&glutton, HOG_GROW, chunk))
+	do {
+		err = hog_do(&glutton, HOG_GROW, chunk);
 		found = next_kill(killed, 0);
+		/* To reclaim and to swap may take a slow machine minutes. */
+		slow += err == -ETIMEDOUT;
+	} while (!found && (!err || (err == -ETIMEDOUT && slow < 5)));
 	if (!found)
 		found = next_kill(killed, PATIENCE_MS);
 	hog_end(&glutton);
