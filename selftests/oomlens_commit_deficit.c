@@ -22,6 +22,9 @@ static int number;			/* the actor's own */
 static int set_number(long n)
 {
 	number = n;
+	/* Its code stays in memory: oomlens_stage.c says why. */
+	if (mlockall(MCL_CURRENT))
+		return -errno;
 	/* Sooner than anything else, and always one of these. */
 	return set_adj(0, 500);
 }
