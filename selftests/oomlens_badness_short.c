@@ -184,7 +184,11 @@ int main(void)
 	table_free(part);
 	ksft_test_result(second.err == -ENOMEM, "one table is set aside: the next has ENOMEM, %d\n",
 			 second.err);
-	ksft_test_result(commit.err == -ENOMEM, "commit: ENOMEM, %d\n", commit.err);
+	/* Its buffer may lie in high memory, which the kernel's own shortage leaves alone. */
+	if (!commit.err && meminfo_kb("HighTotal") > 0)
+		ksft_test_result_skip("commit: there is high memory\n");
+	else
+		ksft_test_result(commit.err == -ENOMEM, "commit: ENOMEM, %d\n", commit.err);
 	ksft_test_result(!calls, "no read ran the OOM killer, %lld\n", calls);
 
 	/* The next snapshot of the first gives the table back. */

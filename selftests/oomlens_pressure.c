@@ -295,6 +295,7 @@ static void test_foreign(void)
  */
 static void test_in_flight(void)
 {
+	static const struct hog_spec next = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "stuck" };
 	long long kills = kernel_kills();
 	struct hog stuck, chosen;
@@ -307,7 +308,7 @@ static void test_in_flight(void)
 		ksft_test_result_skip("no memory cgroups, or no oomlens_shortage.ko\n");
 		return;
 	}
-	if (hog_start(&chosen, &(struct hog_spec){ .anon = 100, .adj = 1000, .comm = "chosen" }))
+	if (hog_start(&chosen, &next))
 		ksft_exit_fail_msg("cannot make a hog\n");
 	cg = cg_create(NULL, "flight");
 	spec.cgroup = cg;
