@@ -120,7 +120,8 @@ static long long call_in_all(struct actor *a)
 
 	for (i = 0; i < ACTORS; i++) {
 		struct pollfd pfd = { .fd = a[i].ack, .events = POLLIN };
-		unsigned long long end = now_ns() + 60000000000ULL;
+		/* With swap a slow machine reclaims for minutes before it kills. */
+		unsigned long long end = now_ns() + 8ULL * PATIENCE_MS * 1000000;
 
 		if (write(a[i].ctl, &step, sizeof(step)) != sizeof(step))
 			return -1;
