@@ -21,8 +21,8 @@
 /* register_kretprobe() makes so many, before it changes any code. */
 #define PROBE_FAULTS	5
 /*
- * The files in /proc take some 16, of which half end the load; with 8 one search in
- * four went past them. No power of two: those that matter may alternate.
+ * The files in /proc take some 16, of which half end the load; steps of 8 went past them
+ * in two searches of two. No power of two: those that matter may alternate.
  */
 #define FILES_STRIDE	3
 /* In a row that do not matter, such as those of kmemleak. */

@@ -31,6 +31,9 @@
 /* Limit of a cgroup that runs out. */
 #define CG_PAGES	8192
 
+/* Whom the kernel takes of all that there are. */
+static const struct hog_spec first_in_line = { .anon = 100, .adj = 1000, .comm = "chosen" };
+
 static struct ballast ballast;
 static struct hog bystander;
 static long long total_kb, free_kb;
@@ -252,7 +255,6 @@ static pid_t killing_start(const char *cgroup)
 /* Only its own kill makes a run one that killed. */
 static void test_foreign(void)
 {
-	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	pid_t killing = 0;
 	bool good = true;
 	long long kills;
@@ -272,7 +274,7 @@ static void test_foreign(void)
 	killing = killing_start(cg);
 	good = wait_until(kernel_kills() > kills, PATIENCE_MS);
 	for (i = 0; good && i < 5; i++) {
-		if (hog_start(&h, &spec))
+		if (hog_start(&h, &first_in_line))
 			ksft_exit_fail_msg("cannot make a hog\n");
 		err = run(i % 2 ? "kill" : "pressure outcome=kill");
 		good = check(!err, "outcome=kill", err, 0) &
@@ -295,7 +297,6 @@ static void test_foreign(void)
  */
 static void test_in_flight(void)
 {
-	static const struct hog_spec next = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "stuck" };
 	long long kills = kernel_kills();
 	struct hog stuck, chosen;
@@ -308,7 +309,7 @@ static void test_in_flight(void)
 		ksft_test_result_skip("no memory cgroups, or no oomlens_shortage.ko\n");
 		return;
 	}
-	if (hog_start(&chosen, &next))
+	if (hog_start(&chosen, &first_in_line))
 		ksft_exit_fail_msg("cannot make a hog\n");
 	cg = cg_create(NULL, "flight");
 	spec.cgroup = cg;
@@ -337,13 +338,12 @@ static void test_in_flight(void)
 
 static void test_kill(void)
 {
-	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	long long kills = kernel_kills();
 	struct hog h;
 	bool good;
 	int err;
 
-	if (hog_start(&h, &spec))
+	if (hog_start(&h, &first_in_line))
 		ksft_exit_fail_msg("cannot make a hog\n");
 	err = run("pressure outcome=kill");
 	good = check(!err, "outcome=kill", err, 0) &&
@@ -353,7 +353,7 @@ static void test_kill(void)
 	ksft_test_result(good, "outcome=kill: the kernel's choice dies, and no second\n");
 	hog_end(&h);
 
-	if (hog_start(&h, &spec))
+	if (hog_start(&h, &first_in_line))
 		ksft_exit_fail_msg("cannot make a hog\n");
 	setting_write("/proc/sys/vm/panic_on_oom", "1");
 	err = run("pressure outcome=kill");
@@ -393,7 +393,6 @@ static pid_t asking_start(void)
  */
 static void test_others(void)
 {
-	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	unsigned long times = env_number("OOMLENS_DRILLS", 2), i;
 	long long kills = kernel_kills();
 	pid_t asking[3];
@@ -407,7 +406,7 @@ static void test_others(void)
 	for (i = 0; good && i < times; i++) {
 		err = run("pressure");
 		good = check(!err, "drill", err, 0);
-		if (hog_start(&h, &spec))
+		if (hog_start(&h, &first_in_line))
 			ksft_exit_fail_msg("cannot make a hog\n");
 		err = run("pressure outcome=kill");
 		good &= check(!err, "outcome=kill", err, 0) &&

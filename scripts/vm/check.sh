@@ -170,8 +170,8 @@ amounts_of()
 {
 	[ -z "$LONG" ] || long_tests
 	[ -z "$ALL" ] || [ "$K_NEED" != required ] || full_tests
+	[ -z "$ALL$LONG" ] || export OOMLENS_WAITS="${OOMLENS_WAITS:-1}"
 	[ -n "$ALL" ] || return 0
-	export OOMLENS_WAITS="${OOMLENS_WAITS:-1}"
 	# shellcheck disable=SC2086 # a list of settings
 	for setting in $K_ALL; do
 		eval "export ${setting%%=*}=\"\${${setting%%=*}:-\${setting#*=}}\""
@@ -184,8 +184,7 @@ full_tests()
 	export OOMLENS_ROUNDS="${OOMLENS_ROUNDS:-1000}" OOMLENS_SCORES="${OOMLENS_SCORES:-100000}" \
 		OOMLENS_KILLS="${OOMLENS_KILLS:-500}" OOMLENS_STORM="${OOMLENS_STORM:-1000}" \
 		OOMLENS_DRILLS="${OOMLENS_DRILLS:-200}" OOMLENS_SIGNALS="${OOMLENS_SIGNALS:-500}" \
-		OOMLENS_WHY_ALL="${OOMLENS_WHY_ALL:-1}" OOMLENS_CLI="${OOMLENS_CLI:-1}" \
-		OOMLENS_WAITS="${OOMLENS_WAITS:-1}"
+		OOMLENS_WHY_ALL="${OOMLENS_WHY_ALL:-1}" OOMLENS_CLI="${OOMLENS_CLI:-1}"
 	patience
 }
 
