@@ -72,10 +72,10 @@ static inline const nodemask_t *oomlens_mempolicy_nodes(const struct mempolicy *
 }
 #endif
 
-/* 5.12 made file_open_root() take a path (ffb37ca3bd16). */
+/* 5.14 made file_open_root() take a path (ffb37ca3bd16). */
 static inline struct file *oomlens_open_at(struct vfsmount *mnt, const char *name)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 12, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 14, 0)
 	return file_open_root(mnt->mnt_root, mnt, name, O_RDONLY, 0);
 #else
 	struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
@@ -160,6 +160,17 @@ static inline bool oomlens_memcg_kmem(void)
  */
 #ifndef OOMLENS_HAVE_SYSTEM_DFL_WQ
 #define system_dfl_wq	system_unbound_wq
+#endif
+
+/*
+ * Since 6.19 a leader leaves its css_set's dying_tasks only while it is freed, with
+ * no grace period between (kernel/cgroup/cgroup.c, cgroup_task_free()); the same
+ * series brought cgroup_task_dead().
+ */
+#ifdef OOMLENS_HAVE_CGROUP_TASK_DEAD
+#define OOMLENS_DYING_TASKS_UNDER_RCU	false
+#else
+#define OOMLENS_DYING_TASKS_UNDER_RCU	true
 #endif
 
 /* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */

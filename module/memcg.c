@@ -150,7 +150,7 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 		return ERR_PTR(-EOPNOTSUPP);
 	if (path[0] != '/' || !strcmp(path, "/"))
 		return ERR_PTR(-EINVAL);
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	buf = kmalloc(PATH_MAX, OOMLENS_GFP);
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 
@@ -231,8 +231,9 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
  * cgroup by cgroup from the top, css_set by css_set, task by task.
  *
  * Neither css_task_iter_start() nor css_set_lock is exported, so the lists are
- * read under RCU alone: tasks and css_sets are freed after a grace period. A
- * list can change under the walk. Whatever could lead it astray shows: a
+ * read under RCU alone: tasks and css_sets are freed a grace period after they
+ * have left them, but for one list, see walk_gone_leaders(). A list can change
+ * under the walk. Whatever could lead it astray shows: a
  * css_set that was unlinked has poisoned links or another css, a task that
  * moved or began to exit is on another list, whose end is not this one's, and
  * one that is gone points at itself. Then the walk says -EAGAIN. No list has
@@ -270,43 +271,124 @@ static const struct list_head *walk_step(struct memcg_walk *w, const struct list
 	return err ? ERR_PTR(err) : next;
 }
 
-static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
-			     const struct css_set *cset)
+/* The next task of a list: NULL at its end, or why the walk cannot go on. */
+static struct task_struct *walk_task(struct memcg_walk *w, struct task_struct *p,
+				     const struct list_head *head, const struct css_set *cset)
 {
-	const struct list_head *pos = head;
+	const struct list_head *pos = walk_step(w, p ? &p->cg_list : head, head);
 
-	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
-		struct task_struct *p = list_entry(pos, struct task_struct, cg_list);
+	if (IS_ERR_OR_NULL(pos))
+		return ERR_CAST(pos);
+	p = list_entry(pos, struct task_struct, cg_list);
+	return rcu_access_pointer(p->cgroups) == cset ? p : ERR_PTR(-EAGAIN);
+}
 
-		if (rcu_access_pointer(p->cgroups) != cset)
-			return -EAGAIN;
-		if (!thread_group_leader(p) ||
-		    ((p->flags & PF_EXITING) && !atomic_read(&p->signal->live)))
+/* @exiting: set if a leader that has begun to exit is among those visited. */
+static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
+			     const struct css_set *cset, bool *exiting)
+{
+	struct task_struct *p = NULL;
+
+	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p)) {
+		bool exits = p->flags & PF_EXITING;
+
+		if (!thread_group_leader(p) || (exits && !atomic_read(&p->signal->live)))
 			continue;
+		*exiting |= exits;
 		w->visit(p, w->arg);
 	}
-	return PTR_ERR_OR_ZERO(pos);
+	return PTR_ERR_OR_ZERO(p);
+}
+
+/* Return: 1 if @task is on the list, else 0 or why the walk cannot go on. */
+static int walk_finds(struct memcg_walk *w, const struct list_head *head,
+		      const struct css_set *cset, const struct task_struct *task)
+{
+	struct task_struct *p = NULL;
+
+	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p))
+		if (p == task)
+			return 1;
+	return PTR_ERR_OR_ZERO(p);
+}
+
+/*
+ * The dead leaders of a css_set where dying_tasks cannot be read. Whom the OOM
+ * killer looks at has a live thread, and is found by its first one. Several come
+ * in the order of these, where the kernel has that of their deaths.
+ */
+static int walk_gone_leaders(struct memcg_walk *w, const struct list_head *head,
+			     const struct css_set *cset, bool exiting)
+{
+	struct task_struct *p = NULL;
+
+	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p)) {
+		struct task_struct *leader = READ_ONCE(p->group_leader);
+		int found = 0;
+
+		if (p == leader || !(READ_ONCE(leader->flags) & PF_EXITING) ||
+		    next_thread(leader) != p || !atomic_read(&leader->signal->live))
+			continue;
+		/* It has begun to exit, and was visited where it still is. */
+		if (exiting)
+			found = walk_finds(w, &cset->tasks, cset, leader) ?:
+				walk_finds(w, &cset->mg_tasks, cset, leader);
+		if (found < 0)
+			return found;
+		if (!found)
+			w->visit(leader, w->arg);
+	}
+	return PTR_ERR_OR_ZERO(p);
+}
+
+static int walk_css_set(struct memcg_walk *w, const struct css_set *cset, bool dead_leaders)
+{
+	bool exiting = false;
+	int err;
+
+	err = walk_css_set_list(w, &cset->tasks, cset, &exiting) ?:
+	      walk_css_set_list(w, &cset->mg_tasks, cset, &exiting);
+	if (err)
+		return err;
+	if (OOMLENS_DYING_TASKS_UNDER_RCU)
+		return walk_css_set_list(w, &cset->dying_tasks, cset, &exiting);
+	if (!dead_leaders)
+		return 0;
+	return walk_gone_leaders(w, &cset->tasks, cset, exiting) ?:
+	       walk_gone_leaders(w, &cset->mg_tasks, cset, exiting);
+}
+
+/* The next css_set of a cgroup: NULL at the end, or why the walk cannot go on. */
+static struct css_set *next_css_set(struct memcg_walk *w, struct css_set *cset,
+				    const struct cgroup_subsys_state *css)
+{
+	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
+	const struct list_head *pos;
+
+	pos = walk_step(w, cset ? &cset->e_cset_node[memory_cgrp_id] : head, head);
+	if (IS_ERR_OR_NULL(pos))
+		return ERR_CAST(pos);
+	cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
+	return READ_ONCE(cset->subsys[memory_cgrp_id]) == css ? cset : ERR_PTR(-EAGAIN);
 }
 
 static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 {
-	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
-	const struct list_head *pos = head;
+	bool dead_leaders = false;
+	struct css_set *cset = NULL;
 	int err;
 
-	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
-		const struct css_set *cset;
-
-		cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
-		if (READ_ONCE(cset->subsys[memory_cgrp_id]) != css)
-			return -EAGAIN;
-		err = walk_css_set_list(w, &cset->tasks, cset) ?:
-		      walk_css_set_list(w, &cset->mg_tasks, cset) ?:
-		      walk_css_set_list(w, &cset->dying_tasks, cset);
+	/* Any: a live thread can be in another css_set than its dead leader. */
+	while ((cset = next_css_set(w, cset, css)) && !IS_ERR(cset))
+		dead_leaders |= !list_empty(&cset->dying_tasks);
+	if (IS_ERR(cset))
+		return PTR_ERR(cset);
+	while ((cset = next_css_set(w, cset, css)) && !IS_ERR(cset)) {
+		err = walk_css_set(w, cset, dead_leaders);
 		if (err)
 			return err;
 	}
-	return PTR_ERR_OR_ZERO(pos);
+	return PTR_ERR_OR_ZERO(cset);
 }
 
 /* More than there can be tasks and css_sets: only a loop gets there. */

@@ -3,7 +3,7 @@
  * Equals in a tree of cgroups: the kernel takes the last that it comes to, and
  * it goes cgroup by cgroup. These own nothing, so that one dies after the other,
  * in the order which the first event's candidates must have. There are more of
- * them than candidates.
+ * them than candidates. And one whose leader is dead, who is on a list of its own.
  */
 #include <sched.h>
 #include <sys/wait.h>
@@ -160,6 +160,66 @@ static void test_ties(int fd, bool leader)
 				 leader ? " behind a leader" : "");
 }
 
+/* A process whose leader is dead, the largest; that the kernel takes it is the judge. */
+static enum found play_dead_leader(int fd)
+{
+	struct hog_spec asks = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "asks" };
+	struct hog_spec spec = { .anon = 700, .threads = 3, .dead_leader = true };
+	struct hog_spec small = { .anon = 200, .comm = "small" };
+	long long n, first = 0, points;
+	enum found found = WRONG;
+	static unsigned int plays;
+	struct hog hog, headless, other;
+	char name[16], *dir, *text;
+	pid_t pid;
+
+	snprintf(name, sizeof(name), "headless%u", ++plays);
+	dir = cg_create(NULL, name);
+	if (!dir || cg_limit(dir, 2048))
+		ksft_exit_fail_msg("cannot make a cgroup\n");
+	cg_swap_limit(dir, 0);
+	asks.cgroup = dir;
+	spec.cgroup = dir;
+	small.cgroup = dir;
+	if (hog_start(&headless, &spec) || hog_start(&other, &small) || hog_start(&hog, &asks))
+		ksft_exit_fail_msg("cannot make tasks\n");
+	pid = fork();
+	if (!pid) {
+		hog_do(&hog, HOG_GROW, 4096);
+		_exit(0);
+	}
+	text = next_event(fd, &n);
+	cg_limit(dir, 65536);
+	if (text && !event_has(text, n, "walk", "complete"))
+		found = UNDECIDED;
+	else if (text && in_line(text, n, 0, &first, &points) && first == headless.pid &&
+		 wait_until(hog_gone(&headless), PATIENCE_MS))
+		found = RIGHT;
+	ksft_print_msg("event %lld: first in line %lld, the one with a dead leader %d\n", n, first,
+		       headless.pid);
+	free(text);
+	waitpid(pid, NULL, 0);
+	hog_end(&headless);
+	hog_end(&other);
+	hog_end(&hog);
+	drain(fd);
+	free(dir);
+	return found;
+}
+
+static void test_dead_leader(int fd)
+{
+	enum found found = UNDECIDED;
+	unsigned int i;
+
+	for (i = 0; i < TRIES && found == UNDECIDED; i++)
+		found = play_dead_leader(fd);
+	if (found == UNDECIDED)
+		ksft_test_result_skip("a dead leader in a cgroup: no time for the walk\n");
+	else
+		ksft_test_result(found == RIGHT, "a dead leader's process is in a cgroup's line\n");
+}
+
 int main(void)
 {
 	int fd;
@@ -173,12 +233,13 @@ int main(void)
 		if (loader_unload() || loader_load("events=256"))
 			ksft_exit_fail_msg("cannot load it with more events\n");
 	}
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	fd = events_open();
 	stay_on(0);
 	test_ties(fd, false);
 	test_ties(fd, true);
+	test_dead_leader(fd);
 	close(fd);
 	ksft_exit(!ksft_get_fail_cnt());
 }
