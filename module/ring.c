@@ -135,6 +135,8 @@ static void reset_refs(struct slot *slot, unsigned long number)
 	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) == REFS_TAKEN;
 	if (slot->no_refs)
 		return;
+	/* A cmpxchg that fails orders nothing. Pairs with the release of the kthread. */
+	smp_rmb();
 	while (slot->nr_refs)
 		oomlens_memcg_put(memcgs_of(slot)[--slot->nr_refs]);
 	slot->refs_number = number;
@@ -280,6 +282,8 @@ void oomlens_event_resume(struct oomlens_event *e)
 {
 	if (e->probed)
 		return;
+	/* Not over while it is written, though its time may be */
+	WRITE_ONCE(open.slot->state, SLOT_OPEN);
 	oomlens_write_begin(&open.slot->seq);
 	regain_refs(open.slot);
 }
