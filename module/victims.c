@@ -38,7 +38,7 @@ enum tracked_state {
 struct tracked {
 	atomic_t state;
 	u8 index;			/* in the event's victims */
-	bool exited;
+	bool exited, freed;		/* what was seen of it */
 	struct task_struct *task;	/* held */
 	struct mm_struct *mm;		/* held by mm_count */
 	u64 marked_ns;
@@ -71,6 +71,7 @@ void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 		t->number = number;
 		t->index = index;
 		t->exited = false;
+		t->freed = false;
 		/* Pairs with oomlens_victims_poll(). */
 		atomic_set_release(&t->state, TRACKED_READY);
 		return;
@@ -102,7 +103,7 @@ static void look_at(struct tracked *t)
 	u64 now = ktime_get_mono_fast_ns();
 	struct oomlens_finish *f;
 
-	if (exited == t->exited && !freed) {
+	if (exited == t->exited && freed == t->freed) {
 		if (oomlens_elapsed_ns(t->marked_ns, now) > GIVE_UP_NS ||
 		    oomlens_event_kept(t->number) != t->number)
 			drop(t);
@@ -115,10 +116,11 @@ static void look_at(struct tracked *t)
 	}
 	if (exited && !t->exited)
 		f->exit_us[t->index] = elapsed_us(t->marked_ns, now);
-	if (freed && f->freed_us[t->index] == OOMLENS_US_UNKNOWN)
+	if (freed && !t->freed)
 		f->freed_us[t->index] = elapsed_us(t->marked_ns, now);
 	oomlens_finish_end();
 	t->exited = exited;
+	t->freed = freed;
 	if (exited && freed)
 		drop(t);
 }
