@@ -393,6 +393,7 @@ void oomlens_finish_end(void);
 
 void oomlens_recorder_kick(void);
 bool oomlens_event_claim(struct oomlens_event *e, bool sysrq);
+bool oomlens_event_claimed(const struct oomlens_event *e);
 unsigned long oomlens_event_next(unsigned long number);
 __poll_t oomlens_event_poll(struct file *file, poll_table *wait, unsigned long next);
 

@@ -38,7 +38,7 @@ extern bool oomlens_debugfs;		/* make the debugfs files */
 /**
  * struct oomlens_sysvalues - the machine's totals and its overcommit policy
  * @totalram: pages, totalram_pages()
- * @total_swap: pages of all active swap areas
+ * @total_swap: pages of all active swap areas, total_swap_pages
  * @swap_free: pages of them that are free
  * @commit_limit: pages, vm_commit_limit()
  * @hugetlb: pages of all sizes of persistent huge pages

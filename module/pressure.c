@@ -226,7 +226,7 @@ static DECLARE_WORK(give_work, give_all);
 
 /**
  * oomlens_pressure_killed() - the OOM killer has marked somebody
- * @ours: in an event that a run of trigger's has caused
+ * @ours: in an event that the run of trigger's has caused that is under way
  * @killed: and killed, not merely let go first
  * @oc: the kernel's, or NULL if it is not known
  *

@@ -102,6 +102,25 @@ bool oomlens_event_claim(struct oomlens_event *e, bool sysrq)
 }
 
 /**
+ * oomlens_event_claimed() - does an event belong to the run that is under way?
+ * @e: being written
+ *
+ * And not to one before, whose dump the kernel was still printing when it ended.
+ *
+ * Context: OOM path.
+ */
+bool oomlens_event_claimed(const struct oomlens_event *e)
+{
+	unsigned long number;
+
+	/* Pairs with oomlens_recorder_claim(). */
+	if (e->trigger != OOMLENS_CAUSE_OOMLENS || !smp_load_acquire(&claim.active))
+		return false;
+	number = READ_ONCE(claim.number);
+	return number && e->number >= number;
+}
+
+/**
  * oomlens_recorder_adopt() - the OOM under way belongs to the run that claims
  *
  * Whoever's allocation it was that failed first.

@@ -296,7 +296,7 @@ static void note_mark(struct task_struct *victim)
 		e = begin_unprobed(notifier_lacks ? OOMLENS_KIND_UNKNOWN : OOMLENS_KIND_MEMCG);
 	}
 	oomlens_capture_victim(e, victim, killed);
-	oomlens_pressure_killed(e->trigger == OOMLENS_CAUSE_OOMLENS, killed,
+	oomlens_pressure_killed(oomlens_event_claimed(e), killed,
 				e->probed ? open_oc : NULL);
 	trace_oom_victim(e->number, victim, killed);
 	if (!e->probed)
@@ -572,10 +572,14 @@ int __init oomlens_sources_init(void)
  */
 void oomlens_sources_exit(void)
 {
-	if (!probe_lacks)
-		unregister_probe();
-	if (!mark_lacks)
-		unregister_mark();
+	/*
+	 * The probe last: a call that is under way then never has its return handled,
+	 * and what the others find of it by then is a struct oom_control on a stack.
+	 */
 	if (!notifier_lacks)
 		unregister_oom_notifier(&notifier);
+	if (!mark_lacks)
+		unregister_mark();
+	if (!probe_lacks)
+		unregister_probe();
 }
