@@ -147,7 +147,7 @@ unsigned long oomlens_reserve_relief(void)
 /* Grows to @pages, or not at all. */
 static int grow(unsigned long pages)
 {
-	unsigned long before = held(), n;
+	unsigned long before = held(), now, n;
 	int err = 0;
 
 	oomlens_pool_open(&pool);
@@ -164,13 +164,15 @@ static int grow(unsigned long pages)
 		account(n);
 		cond_resched();
 	}
-	if (err && held() > before)
-		give(held() - before, 0);
+	now = held();
+	if (err && now > before)
+		give(now - before, 0);
 	return err;
 }
 
 static int set_target(unsigned long pages)
 {
+	unsigned long now;
 	int err = 0;
 
 	/* More than half of what it is taken from is a mistake, and would end in an OOM. */
@@ -178,17 +180,25 @@ static int set_target(unsigned long pages)
 		return -ENOMEM;
 	if (mutex_lock_interruptible(&grow_lock))
 		return -EINTR;
-	if (pages > held())
+	/* Asked once: an OOM can take it meanwhile. */
+	now = held();
+	if (pages > now)
 		err = grow(pages);
 	else
-		give(held() - pages, 0);
+		give(now - pages, 0);
 	if (!err) {
 		WRITE_ONCE(target, pages);
 		WRITE_ONCE(missing, false);
 	}
 	mutex_unlock(&grow_lock);
-	/* Whole blocks are given back; what that is too much comes again. */
-	mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
+	/*
+	 * Whole blocks are given back; what that is too much comes again. Not sooner
+	 * than after an OOM, if one has made the write fail.
+	 */
+	if (err)
+		queue_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
+	else
+		mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
 	return err;
 }
 
