@@ -74,7 +74,7 @@ static unsigned long cache_until;	/* jiffies; under read_mutex */
 
 static int read_ulong(enum source source, unsigned long *value)
 {
-	char number[NUMBER_SIZE];
+	char number[NUMBER_SIZE], *digits;
 	loff_t pos = 0;
 	ssize_t n;
 
@@ -84,7 +84,10 @@ static int read_ulong(enum source source, unsigned long *value)
 	if (n < 0)
 		return n;
 	number[n] = '\0';
-	return kstrtoul(strim(number), 10, value);
+	digits = strim(number);
+	/* overcommit_ratio has no least value, and the kernel reckons with what it is. */
+	return *digits == '-' ? kstrtol(digits, 10, (long *)value) :
+				kstrtoul(digits, 10, value);
 }
 
 /* The lines of /proc/meminfo that are wanted, and where they go. */
@@ -92,6 +95,7 @@ static const struct {
 	const char *key;
 	size_t at;		/* of an unsigned long in struct oomlens_sysvalues */
 } meminfo_keys[] = {
+	{ "MemTotal:",		offsetof(struct oomlens_sysvalues, totalram) },
 	{ "SwapTotal:",		offsetof(struct oomlens_sysvalues, total_swap) },
 	{ "SwapFree:",		offsetof(struct oomlens_sysvalues, swap_free) },
 	{ "CommitLimit:",	offsetof(struct oomlens_sysvalues, commit_limit) },
@@ -154,7 +158,7 @@ static int read_optional(enum source source, unsigned long *value)
 	return err == -ENOENT ? 0 : err;
 }
 
-static int read_all(struct oomlens_sysvalues *v)
+static int read_once(struct oomlens_sysvalues *v)
 {
 	unsigned long kb;
 	int err;
@@ -163,8 +167,6 @@ static int read_all(struct oomlens_sysvalues *v)
 	err = read_meminfo(v);
 	if (err)
 		return err;
-	v->totalram = totalram_pages();
-
 	err = read_optional(OVERCOMMIT_MEMORY, &v->mode) ?:
 	      read_optional(OVERCOMMIT_RATIO, &v->ratio) ?:
 	      read_optional(OVERCOMMIT_KBYTES, &v->kbytes) ?:
@@ -183,6 +185,34 @@ static int read_all(struct oomlens_sysvalues *v)
 		return err;
 	v->user_reserve = KB_TO_PAGES(kb);
 	return 0;
+}
+
+/*
+ * SwapTotal still has what an area that is being swapped off has in use;
+ * total_swap_pages, of which the OOM killer and the commit limit are made, has not.
+ * Source: mm/swapfile.c, si_swapinfo(); mm/util.c, vm_commit_limit().
+ */
+static unsigned long total_swap_pages_of(const struct oomlens_sysvalues *v)
+{
+	unsigned long allowed = v->kbytes ? KB_TO_PAGES(v->kbytes) :
+				(v->totalram - v->hugetlb) * v->ratio / 100;
+
+	if (!source_files[OVERCOMMIT_RATIO] || v->commit_limit < allowed)
+		return v->total_swap;
+	return min(v->total_swap, v->commit_limit - allowed);
+}
+
+static int read_all(struct oomlens_sysvalues *v)
+{
+	int err = read_once(v);
+
+	/* A swapoff is under way; or a sysctl was set between the readings: then not again. */
+	if (!err && total_swap_pages_of(v) != v->total_swap) {
+		err = read_once(v);
+		if (!err)
+			v->total_swap = total_swap_pages_of(v);
+	}
+	return err;
 }
 
 /* Was swap added or removed since this was last asked? */

@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
 
 #include "oomlens_actor.h"
 
@@ -255,6 +257,22 @@ static void test_ratio(const char *ratio)
 	ksft_test_result(good, "commit_limit by ratio %s\n", ratio);
 }
 
+/* Nothing keeps it from being negative; the kernel reckons with it as it is. */
+static void test_negative_ratio(void)
+{
+	bool good = true;
+
+	if (setting_write(RATIO_FILE, "-1"))
+		ksft_print_msg("this kernel does not take it\n");
+	else
+		good = lens_key("overcommit", "ratio") == -1 &&
+		       lens_key("overcommit", "commit_limit") ==
+		       kb_to_pages(meminfo_kb("CommitLimit")) &&
+		       lens_key("overcommit", "swap_total") ==
+		       kb_to_pages(meminfo_kb("SwapTotal"));
+	ksft_test_result(good, "a negative ratio does no harm\n");
+}
+
 static void test_kbytes(void)
 {
 	long long swap = kb_to_pages(meminfo_kb("SwapTotal"));
@@ -301,6 +319,49 @@ static void test_swap(void)
 	ksft_test_result(good, "%s\n", says);
 }
 
+/*
+ * What is in use of an area on its way out is in SwapTotal to the end, and in no
+ * total that the kernel decides by: mode 0 grants nothing for it.
+ */
+static void test_swapoff(void)
+{
+	const char *says = "an area that is being swapped off counts no more";
+	const struct hog_spec spec = { .anon = 6000, .swapped = 4000 };
+	long long full = meminfo_kb("SwapTotal"), before, after;
+	long long total = kb_to_pages(meminfo_kb("MemTotal"));
+	const char *disk = getenv("OOMLENS_SWAP_DISK");
+	unsigned int seen = 0, wrong = 0, tries;
+	struct hog hog;
+	pid_t pid;
+
+	if (!disk || !*disk || full <= 0) {
+		ksft_test_result_skip("%s: no swap to do without\n", says);
+		return;
+	}
+	for (tries = 0; !seen && tries < 10; tries++) {
+		if (hog_start(&hog, &spec))
+			ksft_exit_fail_msg("cannot make a hog\n");
+		pid = fork();
+		if (!pid)
+			_exit(swapoff(disk) ? errno : 0);
+		while (!waitpid(pid, NULL, WNOHANG)) {
+			before = meminfo_kb("SwapTotal");
+			if (lens_key("overcommit", "swap_total") ||
+			    lens_key("overcommit", "max_mapping_root") != total) {
+				/* It may not have begun. */
+				wrong += before < full;
+				continue;
+			}
+			after = meminfo_kb("SwapTotal");
+			seen += after && after < full;
+		}
+		hog_end(&hog);
+		swapon(disk, 0);
+	}
+	ksft_print_msg("looked %u times under way, %u times wrong\n", seen, wrong);
+	ksft_test_result(seen && !wrong, "%s\n", says);
+}
+
 static void test_reserves(void)
 {
 	bool good = lens_key("overcommit", "admin_reserve") ==
@@ -313,7 +374,7 @@ static void test_reserves(void)
 
 int main(void)
 {
-	test_begin(14);
+	test_begin(16);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	/* Each of ratio and kbytes resets the other: the one in use goes last. */
@@ -333,8 +394,10 @@ int main(void)
 	test_ratio("50");
 	test_ratio("100");
 	test_ratio("200");
+	test_negative_ratio();
 	test_kbytes();
 	test_huge();
 	test_swap();
+	test_swapoff();
 	ksft_exit(!ksft_get_fail_cnt());
 }
