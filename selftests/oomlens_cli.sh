@@ -242,7 +242,7 @@ test_commit()
 test_trigger()
 {
 	lens trigger && grep -q '^command kill' "$work/said" || return 1
-	lens_ends 1 trigger nonsense || return 1
+	lens_ends 1 trigger nonsense && lens_ends 5 trigger kill pid=99999999 || return 1
 	sleeper 0
 	killed=$slept
 	lens trigger kill "pid=$killed" && said "sleep ($killed)" || return 1

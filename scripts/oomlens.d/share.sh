@@ -46,6 +46,8 @@ cmd_report()
 		host=$(hostname 2>/dev/null || uname -n)
 		kernel=$(uname -r)
 		[ ! -r "$FROM/host" ] || read -r host kernel _ <"$FROM/host"
+		# What the kernel says where nobody has set a name
+		[ "$host" != "(none)" ] || host=localhost
 		up=$UPTIME
 		[ -n "$FROM" ] || read -r up _ </proc/uptime
 		page=$(run "why report" up="$up" host="$host" kernel="$kernel" "$(meminfo)" "$DIR/overcommit" \
@@ -182,6 +184,7 @@ control_write()
 		fi
 		die 1 "refused: $answer; the kernel log says why (dmesg | tail)"
 		;;
+	'No such process') die 5 "$1: $answer" ;;
 	esac
 	die 1 "$1: ${answer:-failed}"
 }
