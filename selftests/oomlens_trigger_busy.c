@@ -89,12 +89,15 @@ static struct tally {
 	int ran, busy, other;
 } *tally;
 
+/* On until one has met another: a short run can be over within a time slice. */
 static void write_many(unsigned long writes, unsigned long long state)
 {
+	unsigned long long until = now_ns() + PATIENCE_MS * 1000000ULL;
 	unsigned long i;
 	int err;
 
-	for (i = 0; i < writes; i++) {
+	for (i = 0; i < writes || (!__atomic_load_n(&tally->busy, __ATOMIC_RELAXED) &&
+				   now_ns() < until); i++) {
 		err = lens_command("trigger", "pressure limit=%luK\n",
 				   rnd_range(&state, 4, 4096));
 		if (err == -ENOSPC)
@@ -128,7 +131,7 @@ static void test_writers(void)
 	for (i = 0; i < WRITERS; i++)
 		good &= writer_end(pids[i]) == 0;
 	good &= !tally->other && tally->ran && tally->busy &&
-		tally->ran + tally->busy == (int)(writes / WRITERS * WRITERS);
+		tally->ran + tally->busy >= (int)(writes / WRITERS * WRITERS);
 	if (!good)
 		ksft_print_msg("%d ran, %d were busy, one gave %d\n", tally->ran, tally->busy,
 			       tally->other);
