@@ -353,6 +353,14 @@ stage_highatomic()
 	"$stage" urgent $(($(ram_mib) * 2))
 }
 
+# Whether a block is left that has no page to give depends on what came before
+staged_highatomic()
+{
+	dmesg | awk '/invoked oom-killer/ { kept = 0 }
+		/reserved_highatomic:[1-9]/ { kept = 1 }
+		END { exit !kept }'
+}
+
 ready_pipes() { :; }
 stage_pipes()
 {
@@ -523,10 +531,21 @@ save_event()
 	awk -v n="$2" '/^#/ || $2 == n' $proc/events >"$OOMLENS_SAVE/why/$1"
 }
 
+# bring_about NAME: anew, a few times, where "staged_NAME" says by the kernel's word
+# that the stage has not brought about what it is for
+bring_about()
+{
+	for attempt in 1 2 3 4 5; do
+		before=$(newest)
+		"stage_$1" >/dev/null 2>&1
+		{ command -v "staged_$1" >/dev/null && ! "staged_$1"; } || return 0
+		echo "# $1: try $attempt did not bring it about"
+	done
+}
+
 one_case()
 {
-	before=$(newest)
-	"stage_$1" >/dev/null 2>&1
+	bring_about "$1"
 	tries=0
 	while number=$(event_meant "$before") && [ -z "$number" ] && [ "$tries" -lt 50 ]; do
 		sleep 0.1
