@@ -102,6 +102,14 @@ static volatile char *map_far_apart(size_t bytes)
 	return p;
 }
 
+static size_t free_bytes(void)
+{
+	struct sysinfo si;
+
+	sysinfo(&si);
+	return (size_t)si.freeram * si.mem_unit;
+}
+
 /*
  * Forks with page tables that there is no room for twice, and is killed while it
  * copies them: copy_page_range() does not look for signals within a mapping, so
@@ -109,10 +117,11 @@ static volatile char *map_far_apart(size_t bytes)
  */
 static void die_in_fork(size_t bytes)
 {
-	struct timespec later = { .tv_nsec = 100 * 1000 * 1000 };
+	struct timespec soon = { .tv_nsec = 1000 * 1000 };
+	unsigned int looks = 30000;
 	volatile char *p;
+	size_t before;
 	int go[2];
-	char c = 0;
 
 	if (pipe(go))
 		fail("pipe");
@@ -124,29 +133,24 @@ static void die_in_fork(size_t bytes)
 		/* A signal that no OOM killer sends, from one that it does not take */
 		set_adj("-1000");
 		close(go[1]);
-		if (read(go[0], &c, 1) == 1) {
-			nanosleep(&later, NULL);
-			kill(getppid(), SIGKILL);
-		}
+		if (read(go[0], &before, sizeof(before)) != sizeof(before))
+			_exit(1);
+		/* The copying is under way, and has enough to go on with. */
+		while (free_bytes() + bytes / 8 > before && looks--)
+			nanosleep(&soon, NULL);
+		kill(getppid(), SIGKILL);
 		_exit(0);
 	}
 	p = map_far_apart(bytes);
 	/* Without a page of its own the mapping is not copied at all. */
 	p[0] = 1;
-	if (write(go[1], &c, 1) != 1)
+	before = free_bytes();
+	if (write(go[1], &before, sizeof(before)) != sizeof(before))
 		fail("write");
 	/* A child that came to be after all goes: there was room for both. */
 	if (!fork())
 		_exit(0);
 	fail("the fork ended before the signal came");
-}
-
-static size_t free_bytes(void)
-{
-	struct sysinfo si;
-
-	sysinfo(&si);
-	return (size_t)si.freeram * si.mem_unit;
 }
 
 /*
