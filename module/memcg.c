@@ -323,11 +323,15 @@ static int walk_gone_leaders(struct memcg_walk *w, const struct list_head *head,
 	struct task_struct *p = NULL;
 
 	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p)) {
-		struct task_struct *leader = READ_ONCE(p->group_leader);
+		struct task_struct *leader;
 		int found = 0;
 
-		if (p == leader || !(READ_ONCE(leader->flags) & PF_EXITING) ||
-		    next_thread(leader) != p || !atomic_read(&leader->signal->live))
+		/* One that is released stays listed up to its last switch, its leader need not. */
+		if (thread_group_leader(p) || !pid_alive(p))
+			continue;
+		leader = READ_ONCE(p->group_leader);
+		if (!(READ_ONCE(leader->flags) & PF_EXITING) || next_thread(leader) != p ||
+		    !atomic_read(&leader->signal->live))
 			continue;
 		/* It has begun to exit, and was visited where it still is. */
 		if (exiting)
