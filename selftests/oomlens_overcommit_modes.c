@@ -326,12 +326,13 @@ static void test_swap(void)
 static void test_swapoff(void)
 {
 	const char *says = "an area that is being swapped off counts no more";
-	const struct hog_spec spec = { .anon = 6000, .swapped = 4000 };
-	long long full = meminfo_kb("SwapTotal"), before, after;
+	const struct hog_spec spec = { .anon = 13000, .swapped = 12000 };
+	long long full = meminfo_kb("SwapTotal"), before, after, swap, root;
 	long long total = kb_to_pages(meminfo_kb("MemTotal"));
 	const char *disk = getenv("OOMLENS_SWAP_DISK");
 	unsigned int seen = 0, wrong = 0, tries;
 	struct hog hog;
+	char *text;
 	pid_t pid;
 
 	if (!disk || !*disk || full <= 0) {
@@ -341,19 +342,21 @@ static void test_swapoff(void)
 	for (tries = 0; !seen && tries < 10; tries++) {
 		if (hog_start(&hog, &spec))
 			ksft_exit_fail_msg("cannot make a hog\n");
+		ksft_print_msg("%lld of %lld kB in use\n", full - meminfo_kb("SwapFree"), full);
 		pid = fork();
 		if (!pid)
 			_exit(swapoff(disk) ? errno : 0);
 		while (!waitpid(pid, NULL, WNOHANG)) {
 			before = meminfo_kb("SwapTotal");
-			if (lens_key("overcommit", "swap_total") ||
-			    lens_key("overcommit", "max_mapping_root") != total) {
-				/* It may not have begun. */
-				wrong += before < full;
-				continue;
-			}
+			text = read_lens("overcommit");
 			after = meminfo_kb("SwapTotal");
-			seen += after && after < full;
+			/* Under way from first to last, and nobody else's */
+			if (before < full && after > 0 && key_number(text, "swap_total", &swap) &&
+			    key_number(text, "max_mapping_root", &root)) {
+				seen++;
+				wrong += swap || root != total;
+			}
+			free(text);
 		}
 		hog_end(&hog);
 		swapon(disk, 0);
