@@ -346,7 +346,6 @@ static bool kill_by_memcg(pid_t *killed)
 
 static bool kill_by_pressure(pid_t *killed)
 {
-	unsigned long chunk = 256;
 	unsigned long most = meminfo_kb("MemAvailable") * 768 / page_size();
 	struct hog glutton;
 	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "glutton" };
@@ -358,7 +357,9 @@ static bool kill_by_pressure(pid_t *killed)
 		return false;
 	hog_do(&glutton, HOG_GROW, most);
 	do {
-		err = hog_do(&glutton, HOG_GROW, chunk);
+		/* Few at the end, as above: a second kill may take the runner of the tests. */
+		err = hog_do(&glutton, HOG_GROW,
+			     meminfo_kb("MemFree") * 1024 / page_size() > 4096 ? 256 : 16);
 		found = next_kill(killed, 0);
 		/* To reclaim and to swap may take a slow machine minutes. */
 		slow += err == -ETIMEDOUT;
