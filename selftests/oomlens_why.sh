@@ -335,15 +335,12 @@ stage_dying()
 # per-CPU lists of large pieces a reserved block is never filled to the end.
 ready_highatomic()
 {
-	need_no_swap && {
-		case $(uname -r) in
-		5.*) ;;
-		*)
-			echo "this kernel gives the reserve back before it kills"
-			return 1
-			;;
-		esac
-	}
+	need_no_swap || return
+	case $(uname -r) in
+	5.*) return ;;
+	esac
+	echo "this kernel gives the reserve back before it kills"
+	return 1
 }
 stage_highatomic()
 {
