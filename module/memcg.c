@@ -232,7 +232,7 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
  *
  * Neither css_task_iter_start() nor css_set_lock is exported, so the lists are
  * read under RCU alone: tasks and css_sets are freed a grace period after they
- * have left them, but for one list, see walk_gone_leaders(). A list can change
+ * have left them, but for one list, see dead_leader_by(). A list can change
  * under the walk. Whatever could lead it astray shows: a
  * css_set that was unlinked has poisoned links or another css, a task that
  * moved or began to exit is on another list, whose end is not this one's, and
@@ -244,6 +244,7 @@ struct memcg_walk {
 	void *arg;
 	u64 deadline;			/* by ktime_get_mono_fast_ns() */
 	unsigned int steps_left;
+	bool threads;			/* of a css_set: not all were leaders */
 };
 
 /* The clock is read every so many steps, visits or not. */
@@ -271,128 +272,83 @@ static const struct list_head *walk_step(struct memcg_walk *w, const struct list
 	return err ? ERR_PTR(err) : next;
 }
 
-/* The next task of a list: NULL at its end, or why the walk cannot go on. */
-static struct task_struct *walk_task(struct memcg_walk *w, struct task_struct *p,
-				     const struct list_head *head, const struct css_set *cset)
+/*
+ * The dead leader of the thread group whose first live thread @p is, or NULL: so
+ * it is found where dying_tasks cannot be read. Several of a css_set come in the
+ * order of these threads, where the kernel has that of their deaths.
+ */
+static struct task_struct *dead_leader_by(struct task_struct *p)
 {
-	const struct list_head *pos = walk_step(w, p ? &p->cg_list : head, head);
+	struct task_struct *leader;
 
-	if (IS_ERR_OR_NULL(pos))
-		return ERR_CAST(pos);
-	p = list_entry(pos, struct task_struct, cg_list);
-	return rcu_access_pointer(p->cgroups) == cset ? p : ERR_PTR(-EAGAIN);
+	/* One that is released stays listed up to its last switch, its leader need not. */
+	if (thread_group_leader(p) || !pid_alive(p))
+		return NULL;
+	leader = READ_ONCE(p->group_leader);
+	return READ_ONCE(leader->exit_state) && next_thread(leader) == p ? leader : NULL;
 }
 
-/* @exiting: set if a leader that has begun to exit is among those visited. */
-static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
-			     const struct css_set *cset, bool *exiting)
+/* @p, if it is a leader that is not to be found by dead_leader_by(). */
+static struct task_struct *leader_at(struct memcg_walk *w, struct task_struct *p)
 {
-	struct task_struct *p = NULL;
+	if (!thread_group_leader(p)) {
+		w->threads = true;
+		return NULL;
+	}
+	return OOMLENS_DYING_TASKS_UNDER_RCU || !READ_ONCE(p->exit_state) ? p : NULL;
+}
 
-	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p)) {
-		bool exits = p->flags & PF_EXITING;
+/* @dead: the dead leaders of the list's threads, else the leaders on it */
+static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
+			     const struct css_set *cset, bool dead)
+{
+	const struct list_head *pos = head;
 
-		if (!thread_group_leader(p) || (exits && !atomic_read(&p->signal->live)))
+	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
+		struct task_struct *p = list_entry(pos, struct task_struct, cg_list);
+
+		if (rcu_access_pointer(p->cgroups) != cset)
+			return -EAGAIN;
+		p = dead ? dead_leader_by(p) : leader_at(w, p);
+		if (!p || ((p->flags & PF_EXITING) && !atomic_read(&p->signal->live)))
 			continue;
-		*exiting |= exits;
 		w->visit(p, w->arg);
 	}
-	return PTR_ERR_OR_ZERO(p);
+	return PTR_ERR_OR_ZERO(pos);
 }
 
-/* Return: 1 if @task is on the list, else 0 or why the walk cannot go on. */
-static int walk_finds(struct memcg_walk *w, const struct list_head *head,
-		      const struct css_set *cset, const struct task_struct *task)
+static int walk_css_set(struct memcg_walk *w, const struct css_set *cset)
 {
-	struct task_struct *p = NULL;
-
-	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p))
-		if (p == task)
-			return 1;
-	return PTR_ERR_OR_ZERO(p);
-}
-
-/*
- * The dead leaders of a css_set where dying_tasks cannot be read. Whom the OOM
- * killer looks at has a live thread, and is found by its first one. Several come
- * in the order of these, where the kernel has that of their deaths.
- */
-static int walk_gone_leaders(struct memcg_walk *w, const struct list_head *head,
-			     const struct css_set *cset, bool exiting)
-{
-	struct task_struct *p = NULL;
-
-	while ((p = walk_task(w, p, head, cset)) && !IS_ERR(p)) {
-		struct task_struct *leader;
-		int found = 0;
-
-		/* One that is released stays listed up to its last switch, its leader need not. */
-		if (thread_group_leader(p) || !pid_alive(p))
-			continue;
-		leader = READ_ONCE(p->group_leader);
-		if (!(READ_ONCE(leader->flags) & PF_EXITING) || next_thread(leader) != p ||
-		    !atomic_read(&leader->signal->live))
-			continue;
-		/* It has begun to exit, and was visited where it still is. */
-		if (exiting)
-			found = walk_finds(w, &cset->tasks, cset, leader) ?:
-				walk_finds(w, &cset->mg_tasks, cset, leader);
-		if (found < 0)
-			return found;
-		if (!found)
-			w->visit(leader, w->arg);
-	}
-	return PTR_ERR_OR_ZERO(p);
-}
-
-static int walk_css_set(struct memcg_walk *w, const struct css_set *cset, bool dead_leaders)
-{
-	bool exiting = false;
 	int err;
 
-	err = walk_css_set_list(w, &cset->tasks, cset, &exiting) ?:
-	      walk_css_set_list(w, &cset->mg_tasks, cset, &exiting);
-	if (err)
+	w->threads = false;
+	err = walk_css_set_list(w, &cset->tasks, cset, false) ?:
+	      walk_css_set_list(w, &cset->mg_tasks, cset, false);
+	if (!err && OOMLENS_DYING_TASKS_UNDER_RCU)
+		return walk_css_set_list(w, &cset->dying_tasks, cset, false);
+	if (err || !w->threads)
 		return err;
-	if (OOMLENS_DYING_TASKS_UNDER_RCU)
-		return walk_css_set_list(w, &cset->dying_tasks, cset, &exiting);
-	if (!dead_leaders)
-		return 0;
-	return walk_gone_leaders(w, &cset->tasks, cset, exiting) ?:
-	       walk_gone_leaders(w, &cset->mg_tasks, cset, exiting);
-}
-
-/* The next css_set of a cgroup: NULL at the end, or why the walk cannot go on. */
-static struct css_set *next_css_set(struct memcg_walk *w, struct css_set *cset,
-				    const struct cgroup_subsys_state *css)
-{
-	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
-	const struct list_head *pos;
-
-	pos = walk_step(w, cset ? &cset->e_cset_node[memory_cgrp_id] : head, head);
-	if (IS_ERR_OR_NULL(pos))
-		return ERR_CAST(pos);
-	cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
-	return READ_ONCE(cset->subsys[memory_cgrp_id]) == css ? cset : ERR_PTR(-EAGAIN);
+	return walk_css_set_list(w, &cset->tasks, cset, true) ?:
+	       walk_css_set_list(w, &cset->mg_tasks, cset, true);
 }
 
 static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
 {
-	bool dead_leaders = false;
-	struct css_set *cset = NULL;
+	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
+	const struct list_head *pos = head;
 	int err;
 
-	/* Any: a live thread can be in another css_set than its dead leader. */
-	while ((cset = next_css_set(w, cset, css)) && !IS_ERR(cset))
-		dead_leaders |= !list_empty(&cset->dying_tasks);
-	if (IS_ERR(cset))
-		return PTR_ERR(cset);
-	while ((cset = next_css_set(w, cset, css)) && !IS_ERR(cset)) {
-		err = walk_css_set(w, cset, dead_leaders);
+	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
+		const struct css_set *cset;
+
+		cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
+		if (READ_ONCE(cset->subsys[memory_cgrp_id]) != css)
+			return -EAGAIN;
+		err = walk_css_set(w, cset);
 		if (err)
 			return err;
 	}
-	return PTR_ERR_OR_ZERO(cset);
+	return PTR_ERR_OR_ZERO(pos);
 }
 
 /* More than there can be tasks and css_sets: only a loop gets there. */
