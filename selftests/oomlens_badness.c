@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -291,40 +290,22 @@ static void test_verdicts(void)
 /* The task that empties swap is flagged to go first, while it does so. */
 static void test_origin(bool swap)
 {
-	struct hog_spec spec = { .anon = 12000, .swapped = 11000 };
-	char dev[128] = "", *text = read_file("/proc/swaps");
-	char *s = text ? strchr(text, '\n') : NULL;
+	struct swapoff off;
 	bool seen = false;
-	struct hog hog;
-	pid_t pid;
-	int status;
 
-	if (!swap || !s || sscanf(s + 1, "%127s", dev) != 1) {
+	if (!swap || !swapoff_start(&off)) {
 		ksft_test_result_skip("no swap to be emptied\n");
-		goto out;
+		return;
 	}
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
-	undo_at_end("swapon", dev);
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		set_adj(0, 0);
-		_exit(swapoff(dev) != 0);
-	}
-	while (!waitpid(pid, &status, WNOHANG)) {
+	while (swapoff_busy(&off)) {
 		struct table *t = read_badness();
-		int row = table_find(t, "pid", pid);
+		int row = table_find(t, "pid", off.pid);
 
 		seen |= row == 0 && !strcmp(table_cell(t, row, "verdict"), "origin") &&
 			!strcmp(table_cell(t, row, "fate"), "victim");
 		table_free(t);
 	}
-	swapon(dev, 0);
-	hog_end(&hog);
-	ksft_test_result(seen && WIFEXITED(status) && !WEXITSTATUS(status), "origin\n");
-out:
-	free(text);
+	ksft_test_result(swapoff_end(&off) && seen, "origin\n");
 }
 
 static int pin(pid_t pid, int cpu, bool fifo)

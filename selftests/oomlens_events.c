@@ -395,11 +395,7 @@ static void test_nobody(int fd)
 	spec.cgroup = dir;
 	if (hog_start(&hog, &spec))
 		ksft_exit_fail_msg("cannot make a hog\n");
-	pid = fork();
-	if (!pid) {
-		hog_do(&hog, HOG_GROW, 4096);
-		_exit(0);
-	}
+	pid = hog_grow_apart(&hog, 4096);
 	text = next_event(fd, &n);
 	cg_limit(dir, 65536);
 	good = text && event_has(text, n, "kind", "memcg") &&

@@ -114,11 +114,7 @@ static enum found play_ties(int fd, bool leader)
 		cg_attach(leaf[1 - i % 2], tied[i]);
 		set_adj(tied[i], leader && i == 1 ? 900 : 500);
 	}
-	pid = fork();
-	if (!pid) {
-		hog_do(&hog, HOG_GROW, 4096);
-		_exit(0);
-	}
+	pid = hog_grow_apart(&hog, 4096);
 	while (killed < SHOWN) {
 		char *more = next_event(fd, &n), *all;
 
@@ -145,21 +141,6 @@ static enum found play_ties(int fd, bool leader)
 	return found;
 }
 
-static void test_ties(int fd, bool leader)
-{
-	enum found found = UNDECIDED;
-	unsigned int i;
-
-	for (i = 0; i < TRIES && found == UNDECIDED; i++)
-		found = play_ties(fd, leader);
-	if (found == UNDECIDED)
-		ksft_test_result_skip("equals in a tree of cgroups: no time for the walk\n");
-	else
-		ksft_test_result(found == RIGHT,
-				 "equals in a tree of cgroups%s, in the kernel's order\n",
-				 leader ? " behind a leader" : "");
-}
-
 /* A process whose leader is dead, the largest; that the kernel takes it is the judge. */
 static enum found play_dead_leader(int fd)
 {
@@ -183,11 +164,7 @@ static enum found play_dead_leader(int fd)
 	small.cgroup = dir;
 	if (hog_start(&headless, &spec) || hog_start(&other, &small) || hog_start(&hog, &asks))
 		ksft_exit_fail_msg("cannot make tasks\n");
-	pid = fork();
-	if (!pid) {
-		hog_do(&hog, HOG_GROW, 4096);
-		_exit(0);
-	}
+	pid = hog_grow_apart(&hog, 4096);
 	text = next_event(fd, &n);
 	cg_limit(dir, 65536);
 	if (text && !event_has(text, n, "walk", "complete"))
@@ -207,17 +184,27 @@ static enum found play_dead_leader(int fd)
 	return found;
 }
 
-static void test_dead_leader(int fd)
+static enum found play_equals(int fd)
+{
+	return play_ties(fd, false);
+}
+
+static enum found play_equals_behind(int fd)
+{
+	return play_ties(fd, true);
+}
+
+static void test(int fd, enum found (*play)(int fd), const char *says)
 {
 	enum found found = UNDECIDED;
 	unsigned int i;
 
 	for (i = 0; i < TRIES && found == UNDECIDED; i++)
-		found = play_dead_leader(fd);
+		found = play(fd);
 	if (found == UNDECIDED)
-		ksft_test_result_skip("a dead leader in a cgroup: no time for the walk\n");
+		ksft_test_result_skip("%s: no time for the walk\n", says);
 	else
-		ksft_test_result(found == RIGHT, "a dead leader's process is in a cgroup's line\n");
+		ksft_test_result(found == RIGHT, "%s\n", says);
 }
 
 int main(void)
@@ -237,9 +224,10 @@ int main(void)
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
 	fd = events_open();
 	stay_on(0);
-	test_ties(fd, false);
-	test_ties(fd, true);
-	test_dead_leader(fd);
+	test(fd, play_equals, "equals in a tree of cgroups, in the kernel's order");
+	test(fd, play_equals_behind,
+	     "equals in a tree of cgroups behind a leader, in the kernel's order");
+	test(fd, play_dead_leader, "a dead leader's process is in a cgroup's line");
 	close(fd);
 	ksft_exit(!ksft_get_fail_cnt());
 }

@@ -419,6 +419,17 @@ int hog_do(struct hog *hog, enum hog_op op, unsigned long pages)
 	return op == HOG_SPIN ? 0 : hog_answer(hog);
 }
 
+pid_t hog_grow_apart(struct hog *hog, unsigned long pages)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		hog_do(hog, HOG_GROW, pages);
+		_exit(0);
+	}
+	return pid;
+}
+
 static bool hog_reap(struct hog *hog, int flags, int *status)
 {
 	if (hog->gone || !hog->pid)
@@ -519,4 +530,42 @@ bool swap_ensure(unsigned long pages)
 		return false;
 	undo_at_end("swapoff", disk);
 	return meminfo_kb("SwapFree") >= need;
+}
+
+bool swapoff_start(struct swapoff *s)
+{
+	const struct hog_spec spec = { .anon = 12000, .swapped = 11000 };
+	char *text = read_file("/proc/swaps");
+	char *line = text ? strchr(text, '\n') : NULL;
+	bool found = line && sscanf(line + 1, "%127s", s->area) == 1;
+
+	free(text);
+	if (!found)
+		return false;
+	if (hog_start(&s->hog, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	ksft_print_msg("%lld kB are to be swapped in\n",
+		       meminfo_kb("SwapTotal") - meminfo_kb("SwapFree"));
+	undo_at_end("swapon", s->area);
+	fflush(stdout);
+	s->pid = fork();
+	if (!s->pid) {
+		set_adj(0, 0);
+		/* What is in the swap cache comes in within some ms: be looked at by then. */
+		nap_ms(20);
+		_exit(swapoff(s->area) != 0);
+	}
+	return true;
+}
+
+bool swapoff_busy(struct swapoff *s)
+{
+	return !waitpid(s->pid, &s->status, WNOHANG);
+}
+
+bool swapoff_end(struct swapoff *s)
+{
+	swapon(s->area, 0);
+	hog_end(&s->hog);
+	return WIFEXITED(s->status) && !WEXITSTATUS(s->status);
 }

@@ -214,9 +214,17 @@ void mmap_lock_release(pid_t holder)
 	waitpid(holder, NULL, 0);
 }
 
+void allow_report(const char *text)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "oomlens-rig: allow %s", text);
+	write_file("/dev/kmsg", line);
+}
+
 void allow_debugfs_race(void)
 {
-	write_file("/dev/kmsg", "oomlens-rig: allow full_proxy_open");
+	allow_report("full_proxy_open");
 }
 
 /*

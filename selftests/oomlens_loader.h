@@ -48,6 +48,9 @@ bool held_same(long long before);
 /* Grace periods are short, until the program ends. */
 void hurry_rcu(void);
 
+/* To the rig: the next report of the kernel's that contains @text is none of ours. */
+void allow_report(const char *text);
+
 /*
  * The kernel itself warns if debugfs is asked for a file in the instant in which
  * its module goes: no reference is to be had, and its state does not tell yet.

@@ -345,7 +345,7 @@ static void allow_affinity_race(void)
 	struct utsname u;
 
 	if (!uname(&u) && strstr(u.version, "PREEMPT_RT"))
-		write_file("/dev/kmsg", "oomlens-rig: allow affine_move_task");
+		allow_report("affine_move_task");
 }
 
 /* All of them for so long; false if one does not end. */

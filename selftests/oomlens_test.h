@@ -223,6 +223,7 @@ enum hog_op {
 int hog_start(struct hog *hog, const struct hog_spec *spec);
 /* Waits for the answer; not for a hog with a vfork child: it is blocked. */
 int hog_do(struct hog *hog, enum hog_op op, unsigned long pages);
+pid_t hog_grow_apart(struct hog *hog, unsigned long pages);	/* a child of ours waits for it */
 bool hog_gone(struct hog *hog);		/* has exited (and is reaped now) */
 bool hog_second_gone(const struct hog *hog);	/* none, a zombie, or reaped */
 bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */
@@ -237,6 +238,18 @@ int set_adj(pid_t pid, int adj);
  * memory, which could lock the machine up.
  */
 bool swap_ensure(unsigned long pages);
+
+/* The first swap area on its way out, by a child of ours, with a hog's pages in it. */
+struct swapoff {
+	char area[128];
+	struct hog hog;
+	pid_t pid;
+	int status;
+};
+
+bool swapoff_start(struct swapoff *s);	/* false: there is no swap */
+bool swapoff_busy(struct swapoff *s);
+bool swapoff_end(struct swapoff *s);	/* in use again; did the swapoff succeed? */
 
 /* ---- oomlens_cgroup.c: memory cgroups of either hierarchy ---- */
 

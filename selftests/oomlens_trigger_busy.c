@@ -86,7 +86,7 @@ static void test_unload(void)
 
 /* Shared with the writers: how many of them are in a run by their own account. */
 static struct tally {
-	int ran, busy, other;
+	int written, ran, busy, other;
 } *tally;
 
 /* On until one has met another: a short run can be over within a time slice. */
@@ -107,6 +107,7 @@ static void write_many(unsigned long writes, unsigned long long state)
 		else
 			tally->other = err;
 	}
+	__atomic_add_fetch(&tally->written, i, __ATOMIC_RELAXED);
 }
 
 static void test_writers(void)
@@ -131,7 +132,8 @@ static void test_writers(void)
 	for (i = 0; i < WRITERS; i++)
 		good &= writer_end(pids[i]) == 0;
 	good &= !tally->other && tally->ran && tally->busy &&
-		tally->ran + tally->busy >= (int)(writes / WRITERS * WRITERS);
+		tally->written >= (int)(writes / WRITERS * WRITERS) &&
+		tally->ran + tally->busy == tally->written;
 	if (!good)
 		ksft_print_msg("%d ran, %d were busy, one gave %d\n", tally->ran, tally->busy,
 			       tally->other);
