@@ -8,10 +8,12 @@
  * asked of this module's own OOM notifier is in the other parameters, so that
  * a test need not ask oomlens.
  */
+#include <linux/delay.h>
 #include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -32,6 +34,8 @@
 #define FIRST_ORDER	8
 /* The notifier gives back at least so much, above any zone's watermarks. */
 #define GIVE_PAGES	1024
+/* Longer than an allocation takes from its last try to the notifier. */
+#define LATE_MS		100
 /* More than oomlens waits for a busy mmap_lock. */
 #define HOLD_S		8
 
@@ -154,6 +158,26 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 
 static struct notifier_block notifier = { .notifier_call = notify };
 
+static struct pid *ending;
+
+/* The first of all: between an allocation's last try and the others' notifiers. */
+static int notify_late(struct notifier_block *nb, unsigned long unused, void *arg)
+{
+	struct pid *pid = xchg(&ending, NULL);
+
+	if (pid) {
+		kill_pid(pid, SIGKILL, 1);
+		put_pid(pid);
+		msleep(LATE_MS);
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block late_notifier = {
+	.notifier_call	= notify_late,
+	.priority	= INT_MAX,
+};
+
 static void run_out(const struct way *w)
 {
 	unsigned int order = FIRST_ORDER + 1;
@@ -257,6 +281,25 @@ static int avert(const char *text, const struct kernel_param *kp)
 	return 0;
 }
 
+/*
+ * Kills a process at the next OOM, and lets that wait: what the process gives back
+ * is free by then, but the allocation does not know.
+ */
+static int end(const char *text, const struct kernel_param *kp)
+{
+	struct pid *pid;
+	int nr, err;
+
+	err = kstrtoint(text, 10, &nr);
+	if (err)
+		return err;
+	pid = find_get_pid(nr);
+	if (!pid)
+		return -ESRCH;
+	put_pid(xchg(&ending, pid));
+	return 0;
+}
+
 /* Keeps a process's mmap_lock from everybody else. */
 static int hold(const char *text, const struct kernel_param *kp)
 {
@@ -293,13 +336,24 @@ static const struct kernel_param_ops avert_ops = { .set = avert };
 module_param_cb(avert, &avert_ops, NULL, 0200);
 MODULE_PARM_DESC(avert, "process whose calls count while every OOM is called off; 0: no more");
 
+static const struct kernel_param_ops end_ops = { .set = end };
+module_param_cb(end, &end_ops, NULL, 0200);
+MODULE_PARM_DESC(end, "process to be killed at the next OOM, which waits 100 ms then");
+
 static const struct kernel_param_ops hold_ops = { .set = hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
 MODULE_PARM_DESC(hold, "process whose mmap_lock is held for 8 s");
 
 static int __init oomlens_shortage_init(void)
 {
-	return register_oom_notifier(&notifier);
+	int err = register_oom_notifier(&late_notifier);
+
+	if (err)
+		return err;
+	err = register_oom_notifier(&notifier);
+	if (err)
+		unregister_oom_notifier(&late_notifier);
+	return err;
 }
 
 static void __exit oomlens_shortage_exit(void)
@@ -307,6 +361,8 @@ static void __exit oomlens_shortage_exit(void)
 	if (thread)
 		kthread_stop(thread);
 	unregister_oom_notifier(&notifier);
+	unregister_oom_notifier(&late_notifier);
+	put_pid(ending);
 }
 
 module_init(oomlens_shortage_init);

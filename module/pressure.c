@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/vmstat.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -44,8 +45,10 @@
  */
 #define FRUITLESS_MS	10000
 
-/* From the last try of an allocation to the notifier, preemption included. */
+/* From the last try of an allocation to the notifier. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
+/* Likewise, of who had to wait for a processor in between: what came back is still free. */
+#define LATE_FREE_NS	NSEC_PER_SEC
 
 /* Between two looks at the level while it is held. */
 #define HOLD_TICK_MS	50
@@ -89,6 +92,7 @@ static struct {
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
 	unsigned long relieved;		/* pages given back; likewise */
 	u64 relieved_at;		/* the last ones, of any run; likewise */
+	unsigned long relieved_free;	/* pages free if most of them are; likewise */
 	wait_queue_head_t wait;		/* for the end, while holding */
 } pressure = {
 	.pool.lock	= __SPIN_LOCK_UNLOCKED(pressure.pool.lock),
@@ -152,15 +156,20 @@ static bool leave_to_kernel(int ooms)
 static unsigned long give_some(void)
 {
 	u64 start = ktime_get_ns();
-	unsigned long given;
+	unsigned long given, before = global_zone_page_state(NR_FREE_PAGES);
 
 	lockdep_assert_held(&relief_lock);
 	oomlens_pool_close(&pressure.pool);
 	given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
 	pressure.relieved += given;
 	pressure.relief_ns += ktime_get_ns() - start;
-	if (given)
+	if (given) {
+		/* The first batch found memory as short as it was. */
+		if (pressure.relieved == given)
+			pressure.relieved_free = before;
+		pressure.relieved_free += given / 2;
 		pressure.relieved_at = ktime_get_mono_fast_ns();
+	}
 	wake_up(&pressure.wait);
 	return given;
 }
@@ -179,11 +188,17 @@ static void give_all(struct work_struct *unused)
 
 /*
  * Did all pages come back after an allocation's last try? The kernel makes it
- * before the notifier, and would kill although there is room by now.
+ * before the notifier, and would kill although there is room by now. Not for
+ * longer than LATE_FREE_NS: the room may be where this allocation may not go.
  */
 static bool came_too_late(u64 since)
 {
-	return pressure.relieved_at && since < pressure.relieved_at + LATE_NS;
+	u64 late = pressure.relieved_at;
+
+	if (!late || since >= late + LATE_FREE_NS)
+		return false;
+	return since < late + LATE_NS ||
+	       global_zone_page_state(NR_FREE_PAGES) >= pressure.relieved_free;
 }
 
 /**
