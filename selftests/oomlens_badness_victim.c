@@ -383,7 +383,7 @@ static bool kill_by(enum way way, pid_t *killed)
 	}
 }
 
-/* First of those left? In a real shortage that one's file pages may be gone too. */
+/* First of those left? In a real shortage that one's file and shared pages may be gone. */
 static bool may_be_next(enum way way, struct table *t, const struct subject *s, pid_t pid)
 {
 	int row = table_find(t, "pid", pid == s->hog.second ? pid : s->hog.pid), i = 0;
@@ -392,7 +392,8 @@ static bool may_be_next(enum way way, struct table *t, const struct subject *s, 
 			   table_number(t, i, "rank") < 0))
 		i++;
 	return row == i || (way == PRESSURE && row > i && table_number(t, row, "points") >=
-	       table_number(t, i, "points") - table_number(t, i, "rss_file"));
+	       table_number(t, i, "points") - table_number(t, i, "rss_file") -
+	       table_number(t, i, "rss_shmem"));
 }
 
 /* Every kill in the log is of one who was to die, or, in another OOM, of the next. */

@@ -172,8 +172,6 @@ bool line_string(const char *line, const char *key, char *value, size_t size);
 int kmsg_open(void);
 /* Next record whose text holds @needle, within @ms; its text in @line. */
 bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int ms);
-/* When the kernel said it, in us of its clock; -1 if it did not. */
-long long kmsg_time_us(int fd, const char *needle, unsigned int ms);
 
 /* ---- oomlens_hog.c: tasks of a known size ---- */
 

@@ -461,15 +461,15 @@ int kmsg_open(void)
 	return fd;
 }
 
-/* The next record that has @needle, whole. */
-static bool kmsg_record(int fd, const char *needle, char *rec, size_t size, unsigned int ms)
+bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int ms)
 {
 	unsigned long long end = now_ns() + (unsigned long long)ms * 1000000;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char rec[8192], *text;
 	ssize_t n;
 
 	for (;;) {
-		n = read(fd, rec, size - 1);
+		n = read(fd, rec, sizeof(rec) - 1);
 		if (n < 0 && errno == EPIPE)
 			continue;	/* the log has run over us: go on */
 		if (n < 0) {
@@ -480,29 +480,10 @@ static bool kmsg_record(int fd, const char *needle, char *rec, size_t size, unsi
 		}
 		rec[n] = '\0';
 		if (strstr(rec, needle))
-			return true;
+			break;
 	}
-}
-
-bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int ms)
-{
-	char rec[8192], *text;
-
-	if (!kmsg_record(fd, needle, rec, sizeof(rec), ms))
-		return false;
 	text = strchr(rec, ';');
 	text = text ? text + 1 : rec;
 	snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
 	return true;
-}
-
-long long kmsg_time_us(int fd, const char *needle, unsigned int ms)
-{
-	char rec[8192];
-	long long us;
-
-	if (!kmsg_record(fd, needle, rec, sizeof(rec), ms) ||
-	    sscanf(rec, "%*u,%*u,%lld", &us) != 1)
-		return -1;
-	return us;
 }
