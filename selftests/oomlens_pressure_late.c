@@ -15,21 +15,28 @@
 #define LEFT_PAGES	16384
 #define TAKEN_PAGES	8192
 
-/* By which the shortage is overstepped. */
-#define STEP_PAGES	64
-
 static struct hog chosen, asker;
 
-/* Takes memory until there is an event (or, at the end of patience, none). */
-static char *ask(int fd, long long *n)
+static bool ended(pid_t writer)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	unsigned int i;
+	siginfo_t info = { 0 };
 
-	for (i = 0; i < 2 * LEFT_PAGES / STEP_PAGES && poll(&pfd, 1, 0) <= 0; i++)
-		if (hog_do(&asker, HOG_GROW, STEP_PAGES))
-			break;
-	return next_event(fd, n);
+	return !waitid(P_PID, writer, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+/*
+ * Takes memory until somebody is killed: the writer, or whom the OOM killer takes.
+ * Little at a time at the end, so that what it takes too much is soon made up for.
+ */
+static void ask(struct hog *hog, pid_t writer, long long kills)
+{
+	int err = 0;
+
+	while (!err && kernel_kills() == kills && !(writer && ended(writer)))
+		err = hog_do(hog, HOG_GROW,
+			     free_memory_kb() * 1024 / (long long)page_size() > 4096 ? 256 : 64);
+	if (err && kernel_kills() == kills)
+		ksft_print_msg("memory does not run out: %s\n", strerror(-err));
 }
 
 static void test_late(int fd)
@@ -46,7 +53,8 @@ static void test_late(int fd)
 	snprintf(pid, sizeof(pid), "%d", writer);
 	good = wait_until(before - free_memory_kb() > taken_kb * 9 / 10, PATIENCE_MS);
 	good = good && !write_file(SHORTAGE "end", pid);
-	text = ask(fd, &n);
+	ask(&asker, writer, kills);
+	text = next_event(fd, &n);
 	/* It is killed by the first OOM alone. */
 	status = writer_end(writer);
 	good = good && status == SIGKILL && kernel_kills() == kills && !hog_gone(&chosen) &&
@@ -59,24 +67,24 @@ static void test_late(int fd)
 	free(text);
 }
 
-static void test_real(int fd)
+/* It goes itself, with all that it took: the kernel has no reason to go on. */
+static void test_real(void)
 {
-	long long kills = kernel_kills(), n = 0;
-	char *text = ask(fd, &n);
-	bool good = text && event_has(text, n, "outcome", "killed") &&
-		    wait_until(hog_killed(&chosen), PATIENCE_MS) && kernel_kills() == kills + 1;
+	const struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "greedy" };
+	long long kills = kernel_kills();
+	struct hog greedy;
 
-	if (!good)
-		ksft_print_msg("kills %lld, '%s'\n", kernel_kills() - kills,
-			       text ? text : "no event");
-	ksft_test_result(good, "and then it is out: the chosen one dies\n");
-	free(text);
+	if (hog_start(&greedy, &spec))
+		ksft_exit_fail_msg("cannot make a hog\n");
+	ask(&greedy, 0, kills);
+	ksft_test_result(wait_until(hog_killed(&greedy), PATIENCE_MS),
+			 "and then it is out: who takes the most dies\n");
+	hog_end(&greedy);
 }
 
 int main(void)
 {
-	/* Large: what it gives back is to be enough, or another dies too. */
-	const struct hog_spec first_in_line = { .anon = 4000, .adj = 1000, .comm = "chosen" };
+	const struct hog_spec first_in_line = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	const struct hog_spec never = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "asker" };
 	struct ballast ballast;
 	int fd;
@@ -99,7 +107,7 @@ int main(void)
 	test_late(fd);
 	/* Else who runs the tests would be next. */
 	if (!ksft_get_fail_cnt())
-		test_real(fd);
+		test_real();
 	else
 		ksft_test_result_fail("and then it is out: not tried\n");
 	close(fd);
