@@ -537,6 +537,7 @@ int main(void)
 	ksft_set_plan(16);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	watermarks_stay();
 	fd = events_open();
 	test_sysrq(fd);
 	test_elsewhere(fd);

@@ -11,6 +11,15 @@
 
 #include "oomlens_test.h"
 
+/*
+ * The watermarks that an event has are those of zoneinfo later on too: the kernel
+ * raises a zone's for a while where it is fragmented. Source: boost_watermark().
+ */
+static inline void watermarks_stay(void)
+{
+	setting_write("/proc/sys/vm/watermark_boost_factor", "0");
+}
+
 /* What there is to read from here on; "" at the end; to be freed. */
 static inline char *read_on(int fd)
 {

@@ -313,6 +313,7 @@ int main(void)
 	ksft_set_plan(5);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	watermarks_stay();
 	fd = events_open();
 	test_other(fd);
 	test_no_fs(fd);
