@@ -9,8 +9,7 @@
 
 #define SLABS	"/sys/kernel/slab"
 
-/* Empty slabs go back, and what KASAN keeps aside of what was freed. */
-static void shrink_slabs(void)
+void slabs_settle(void)
 {
 	DIR *dir = opendir(SLABS);
 	struct dirent *d;
@@ -24,6 +23,8 @@ static void shrink_slabs(void)
 	}
 	if (dir)
 		closedir(dir);
+	/* Each processor keeps a part of the counters to itself. */
+	write_file("/proc/sys/vm/stat_refresh", "1");
 }
 
 /* Pages that are free, and set aside for a processor each. */
@@ -50,9 +51,7 @@ long long held_kb(void)
 	unsigned int i;
 
 	write_file("/proc/sys/vm/drop_caches", "3");
-	shrink_slabs();
-	/* Each processor keeps a part of the counters to itself. */
-	write_file("/proc/sys/vm/stat_refresh", "1");
+	slabs_settle();
 	kb = meminfo_kb("MemTotal") - batched_kb();
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		kb -= meminfo_kb(others[i]);

@@ -41,6 +41,8 @@ bool loader_begins(void);
 long long held_kb(void);
 /* It is so again, or at most HELD_SLACK_KB more; waits for it, and says both. */
 bool held_same(long long before);
+/* Empty slabs go back, and what KASAN keeps aside of what was freed; all is counted. */
+void slabs_settle(void);
 
 /* By chance: batches kept by a processor, the log, tables that grew once. */
 #define HELD_SLACK_KB	768
