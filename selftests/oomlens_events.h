@@ -13,11 +13,19 @@
 
 /*
  * The watermarks that an event has are those of zoneinfo later on too: the kernel
- * raises a zone's for a while where it is fragmented. Source: boost_watermark().
+ * raises a zone's for a while where it is fragmented, and to set how far they are
+ * apart, though it be as they were, ends what is raised already. Source:
+ * boost_watermark(), __setup_per_zone_wmarks().
  */
 static inline void watermarks_stay(void)
 {
+	static const char apart[] = "/proc/sys/vm/watermark_scale_factor";
+	char *value = read_file(apart);
+
 	setting_write("/proc/sys/vm/watermark_boost_factor", "0");
+	if (!value || write_file(apart, value))
+		ksft_exit_fail_msg("cannot end the boost of watermarks\n");
+	free(value);
 }
 
 /* What there is to read from here on; "" at the end; to be freed. */
