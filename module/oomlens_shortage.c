@@ -26,6 +26,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 
 /*
  * Blocks to begin with; smaller ones when there are no more of these. None of a
@@ -342,7 +343,7 @@ MODULE_PARM_DESC(end, "process to be killed at the next OOM, which waits 100 ms 
 
 static const struct kernel_param_ops hold_ops = { .set = hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
-MODULE_PARM_DESC(hold, "process whose mmap_lock is held for 8 s");
+MODULE_PARM_DESC(hold, "process whose mmap_lock is held, " __stringify(HOLD_S) " s at most");
 
 static int __init oomlens_shortage_init(void)
 {
