@@ -148,6 +148,21 @@ static inline bool oomlens_memcg_kmem(void)
 #endif
 }
 
+/*
+ * 6.11 made the v1 hierarchy optional (e93d4166b40a), and 7.3 its members of
+ * struct mem_cgroup with it. Without CONFIG_MEMCG_V1 no cgroup is on v1.
+ */
+#ifdef CONFIG_MEMCG
+static inline int oomlens_memcg_v1_swappiness(const struct mem_cgroup *memcg)
+{
+#if defined(CONFIG_MEMCG_V1) || LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	return READ_ONCE(memcg->swappiness);
+#else
+	return 0;
+#endif
+}
+#endif
+
 /* 5.11 brought mappings that do not need preemption off (f3ba3c710ac5). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define kmap_local_page(page)	kmap_atomic(page)

@@ -189,7 +189,7 @@ unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 	if (on_v2(memcg)) {
 		if (v->swappiness)
 			max += min(READ_ONCE(memcg->swap.max), v->total_swap);
-	} else if (READ_ONCE(memcg->swappiness)) {
+	} else if (oomlens_memcg_v1_swappiness(memcg)) {
 		unsigned long excess = READ_ONCE(memcg->memsw.max) - max;
 
 		max += min(excess, v->total_swap);
