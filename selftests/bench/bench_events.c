@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +178,75 @@ static void added(int tasks)
 	}
 }
 
+/* ---- The OOM of a cgroup of five tasks among all others ---- */
+
+#define CGROUP	"/sys/fs/cgroup/oomlens_bench"
+
+static void move_to_cgroup(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	write_file(CGROUP "/cgroup.procs", text);
+}
+
+static void run_out(void)
+{
+	pid_t pid = fork();
+	size_t i;
+	char *p;
+
+	if (!pid) {
+		write_file("/proc/self/oom_score_adj", "0");
+		move_to_cgroup(getpid());
+		p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (i = 0; i < 64 << 20; i += 4096)
+			((volatile char *)p)[i] = 1;
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* The bound of its walk, for which preemption is off, is 1 ms. */
+static void in_cgroup(int tasks)
+{
+	int i, complete = 0, seen = 0;
+	char *line, *save = NULL;
+	pid_t idle[4];
+
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0755) && errno != EEXIST) {
+		printf("in a cgroup: no cgroup v2\n");
+		return;
+	}
+	write_file(CGROUP "/memory.max", "8388608");
+	for (i = 0; i < 4; i++) {
+		idle[i] = child(0, "0");
+		move_to_cgroup(idle[i]);
+	}
+	load("events=64");
+	for (i = 0; i < ROUNDS; i++) {
+		usleep(200000);
+		run_out();
+	}
+	read_text("/proc/oomlens/stats", text, sizeof(text));
+	line = strstr(text, "walk_ns_max ");
+	printf("in a cgroup     tasks %6d walk_us_max %.1f", tasks, line ? atof(line + 12) / 1000 : -1);
+	read_events();
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, "event ", 6)) {
+			seen++;
+			complete += !!strstr(line, " walk=complete ");
+		}
+	printf(" complete %d of %d\n", complete, seen);
+	fflush(stdout);
+	for (i = 0; i < 4; i++) {
+		kill(idle[i], SIGKILL);
+		waitpid(idle[i], NULL, 0);
+	}
+	rmdir(CGROUP);
+}
+
 /* ---- Recovery times ---- */
 
 static void percentiles(const char *what, size_t mib, double *us, int n)
@@ -289,6 +359,7 @@ int main(int argc, char **argv)
 
 		for (; have < tasks; have++)
 			child(0, "1");	/* before all who are not children */
+		in_cgroup(tasks);
 		added(tasks);
 	}
 	load("trigger=1");
