@@ -231,9 +231,8 @@ static bool is_late(struct task_walk *w)
 	return ktime_get_mono_fast_ns() > w->deadline;
 }
 
-static void visit_task(struct task_struct *p, void *arg)
+static void visit_task(struct task_struct *p, struct task_walk *w)
 {
-	struct task_walk *w = arg;
 	struct oomlens_sample *s = &samples[w->spare];
 	bool ranked, full;
 
@@ -282,26 +281,16 @@ static void begin_line(struct task_walk *w)
 }
 
 /*
- * In the kernel's order, which is what decides between equals: a cgroup's tasks
- * cgroup by cgroup. Returns false if someone was left out, or if tasks moved
- * between cgroups meanwhile and the order of equals is not known.
+ * In the order of the task list, which decides between equals in a global OOM.
+ * Returns false if a task was left out.
  */
 static bool walk_tasks(struct task_walk *w)
 {
 	struct task_struct *p;
-	int err;
 
 	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
 	w->complete = true;
 	begin_line(w);
-	if (w->scope->kind == OOMLENS_SCOPE_MEMCG) {
-		err = oomlens_memcg_walk(w->scope->memcg, w->deadline, visit_task, w);
-		if (err != -EAGAIN)
-			return w->complete && !err;
-		/* Anew, with as much time again. */
-		w->complete = false;
-		begin_line(w);
-	}
 	for_each_process(p) {
 		if (is_late(w))
 			return false;

@@ -177,17 +177,6 @@ static inline int oomlens_memcg_v1_swappiness(const struct mem_cgroup *memcg)
 #define system_dfl_wq	system_unbound_wq
 #endif
 
-/*
- * Since 6.19 a leader leaves its css_set's dying_tasks only while it is freed, with
- * no grace period between (kernel/cgroup/cgroup.c, cgroup_task_free()); the same
- * series brought cgroup_task_dead().
- */
-#ifdef OOMLENS_HAVE_CGROUP_TASK_DEAD
-#define OOMLENS_DYING_TASKS_UNDER_RCU	false
-#else
-#define OOMLENS_DYING_TASKS_UNDER_RCU	true
-#endif
-
 /* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */
 static inline unsigned long oomlens_pagetable_pages(void)
 {

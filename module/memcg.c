@@ -5,12 +5,9 @@
  */
 #include <linux/cgroup.h>
 #include <linux/kernel.h>
-#include <linux/ktime.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
-#include <linux/poison.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -226,170 +223,6 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 	return group;
 }
 
-/*
- * The walk over a cgroup's tasks in the order of mem_cgroup_scan_tasks():
- * cgroup by cgroup from the top, css_set by css_set, task by task.
- *
- * Neither css_task_iter_start() nor css_set_lock is exported, so the lists are
- * read under RCU alone: tasks and css_sets are freed a grace period after they
- * have left them, but for one list, see dead_leader_by(). A list can change
- * under the walk. Whatever could lead it astray shows: a
- * css_set that was unlinked has poisoned links or another css, a task that
- * moved or began to exit is on another list, whose end is not this one's, and
- * one that is gone points at itself. Then the walk says -EAGAIN. No list has
- * more than steps_left entries.
- */
-struct memcg_walk {
-	void (*visit)(struct task_struct *p, void *arg);
-	void *arg;
-	u64 deadline;			/* by ktime_get_mono_fast_ns() */
-	unsigned int steps_left;
-	bool threads;			/* of a css_set: not all were leaders */
-};
-
-/* The clock is read every so many steps, visits or not. */
-#define STEPS_PER_LOOK	32
-
-static int count_step(struct memcg_walk *w)
-{
-	if (!w->steps_left)
-		return -EAGAIN;
-	if (!(--w->steps_left % STEPS_PER_LOOK) && ktime_get_mono_fast_ns() > w->deadline)
-		return -ETIME;
-	return 0;
-}
-
-/* The next of a list: NULL at its end, or why the walk cannot go on. */
-static const struct list_head *walk_step(struct memcg_walk *w, const struct list_head *pos,
-					 const struct list_head *head)
-{
-	const struct list_head *next = READ_ONCE(pos->next);
-	int err;
-
-	if (next == head)
-		return NULL;
-	err = next == pos || next == LIST_POISON1 ? -EAGAIN : count_step(w);
-	return err ? ERR_PTR(err) : next;
-}
-
-/*
- * The dead leader of the thread group whose first live thread @p is, or NULL: so
- * it is found where dying_tasks cannot be read. Several of a css_set come in the
- * order of these threads, where the kernel has that of their deaths.
- */
-static struct task_struct *dead_leader_by(struct task_struct *p)
-{
-	struct task_struct *leader;
-
-	/* One that is released stays listed up to its last switch, its leader need not. */
-	if (thread_group_leader(p) || !pid_alive(p))
-		return NULL;
-	leader = READ_ONCE(p->group_leader);
-	return READ_ONCE(leader->exit_state) && next_thread(leader) == p ? leader : NULL;
-}
-
-/* @p, if it is a leader that is not to be found by dead_leader_by(). */
-static struct task_struct *leader_at(struct memcg_walk *w, struct task_struct *p)
-{
-	if (!thread_group_leader(p)) {
-		w->threads = true;
-		return NULL;
-	}
-	return OOMLENS_DYING_TASKS_UNDER_RCU || !READ_ONCE(p->exit_state) ? p : NULL;
-}
-
-/* @dead: the dead leaders of the list's threads, else the leaders on it */
-static int walk_css_set_list(struct memcg_walk *w, const struct list_head *head,
-			     const struct css_set *cset, bool dead)
-{
-	const struct list_head *pos = head;
-
-	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
-		struct task_struct *p = list_entry(pos, struct task_struct, cg_list);
-
-		if (rcu_access_pointer(p->cgroups) != cset)
-			return -EAGAIN;
-		p = dead ? dead_leader_by(p) : leader_at(w, p);
-		if (!p || ((p->flags & PF_EXITING) && !atomic_read(&p->signal->live)))
-			continue;
-		w->visit(p, w->arg);
-	}
-	return PTR_ERR_OR_ZERO(pos);
-}
-
-static int walk_css_set(struct memcg_walk *w, const struct css_set *cset)
-{
-	int err;
-
-	w->threads = false;
-	err = walk_css_set_list(w, &cset->tasks, cset, false) ?:
-	      walk_css_set_list(w, &cset->mg_tasks, cset, false);
-	if (!err && OOMLENS_DYING_TASKS_UNDER_RCU)
-		return walk_css_set_list(w, &cset->dying_tasks, cset, false);
-	if (err || !w->threads)
-		return err;
-	return walk_css_set_list(w, &cset->tasks, cset, true) ?:
-	       walk_css_set_list(w, &cset->mg_tasks, cset, true);
-}
-
-static int walk_css(struct memcg_walk *w, const struct cgroup_subsys_state *css)
-{
-	const struct list_head *head = &css->cgroup->e_csets[memory_cgrp_id];
-	const struct list_head *pos = head;
-	int err;
-
-	while ((pos = walk_step(w, pos, head)) && !IS_ERR(pos)) {
-		const struct css_set *cset;
-
-		cset = list_entry(pos, struct css_set, e_cset_node[memory_cgrp_id]);
-		if (READ_ONCE(cset->subsys[memory_cgrp_id]) != css)
-			return -EAGAIN;
-		err = walk_css_set(w, cset);
-		if (err)
-			return err;
-	}
-	return PTR_ERR_OR_ZERO(pos);
-}
-
-/* More than there can be tasks and css_sets: only a loop gets there. */
-#define MEMCG_WALK_STEPS	8000000
-
-/**
- * oomlens_memcg_walk() - visit a cgroup's thread groups in the kernel's order
- * @memcg: held
- * @deadline: by ktime_get_mono_fast_ns(), when the walk ends at the latest
- * @visit: called for each group leader; must not sleep
- * @arg: for @visit
- *
- * Source: mm/memcontrol.c, mem_cgroup_scan_tasks(); kernel/cgroup/cgroup.c,
- * css_task_iter_advance().
- *
- * Context: any that may hold rcu_read_lock().
- * Return: 0, -EAGAIN if tasks moved meanwhile, or -ETIME; some were visited
- * then.
- */
-int oomlens_memcg_walk(struct mem_cgroup *memcg, u64 deadline,
-		       void (*visit)(struct task_struct *p, void *arg), void *arg)
-{
-	struct memcg_walk w = {
-		.visit = visit,
-		.arg = arg,
-		.deadline = deadline,
-		.steps_left = MEMCG_WALK_STEPS,
-	};
-	struct cgroup_subsys_state *css;
-	int err = 0;
-
-	rcu_read_lock();
-	css_for_each_descendant_pre(css, &memcg->css) {
-		err = count_step(&w) ?: walk_css(&w, css);
-		if (err)
-			break;
-	}
-	rcu_read_unlock();
-	return err;
-}
-
 /* Pages that a counter and its limit leave, ULONG_MAX without a limit. */
 static unsigned long counter_room(struct page_counter *counter)
 {
@@ -493,12 +326,6 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain)
 {
 	return NULL;
-}
-
-int oomlens_memcg_walk(struct mem_cgroup *memcg, u64 deadline,
-		       void (*visit)(struct task_struct *p, void *arg), void *arg)
-{
-	return 0;
 }
 
 #endif /* CONFIG_MEMCG */

@@ -88,8 +88,6 @@ int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
 struct mem_cgroup *oomlens_memcg_find(const char *path);
 unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 				       const struct oomlens_sysvalues *v);
-int oomlens_memcg_walk(struct mem_cgroup *memcg, u64 deadline,
-		       void (*visit)(struct task_struct *p, void *arg), void *arg);
 struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain);
 unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);

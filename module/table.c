@@ -6,7 +6,6 @@
  * The rows lie in pages that are taken as the walk goes on, where it pauses: no
  * large piece of memory is needed, and none has to be cleared for nothing.
  */
-#include <linux/bsearch.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -275,31 +274,6 @@ static int walk(struct oomlens_table *t, const struct oomlens_scope *scope)
 
 /* ---- Rank ---- */
 
-struct order_state {
-	struct oomlens_table *table;
-	unsigned int order;
-};
-
-/* Largest first, as sort_keys() leaves them. Under RCU: lets nobody run. */
-static int compare_pids(const void *a, const void *b)
-{
-	const struct oomlens_rank_key *x = a, *y = b;
-
-	return (x->points < y->points) - (x->points > y->points);
-}
-
-static void order_visit(struct task_struct *p, void *arg)
-{
-	struct order_state *o = arg;
-	struct oomlens_table *t = o->table;
-	const struct oomlens_rank_key pid = { .points = p->tgid };
-	const struct oomlens_rank_key *found;
-
-	found = bsearch(&pid, t->keys, t->n, sizeof(pid), compare_pids);
-	if (found)
-		found->row->order = ++o->order;
-}
-
 /* Most points first; of equals the later in the walk. */
 static int compare_keys(const void *a, const void *b)
 {
@@ -315,66 +289,25 @@ static void sort_keys(struct oomlens_rank_key *keys, unsigned int n)
 		sort(keys, n, sizeof(*keys), compare_keys, NULL);
 }
 
-/*
- * An OOM of a cgroup walks its tasks by cgroup, not by the task list, and the
- * later of two equals wins there too: renumber those that it visits, after all
- * others. The keys' memory serves as the map from pid to row.
- */
-static int reorder_as_memcg(struct oomlens_table *t, struct mem_cgroup *memcg)
-{
-	struct oomlens_chunk *chunk;
-	struct oomlens_sample *s;
-	unsigned int n = 0, tries = 8;
-	int err;
-
-	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s))
-		t->keys[n++] = (struct oomlens_rank_key) { .points = s->pid, .row = s };
-	sort_keys(t->keys, n);
-	do {
-		struct order_state o = { .table = t, .order = t->tasks + t->kthreads };
-
-		cond_resched();
-		err = oomlens_memcg_walk(memcg, U64_MAX, order_visit, &o);
-	} while (err == -EAGAIN && --tries);
-	/* Tasks kept moving: all is right but the order of equals, perhaps. */
-	if (err == -EAGAIN)
-		t->complete = false;
-	return err == -EAGAIN ? 0 : err;
-}
-
 /* The ranked rows' keys first, in order; the others follow in walk order. */
-static int rank(struct oomlens_table *t, const struct oomlens_scope *scope)
+static int rank(struct oomlens_table *t)
 {
-	bool reordered = scope->kind == OOMLENS_SCOPE_MEMCG;
-	unsigned int i, rest;
+	unsigned int i = t->ranked, rest = t->ranked;
 	struct oomlens_chunk *chunk;
 	struct oomlens_sample *s;
-	int err;
 
 	if (!t->spare)
 		t->keys = kvmalloc_array(t->n, sizeof(*t->keys), OOMLENS_GFP);
 	if (!t->keys)
 		return -ENOMEM;
-	if (reordered) {
-		err = reorder_as_memcg(t, scope->memcg);
-		if (err)
-			return err;
-	}
 	/* From the walk's end to its beginning: nothing to sort among equals. */
-	i = t->ranked;
-	rest = t->ranked;
 	for (s = first_row(t, &chunk); s; s = next_row(&chunk, s)) {
 		struct oomlens_rank_key *key =
 			oomlens_sample_ranked(s) ? &t->keys[--i] : &t->keys[rest++];
 
-		key->points = reordered ? s->order : rank_points(s);
+		key->points = rank_points(s);
 		key->row = s;
 	}
-	sort_keys(t->keys, t->ranked);
-	if (!reordered)
-		return 0;
-	for (i = 0; i < t->ranked; i++)
-		t->keys[i].points = rank_points(t->keys[i].row);
 	sort_keys(t->keys, t->ranked);
 	return 0;
 }
@@ -474,7 +407,7 @@ static int fill_table(struct oomlens_table *t, const struct oomlens_scope *scope
 	t->paths = oomlens_paths_alloc(FIRST_MEMCGS);
 	if (!t->paths && !spare)
 		return -ENOMEM;
-	err = walk(t, scope) ?: rank(t, scope);
+	err = walk(t, scope) ?: rank(t);
 	if (err)
 		return err;
 	tell_fate(t, scope);
