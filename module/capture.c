@@ -23,11 +23,6 @@
 
 #include "event.h"
 
-static void keep(struct oomlens_pages *p, unsigned long n)
-{
-	oomlens_pages_set(p, n);
-}
-
 /* ---- Memory, zones, the limit ---- */
 
 static unsigned long global_lru(enum lru_list lru)
@@ -40,22 +35,22 @@ static void capture_memory(struct oomlens_memory_record *m)
 	struct oomlens_sysvalues v;
 
 	oomlens_sysvalues_cached(&v);
-	keep(&m->free, global_zone_page_state(NR_FREE_PAGES));
-	keep(&m->available, max(si_mem_available(), 0L));
-	keep(&m->anon, global_node_page_state(NR_ANON_MAPPED));
-	keep(&m->file, global_lru(LRU_ACTIVE_FILE) + global_lru(LRU_INACTIVE_FILE));
-	keep(&m->shmem, global_node_page_state(NR_SHMEM));
-	keep(&m->slab_reclaimable, global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B));
-	keep(&m->slab_unreclaimable, global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B));
-	keep(&m->kernel_stack, global_node_page_state(NR_KERNEL_STACK_KB) >> (PAGE_SHIFT - 10));
-	keep(&m->pagetables, oomlens_pagetable_pages());
-	keep(&m->unevictable, global_lru(LRU_UNEVICTABLE));
-	keep(&m->mlocked, global_zone_page_state(NR_MLOCK));
-	keep(&m->ram, v.totalram);
-	keep(&m->swap_total, v.total_swap);
-	keep(&m->swap_free, v.swap_free);
-	keep(&m->committed, oomlens_lockdep_would_complain() ? v.committed : vm_memory_committed());
-	keep(&m->commit_limit, v.commit_limit);
+	m->free = global_zone_page_state(NR_FREE_PAGES);
+	m->available = max(si_mem_available(), 0L);
+	m->anon = global_node_page_state(NR_ANON_MAPPED);
+	m->file = global_lru(LRU_ACTIVE_FILE) + global_lru(LRU_INACTIVE_FILE);
+	m->shmem = global_node_page_state(NR_SHMEM);
+	m->slab_reclaimable = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
+	m->slab_unreclaimable = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	m->kernel_stack = global_node_page_state(NR_KERNEL_STACK_KB) >> (PAGE_SHIFT - 10);
+	m->pagetables = oomlens_pagetable_pages();
+	m->unevictable = global_lru(LRU_UNEVICTABLE);
+	m->mlocked = global_zone_page_state(NR_MLOCK);
+	m->ram = v.totalram;
+	m->swap_total = v.total_swap;
+	m->swap_free = v.swap_free;
+	m->committed = oomlens_lockdep_would_complain() ? v.committed : vm_memory_committed();
+	m->commit_limit = v.commit_limit;
 }
 
 static unsigned long zone_lru(struct zone *zone, enum lru_list lru)
@@ -67,19 +62,17 @@ static void capture_zone(struct oomlens_zone_record *r, struct zone *zone)
 {
 	r->node = zone_to_nid(zone);
 	r->index = zone_idx(zone);
-	keep(&r->free, zone_page_state(zone, NR_FREE_PAGES));
-	keep(&r->free_cma, zone_page_state(zone, NR_FREE_CMA_PAGES));
-	keep(&r->highatomic, oomlens_zone_highatomic(zone));
-	keep(&r->min, min_wmark_pages(zone));
-	keep(&r->low, low_wmark_pages(zone));
-	keep(&r->high, high_wmark_pages(zone));
-	keep(&r->managed, zone_managed_pages(zone));
-	keep(&r->anon, zone_lru(zone, LRU_ACTIVE_ANON) +
-			  zone_lru(zone, LRU_INACTIVE_ANON));
-	keep(&r->file, zone_lru(zone, LRU_ACTIVE_FILE) +
-			  zone_lru(zone, LRU_INACTIVE_FILE));
-	keep(&r->unevictable, zone_lru(zone, LRU_UNEVICTABLE));
-	keep(&r->mlocked, zone_page_state(zone, NR_MLOCK));
+	r->free = zone_page_state(zone, NR_FREE_PAGES);
+	r->free_cma = zone_page_state(zone, NR_FREE_CMA_PAGES);
+	r->highatomic = oomlens_zone_highatomic(zone);
+	r->min = min_wmark_pages(zone);
+	r->low = low_wmark_pages(zone);
+	r->high = high_wmark_pages(zone);
+	r->managed = zone_managed_pages(zone);
+	r->anon = zone_lru(zone, LRU_ACTIVE_ANON) + zone_lru(zone, LRU_INACTIVE_ANON);
+	r->file = zone_lru(zone, LRU_ACTIVE_FILE) + zone_lru(zone, LRU_INACTIVE_FILE);
+	r->unevictable = zone_lru(zone, LRU_UNEVICTABLE);
+	r->mlocked = zone_page_state(zone, NR_MLOCK);
 }
 
 /* first_online_pgdat() and next_zone() are not exported; nor is this longer. */
@@ -143,11 +136,11 @@ static void capture_limit(struct oomlens_event *e, struct mem_cgroup *memcg)
 	struct page_counter *swap;
 
 	r->v2 = cgroup_subsys_on_dfl(memory_cgrp_subsys);
-	keep(&r->usage, page_counter_read(&memcg->memory));
-	keep(&r->limit, READ_ONCE(memcg->memory.max));
+	r->usage = page_counter_read(&memcg->memory);
+	r->limit = READ_ONCE(memcg->memory.max);
 	swap = r->v2 ? &memcg->swap : &memcg->memsw;
-	keep(&r->swap, page_counter_read(swap));
-	keep(&r->swap_limit, READ_ONCE(swap->max));
+	r->swap = page_counter_read(swap);
+	r->swap_limit = READ_ONCE(swap->max);
 	rcu_read_lock();
 	e->limit_memcg = oomlens_event_memcg(e, memcg);
 	rcu_read_unlock();
@@ -245,13 +238,9 @@ void oomlens_pack_task(struct oomlens_task_record *r, const struct oomlens_sampl
 	r->pid = s->pid;
 	r->uid = s->uid;
 	r->threads = s->threads;
-	keep(&r->rss_anon, s->terms.rss_anon);
-	keep(&r->rss_file, s->terms.rss_file);
-	keep(&r->rss_shmem, s->terms.rss_shmem);
-	keep(&r->swap, s->terms.swap);
-	keep(&r->pgtables, s->terms.pgtables);
-	keep(&r->locked, s->locked);
-	keep(&r->vm_total, s->vm_total);
+	r->terms = s->terms;
+	r->locked = s->locked;
+	r->vm_total = s->vm_total;
 	r->adj = s->adj;
 	r->verdict = s->verdict;
 	r->killable = s->killable;

@@ -104,39 +104,8 @@ static inline void oomlens_write_end(seqcount_t *seq)
 	raw_write_seqcount_end(seq);
 }
 
-/*
- * A count of pages, in five bytes on 64 bits: there are many of them. It is
- * exact up to 2^40 pages, more than the 52 bits of an address on the largest of
- * machines hold, and more than a process can map in 47.
- */
-struct oomlens_pages {
-	u8 byte[BITS_PER_LONG == 64 ? 5 : 4];
-};
-
-#define OOMLENS_PAGES_MAX	((1ULL << 8 * sizeof(struct oomlens_pages)) - 1)
-
-/* What is too much is kept as OOMLENS_PAGES_MAX. */
-static inline void oomlens_pages_set(struct oomlens_pages *p, u64 n)
-{
-	unsigned int i;
-
-	n = min_t(u64, n, OOMLENS_PAGES_MAX);
-	for (i = 0; i < ARRAY_SIZE(p->byte); i++, n >>= 8)
-		p->byte[i] = n;
-}
-
-static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
-{
-	unsigned int i = ARRAY_SIZE(p->byte);
-	unsigned long n = 0;
-
-	while (i--)
-		n = n << 8 | p->byte[i];
-	return n;
-}
-
 /**
- * struct oomlens_task_record - a candidate or a victim, packed
+ * struct oomlens_task_record - a candidate or a victim
  * @pid: thread group id in the initial PID namespace
  * @uid: in the initial user namespace
  * @threads: in the group
@@ -145,7 +114,9 @@ static inline unsigned long oomlens_pages_get(const struct oomlens_pages *p)
  * @verdict: enum oomlens_verdict; of a candidate
  * @killable: as in struct oomlens_sample
  * @killed: a victim that got the kernel's SIGKILL, not merely the reserves
- * @rss_anon: and so on, pages, as in struct oomlens_sample
+ * @terms: pages
+ * @locked: pages, mm->locked_vm
+ * @vm_total: pages, mm->total_vm
  * @comm: of the group leader; of a victim, of the thread that the kernel named
  */
 struct oomlens_task_record {
@@ -154,16 +125,12 @@ struct oomlens_task_record {
 	u32 threads;
 	s16 adj;
 	u8 memcg;
-	u8 verdict : 6;
-	u8 killable : 1;
-	u8 killed : 1;
-	struct oomlens_pages rss_anon;
-	struct oomlens_pages rss_file;
-	struct oomlens_pages rss_shmem;
-	struct oomlens_pages swap;
-	struct oomlens_pages pgtables;
-	struct oomlens_pages locked;
-	struct oomlens_pages vm_total;
+	u8 verdict;
+	bool killable;
+	bool killed;
+	struct oomlens_terms terms;
+	unsigned long locked;
+	unsigned long vm_total;
 	char comm[TASK_COMM_LEN];
 };
 
@@ -171,45 +138,45 @@ struct oomlens_task_record {
 struct oomlens_zone_record {
 	u16 node;
 	u8 index;			/* in the node's zones */
-	struct oomlens_pages free;
-	struct oomlens_pages free_cma;
-	struct oomlens_pages highatomic;	/* what the watermark check leaves out */
-	struct oomlens_pages min;
-	struct oomlens_pages low;
-	struct oomlens_pages high;
-	struct oomlens_pages managed;
-	struct oomlens_pages anon;
-	struct oomlens_pages file;
-	struct oomlens_pages unevictable;
-	struct oomlens_pages mlocked;
+	unsigned long free;
+	unsigned long free_cma;
+	unsigned long highatomic;	/* what the watermark check leaves out */
+	unsigned long min;
+	unsigned long low;
+	unsigned long high;
+	unsigned long managed;
+	unsigned long anon;
+	unsigned long file;
+	unsigned long unevictable;
+	unsigned long mlocked;
 };
 
 /* The machine's memory when out_of_memory() was entered; pages. */
 struct oomlens_memory_record {
-	struct oomlens_pages free;
-	struct oomlens_pages available;
-	struct oomlens_pages anon;
-	struct oomlens_pages file;
-	struct oomlens_pages shmem;
-	struct oomlens_pages slab_reclaimable;
-	struct oomlens_pages slab_unreclaimable;
-	struct oomlens_pages kernel_stack;
-	struct oomlens_pages pagetables;
-	struct oomlens_pages unevictable;
-	struct oomlens_pages mlocked;
-	struct oomlens_pages ram;
-	struct oomlens_pages swap_total;
-	struct oomlens_pages swap_free;
-	struct oomlens_pages committed;
-	struct oomlens_pages commit_limit;
+	unsigned long free;
+	unsigned long available;
+	unsigned long anon;
+	unsigned long file;
+	unsigned long shmem;
+	unsigned long slab_reclaimable;
+	unsigned long slab_unreclaimable;
+	unsigned long kernel_stack;
+	unsigned long pagetables;
+	unsigned long unevictable;
+	unsigned long mlocked;
+	unsigned long ram;
+	unsigned long swap_total;
+	unsigned long swap_free;
+	unsigned long committed;
+	unsigned long commit_limit;
 };
 
 /* The cgroup whose limit was hit; pages. A limit that is none is very large. */
 struct oomlens_memcg_record {
-	struct oomlens_pages usage;
-	struct oomlens_pages limit;
-	struct oomlens_pages swap;	/* v1: memory and swap together */
-	struct oomlens_pages swap_limit;
+	unsigned long usage;
+	unsigned long limit;
+	unsigned long swap;	/* v1: memory and swap together */
+	unsigned long swap_limit;
 	bool v2;
 };
 
@@ -265,11 +232,11 @@ struct oomlens_event {
 	u8 nr_zones;
 	u8 caller_memcg;
 	u8 limit_memcg;
-	bool totalpages_known : 1;
-	bool probed : 1;
-	bool kills_tell : 1;
-	bool spared : 1;
-	bool marks_tell : 1;
+	bool totalpages_known;
+	bool probed;
+	bool kills_tell;
+	bool spared;
+	bool marks_tell;
 	char comm[TASK_COMM_LEN];
 	struct oomlens_memory_record memory;
 	struct oomlens_memcg_record memcg;

@@ -169,17 +169,12 @@ static void show_pages(struct seq_file *m, const char *key, unsigned long pages)
 	seq_printf(m, " %s=%lu", key, pages);
 }
 
-static void show_kept(struct seq_file *m, const char *key, const struct oomlens_pages *pages)
+static void show_limit(struct seq_file *m, const char *key, unsigned long limit)
 {
-	show_pages(m, key, oomlens_pages_get(pages));
-}
-
-static void show_limit(struct seq_file *m, const char *key, const struct oomlens_pages *limit)
-{
-	if (oomlens_pages_get(limit) >= min_t(u64, PAGE_COUNTER_MAX, OOMLENS_PAGES_MAX))
+	if (limit >= PAGE_COUNTER_MAX)
 		seq_printf(m, " %s=max", key);
 	else
-		show_kept(m, key, limit);
+		show_pages(m, key, limit);
 }
 
 static void show_path(struct seq_file *m, const char *key, unsigned int index)
@@ -229,74 +224,52 @@ static void show_event(struct seq_file *m, const struct oomlens_event *e)
 	seq_putc(m, '\n');
 }
 
-/* A figure of a record: its key, and where it is. */
-struct figure {
-	const char *key;
-	size_t at;
-};
-
-static void show_figures(struct seq_file *m, const void *record,
-			 const struct figure *figures, unsigned int n)
-{
-	for (; n--; figures++)
-		show_kept(m, figures->key, record + figures->at);
-}
-
-#define FIGURE(record, member)	{ #member, offsetof(struct oomlens_##record##_record, member) }
+#define show_member(m, record, member)	show_pages(m, #member, (record)->member)
 
 static void show_memory(struct seq_file *m, const struct oomlens_event *e)
 {
-	static const struct figure figures[] = {
-		FIGURE(memory, free),
-		FIGURE(memory, available),
-		FIGURE(memory, anon),
-		FIGURE(memory, file),
-		FIGURE(memory, shmem),
-		FIGURE(memory, slab_reclaimable),
-		FIGURE(memory, slab_unreclaimable),
-		FIGURE(memory, kernel_stack),
-		FIGURE(memory, pagetables),
-		FIGURE(memory, unevictable),
-		FIGURE(memory, mlocked),
-		FIGURE(memory, swap_total),
-		FIGURE(memory, swap_free),
-		FIGURE(memory, committed),
-		FIGURE(memory, commit_limit),
-		FIGURE(memory, ram),
-	};
+	const struct oomlens_memory_record *r = &e->memory;
 
 	seq_printf(m, "memory %lu", e->number);
-	show_figures(m, &e->memory, figures, ARRAY_SIZE(figures));
+	show_member(m, r, free);
+	show_member(m, r, available);
+	show_member(m, r, anon);
+	show_member(m, r, file);
+	show_member(m, r, shmem);
+	show_member(m, r, slab_reclaimable);
+	show_member(m, r, slab_unreclaimable);
+	show_member(m, r, kernel_stack);
+	show_member(m, r, pagetables);
+	show_member(m, r, unevictable);
+	show_member(m, r, mlocked);
+	show_member(m, r, swap_total);
+	show_member(m, r, swap_free);
+	show_member(m, r, committed);
+	show_member(m, r, commit_limit);
+	show_member(m, r, ram);
 	seq_putc(m, '\n');
 }
 
 static void show_zone(struct seq_file *m, const struct oomlens_event *e,
 		      const struct oomlens_zone_record *r)
 {
-	static const struct figure before[] = {
-		FIGURE(zone, free),
-		FIGURE(zone, free_cma),
-		FIGURE(zone, highatomic),
-	}, after[] = {
-		FIGURE(zone, min),
-		FIGURE(zone, low),
-		FIGURE(zone, high),
-		FIGURE(zone, managed),
-		FIGURE(zone, anon),
-		FIGURE(zone, file),
-		FIGURE(zone, unevictable),
-		FIGURE(zone, mlocked),
-	};
-	unsigned long free = oomlens_pages_get(&r->free);
-	unsigned long not_for_all = oomlens_pages_get(&r->free_cma) +
-				    oomlens_pages_get(&r->highatomic);
+	unsigned long not_for_all = r->free_cma + r->highatomic;
 
 	seq_printf(m, "zone %lu node=%u name=%s", e->number, r->node,
 		   oomlens_zone_name(r));
-	show_figures(m, r, before, ARRAY_SIZE(before));
-	/* Read one after the other, they can be at odds. */
-	show_pages(m, "usable", free - min(free, not_for_all));
-	show_figures(m, r, after, ARRAY_SIZE(after));
+	show_member(m, r, free);
+	show_member(m, r, free_cma);
+	show_member(m, r, highatomic);
+	/* The counters are read one after the other, so the sum can exceed free. */
+	show_pages(m, "usable", r->free - min(r->free, not_for_all));
+	show_member(m, r, min);
+	show_member(m, r, low);
+	show_member(m, r, high);
+	show_member(m, r, managed);
+	show_member(m, r, anon);
+	show_member(m, r, file);
+	show_member(m, r, unevictable);
+	show_member(m, r, mlocked);
 	seq_putc(m, '\n');
 }
 
@@ -306,20 +279,11 @@ static void show_memcg(struct seq_file *m, const struct oomlens_event *e)
 
 	seq_printf(m, "memcg %lu", e->number);
 	show_path(m, "path", e->limit_memcg);
-	show_kept(m, "usage", &r->usage);
-	show_limit(m, "limit", &r->limit);
-	show_kept(m, r->v2 ? "swap" : "memsw", &r->swap);
-	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", &r->swap_limit);
+	show_pages(m, "usage", r->usage);
+	show_limit(m, "limit", r->limit);
+	show_pages(m, r->v2 ? "swap" : "memsw", r->swap);
+	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", r->swap_limit);
 	seq_putc(m, '\n');
-}
-
-static void unpack_terms(const struct oomlens_task_record *r, struct oomlens_terms *t)
-{
-	t->rss_anon = oomlens_pages_get(&r->rss_anon);
-	t->rss_file = oomlens_pages_get(&r->rss_file);
-	t->rss_shmem = oomlens_pages_get(&r->rss_shmem);
-	t->swap = oomlens_pages_get(&r->swap);
-	t->pgtables = oomlens_pages_get(&r->pgtables);
 }
 
 static bool ranked(const struct oomlens_task_record *r)
@@ -330,10 +294,7 @@ static bool ranked(const struct oomlens_task_record *r)
 /* To the kernel an origin has LONG_MAX; what is printed is the sum. */
 static long points_of(const struct oomlens_task_record *r, unsigned long totalpages)
 {
-	struct oomlens_terms terms;
-
-	unpack_terms(r, &terms);
-	return oomlens_points(&terms, oomlens_adj_points(r->adj, totalpages));
+	return oomlens_points(&r->terms, oomlens_adj_points(r->adj, totalpages));
 }
 
 static bool goes_before(const struct oomlens_task_record *a,
@@ -349,14 +310,11 @@ static bool goes_before(const struct oomlens_task_record *a,
 static unsigned long score_of(const struct oomlens_task_record *r,
 			      const struct oomlens_event *e)
 {
-	unsigned long machine = oomlens_pages_get(&e->memory.ram) +
-				oomlens_pages_get(&e->memory.swap_total);
-	struct oomlens_terms terms;
+	unsigned long machine = e->memory.ram + e->memory.swap_total;
 
 	if (!r->killable)
 		return 0;
-	unpack_terms(r, &terms);
-	return oomlens_score(oomlens_points(&terms, oomlens_adj_points(r->adj, machine)),
+	return oomlens_score(oomlens_points(&r->terms, oomlens_adj_points(r->adj, machine)),
 			     machine);
 }
 
@@ -376,17 +334,13 @@ static void order_candidates(u8 *order, const struct oomlens_event *e)
 	}
 }
 
-static void show_terms(struct seq_file *m, const struct oomlens_task_record *r)
+static void show_terms(struct seq_file *m, const struct oomlens_terms *t)
 {
-	static const struct figure figures[] = {
-		FIGURE(task, rss_anon),
-		FIGURE(task, rss_file),
-		FIGURE(task, rss_shmem),
-		FIGURE(task, swap),
-		FIGURE(task, pgtables),
-	};
-
-	show_figures(m, r, figures, ARRAY_SIZE(figures));
+	show_member(m, t, rss_anon);
+	show_member(m, t, rss_file);
+	show_member(m, t, rss_shmem);
+	show_member(m, t, swap);
+	show_member(m, t, pgtables);
 }
 
 static enum oomlens_fate fate_of(const struct oomlens_task_record *r,
@@ -413,10 +367,10 @@ static void show_candidate(struct seq_file *m, const struct oomlens_event *e,
 		seq_printf(m, " points=%ld", points_of(r, e->totalpages));
 	else
 		seq_puts(m, " points=-");
-	show_terms(m, r);
+	show_terms(m, &r->terms);
 	seq_printf(m, " adj_points=%ld", oomlens_adj_points(r->adj, e->totalpages));
-	show_kept(m, "locked", &r->locked);
-	show_kept(m, "vm_total", &r->vm_total);
+	show_member(m, r, locked);
+	show_member(m, r, vm_total);
 	seq_printf(m, " threads=%u verdict=%s fate=%s", r->threads,
 		   oomlens_verdict_name(r->verdict), oomlens_fate_name(fate_of(r, e)));
 	show_path(m, "memcg", r->memcg);
@@ -444,9 +398,9 @@ static void show_victim(struct seq_file *m, const struct oomlens_event *e,
 		seq_printf(m, " points=%ld", points_of(r, e->totalpages));
 	else
 		seq_puts(m, " points=-");
-	show_terms(m, r);
-	show_kept(m, "locked", &r->locked);
-	show_kept(m, "vm_total", &r->vm_total);
+	show_terms(m, &r->terms);
+	show_member(m, r, locked);
+	show_member(m, r, vm_total);
 	seq_printf(m, " threads=%u killed=%d", r->threads, r->killed);
 	show_path(m, "memcg", r->memcg);
 	show_us(m, "exit_us", known ? f->exit_us[i] : OOMLENS_US_UNKNOWN);

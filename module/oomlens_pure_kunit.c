@@ -92,22 +92,6 @@ static void rank_is_the_kernels_order(struct kunit *test)
 	check_order(test, KEYS - 1, 1);		/* all are */
 }
 
-static void pages_in_five_bytes(struct kunit *test)
-{
-	static const u64 counts[] = { 0, 1, 0xffff, 0x10000, 0xffffffff, 0x123456789aULL,
-				      (1ULL << 40) - 1 };
-	struct oomlens_pages p;
-	unsigned int i;
-
-	KUNIT_EXPECT_EQ(test, sizeof(p), (size_t)5);
-	for (i = 0; i < ARRAY_SIZE(counts); i++) {
-		oomlens_pages_set(&p, counts[i]);
-		KUNIT_EXPECT_EQ(test, oomlens_pages_get(&p), (unsigned long)counts[i]);
-	}
-	oomlens_pages_set(&p, 1ULL << 40);
-	KUNIT_EXPECT_EQ(test, oomlens_pages_get(&p), (unsigned long)OOMLENS_PAGES_MAX);
-}
-
 static void sizes_as_written(struct kunit *test)
 {
 	static const struct {
@@ -161,7 +145,6 @@ static struct kunit_case pure_cases[] = {
 	KUNIT_CASE(score_by_table),
 	KUNIT_CASE(points_are_the_sum),
 	KUNIT_CASE(rank_is_the_kernels_order),
-	KUNIT_CASE(pages_in_five_bytes),
 	KUNIT_CASE(sizes_as_written),
 	KUNIT_CASE(pool_gives_all_back),
 	{ }

@@ -102,10 +102,10 @@ static void write_event(unsigned long number, enum oomlens_outcome outcome)
 	unsigned int i;
 
 	e->freed = number;
-	oomlens_pages_set(&e->memory.free, number * 3);
+	e->memory.free = number * 3;
 	e->outcome = outcome;
 	for (i = 0; i < oomlens_nr_zones; i++)
-		oomlens_pages_set(&z[i].free, number + i);
+		z[i].free = number + i;
 	for (i = 0; i < OOMLENS_VICTIMS; i++)
 		e->victims[i].pid = number + i;
 	oomlens_event_memcg(e, fake_memcg(number));
@@ -119,10 +119,10 @@ static bool event_is_whole(const struct oomlens_event *e, unsigned long number)
 	unsigned int i;
 
 	if (e->number != number || e->freed != number ||
-	    oomlens_pages_get(&e->memory.free) != number * 3)
+	    e->memory.free != number * 3)
 		return false;
 	for (i = 0; i < oomlens_nr_zones; i++)
-		if (oomlens_pages_get(&z[i].free) != number + i)
+		if (z[i].free != number + i)
 			return false;
 	for (i = 0; i < OOMLENS_VICTIMS; i++)
 		if (e->victims[i].pid != number + i)
