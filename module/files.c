@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of files, and what all of them have in common: who may open one,
- * one snapshot a read, and the bounded reading of what is written.
+ * The table of files, and what all of them have in common: which tasks may open
+ * one, one snapshot a read, and the bounded reading of what is written.
  */
 #include <linux/debugfs.h>
-#include <linux/fs.h>
-#include <linux/init.h>
-#include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/pid_namespace.h>
-#include <linux/proc_fs.h>
-#include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "oomlens.h"
+#include "badness/badness.h"
+#include "event/event.h"
+#include "files.h"
+#include "promise/promise.h"
+#include "trigger/trigger.h"
 
 /* The longest line that can be meant: a command and an escaped path. */
 #define WRITE_MAX	PATH_MAX
@@ -42,9 +39,12 @@ static const struct file_row {
 	{ "reserve",	0600, DEBUGFS,	&oomlens_reserve_file },
 };
 
+static bool debugfs = true;
+module_param(debugfs, bool, 0444);
+MODULE_PARM_DESC(debugfs, "0: no debugfs files, so neither trigger nor reserve (default 1)");
+
 static struct proc_dir_entry *proc_dir;
 static struct dentry *debugfs_dir;
-static const char *debugfs_lacks;
 
 /* One open file; the part's own state follows. */
 struct open_file {
@@ -269,43 +269,30 @@ static const char *__init debugfs_missing(const struct dentry *d)
 	return PTR_ERR(d) == -EPERM ? "debugfs=off" : "memory";
 }
 
-static void __init make_debugfs(void)
+/* Returns what is missing, NULL if the files are there. */
+static const char *__init make_debugfs(void)
 {
+	const char *lacks;
 	int i;
 
-	if (!oomlens_debugfs) {
-		debugfs_lacks = "debugfs=0";
-		return;
-	}
+	if (!debugfs)
+		return "debugfs=0";
 	debugfs_dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
-	debugfs_lacks = debugfs_missing(debugfs_dir);
-	for (i = 0; i < ARRAY_SIZE(rows) && !debugfs_lacks; i++)
+	lacks = debugfs_missing(debugfs_dir);
+	for (i = 0; i < ARRAY_SIZE(rows) && !lacks; i++)
 		if (rows[i].where & DEBUGFS)
-			debugfs_lacks =
-				debugfs_missing(debugfs_create_file(rows[i].name, rows[i].mode,
+			lacks = debugfs_missing(debugfs_create_file(rows[i].name, rows[i].mode,
 								    debugfs_dir,
 								    (void *)rows[i].ops,
 								    &debugfs_file_ops));
-	if (!debugfs_lacks)
-		return;
+	if (!lacks)
+		return NULL;
 	/* Half of the files would be worse than none. */
 	debugfs_remove_recursive(debugfs_dir);
 	debugfs_dir = NULL;
 	if (IS_ENABLED(CONFIG_DEBUG_FS))
-		pr_warn("no debugfs files, so neither trigger nor reserve (%s)\n",
-			debugfs_lacks);
-}
-
-/**
- * oomlens_files_lack_debugfs() - why there are no debugfs files
- *
- * Context: any, after oomlens_files_init().
- * Return: the option that is missing or the parameter that left them out, NULL
- * if they are there.
- */
-const char *oomlens_files_lack_debugfs(void)
-{
-	return debugfs_lacks;
+		pr_warn("no debugfs files, so neither trigger nor reserve (%s)\n", lacks);
+	return lacks;
 }
 
 /**
@@ -327,7 +314,7 @@ int __init oomlens_files_init(void)
 				      &proc_file_ops, (void *)rows[i].ops))
 			goto err_remove_proc;
 
-	make_debugfs();
+	oomlens_features_set_debugfs(make_debugfs());
 	return 0;
 
 err_remove_proc:

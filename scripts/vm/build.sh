@@ -54,11 +54,20 @@ build_module()
 	[ -f "$src/Kbuild" ] || die "$src has no Kbuild"
 	build_root "$K_SUITE"
 	root_headers
-	key=$(hash_files "$src/Kbuild" "$src/module")-$(hash_of "$HEADERS" \
+	key=$(hash_files "$src/Kbuild" "$src/module" "$src/selftests/modules")-$(hash_of "$HEADERS" \
 		"$(cat "$VM_DIR/build.sh")")
 	module_built || locked "build-${OBJ##*/}" compile_module
 	MODULE=$CACHE/module/$K_KEY/$key.ko
 	TEST_MODULES=$CACHE/test-modules/$K_KEY/$key
+}
+
+# mirror_sources: what kbuild reads, below OBJ
+mirror_sources()
+{
+	mkdir -p "$OBJ/selftests"
+	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
+	mirror_tree "$src/module/" "$OBJ/module/"
+	mirror_tree "$src/selftests/modules/" "$OBJ/selftests/modules/"
 }
 
 module_built()
@@ -69,9 +78,7 @@ module_built()
 compile_module()
 {
 	! module_built || return 0
-	mkdir -p "$OBJ/module"
-	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
-	mirror_tree "$src/module/" "$OBJ/module/"
+	mirror_sources
 	step "build oomlens.ko for $K_ID ($K_RELEASE)" kbuild_module
 	publish_test_modules
 	finish_module oomlens.ko guest.ko
@@ -92,9 +99,9 @@ publish_test_modules()
 {
 	rm -rf "$OBJ/tests"
 	mkdir -p "$CACHE/test-modules/$K_KEY" "$OBJ/tests"
-	for ko in "$OBJ"/module/oomlens_*.ko; do
+	for ko in "$OBJ"/module/tests/*.ko "$OBJ"/selftests/modules/*.ko; do
 		[ -f "${ko%.ko}.c" ] || continue
-		finish_module "module/${ko##*/}" "tests/${ko##*/}"
+		finish_module "${ko#"$OBJ/"}" "tests/${ko##*/}"
 	done
 	publish "$OBJ/tests" "$CACHE/test-modules/$K_KEY" "$key"
 }
@@ -127,7 +134,7 @@ kbuild_module()
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
 		W=1 KCFLAGS=-Werror $(test_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
-	! grep -E '(^|/)module/[^ ]*: (warning|error):' "$kbuild_log" |
+	! grep -E '(^|/)modules?/[^ ]*: (warning|error):' "$kbuild_log" |
 		grep -qvE "${SPARSE_WRONG:-^$}" || kbuild_status=1
 	return $kbuild_status
 }

@@ -56,9 +56,7 @@ SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_sample_task)'"
 # Built before is not built here: the module may come from another checkout
 lint_sources()
 {
-	mkdir -p "$OBJ/module"
-	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
-	mirror_tree "$src/module/" "$OBJ/module/"
+	mirror_sources
 }
 
 lint_sparse()

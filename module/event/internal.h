@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the event group ask of each other; lower ones first.
+ */
+#ifndef OOMLENS_EVENT_INTERNAL_H
+#define OOMLENS_EVENT_INTERNAL_H
+
+#include <linux/hardirq.h>
+#include <linux/kernel.h>
+
+#include "record.h"
+
+/* ---- names.c ---- */
+
+/* Of a trace event's fields: long enough for each name. */
+#define OOMLENS_NAME_SIZE	12
+
+extern const char * const oomlens_kind_names[OOMLENS_NR_KINDS];
+extern const char * const oomlens_trigger_names[OOMLENS_NR_TRIGGERS];
+extern const char * const oomlens_outcome_names[OOMLENS_NR_OUTCOMES];
+extern const char * const oomlens_walk_names[OOMLENS_NR_WALK_RESULTS];
+extern const char * const oomlens_constraint_names[];	/* by the kernel's enum */
+
+const char *oomlens_zone_name(const struct oomlens_zone_record *r);
+
+/* ---- outcome.c ---- */
+
+enum oomlens_outcome oomlens_outcome_idle(const struct oomlens_event *e);
+void oomlens_outcome_by_count(struct oomlens_event *e, unsigned long kernel_kills);
+
+/* ---- ring.c ---- */
+
+#define OOMLENS_CANDIDATES_MAX	64
+
+extern unsigned int oomlens_nr_candidates;	/* recorded with each event, at most */
+
+enum oomlens_event_state {
+	OOMLENS_EVENT_OPEN,
+	OOMLENS_EVENT_SETTLING,		/* more may be heard of it for a moment */
+	OOMLENS_EVENT_OVER,
+};
+
+int oomlens_ring_check(void);
+int oomlens_ring_init(unsigned int zones, unsigned long bytes);
+void oomlens_ring_exit(void);
+
+/* For the OOM path. */
+struct oomlens_event *oomlens_event_begin(bool probed);
+void oomlens_event_count_kills(unsigned long kernel_kills);
+struct oomlens_event *oomlens_event_peek(void);
+void oomlens_event_resume(struct oomlens_event *e);
+void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms);
+void oomlens_event_end(void);
+u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg);
+
+/* For the kthread and readers. */
+unsigned int oomlens_ring_memcgs(void);
+unsigned int oomlens_ring_zones(void);
+struct oomlens_zone_record *oomlens_event_zones(const struct oomlens_event *e);
+struct oomlens_task_record *oomlens_event_candidates(const struct oomlens_event *e);
+size_t oomlens_event_size(void);
+size_t oomlens_finish_size(void);
+unsigned long oomlens_event_newest(void);
+unsigned long oomlens_event_kept(unsigned long number);
+enum oomlens_event_state oomlens_event_state(unsigned long number);
+bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e);
+bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
+			struct oomlens_finish *f);
+void oomlens_event_was_read(unsigned long number);
+unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs);
+struct oomlens_finish *oomlens_finish_begin(unsigned long number);
+void oomlens_finish_end(void);
+
+/* ---- publish.c ---- */
+
+void oomlens_publish(unsigned long number);
+unsigned long oomlens_published(void);
+unsigned long oomlens_published_next(unsigned long number);
+__poll_t oomlens_published_poll(struct file *file, poll_table *wait, unsigned long next);
+long oomlens_published_wait(const unsigned long *number, unsigned int timeout_ms);
+
+/* ---- claim.c ---- */
+
+bool oomlens_claim_event(struct oomlens_event *e, bool sysrq);
+bool oomlens_claim_holds(const struct oomlens_event *e);
+
+/* ---- paths.c ---- */
+
+int oomlens_paths_init(void);
+void oomlens_paths_exit(void);
+u32 oomlens_path_add(struct mem_cgroup *memcg);
+void oomlens_path_copy(u32 where, char *buf, size_t size);
+
+/* ---- victims.c ---- */
+
+/* Between two looks when only victims are left that take very long. */
+#define OOMLENS_VICTIM_SLOW_NS	(20 * NSEC_PER_MSEC)
+
+int oomlens_victims_init(void);
+void oomlens_victims_exit(void);
+void oomlens_victims_add(struct task_struct *victim, unsigned long number,
+			 unsigned int index);
+u64 oomlens_victims_poll(void);
+
+/* ---- capture.c ---- */
+
+/*
+ * On x86 without ftrace a probe is a breakpoint, and lockdep takes that for an
+ * NMI, in which no lock may be taken that is taken elsewhere. There is no
+ * danger: the breakpoint is the first byte of out_of_memory().
+ */
+static inline bool oomlens_lockdep_would_complain(void)
+{
+	return IS_ENABLED(CONFIG_PROVE_LOCKING) && in_nmi();
+}
+
+unsigned int oomlens_count_zones(void);
+void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc);
+void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_task *task);
+void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
+			    bool killed);
+
+/* ---- candidates.c ---- */
+
+int oomlens_candidates_init(void);
+void oomlens_candidates_exit(void);
+void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_control *oc,
+				bool may_wait);
+
+/* ---- print.c, log.c ---- */
+
+#define OOMLENS_HEAD_SIZE	320
+#define OOMLENS_TAIL_SIZE	256
+#define OOMLENS_COMM_SIZE	(4 * TASK_COMM_LEN + 1)
+
+/* A reader's copy of an event, and OOMLENS_PATH_SIZE bytes for a path. */
+struct oomlens_copy {
+	struct oomlens_event *event;
+	struct oomlens_finish *finish;
+	char *path;
+};
+
+void oomlens_print_head(char *buf, const struct oomlens_event *e);
+void oomlens_print_tail(char *buf, const struct oomlens_event *e);
+const char *oomlens_print_comm(char *buf, const char *comm);
+const char *oomlens_print_no_limit(const struct oomlens_event *e);
+void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c);
+void oomlens_log_event(const struct oomlens_event *e, char *memcg);
+
+/* ---- thread.c ---- */
+
+int oomlens_thread_start(void);
+void oomlens_thread_stop(void);
+void oomlens_thread_kick(void);
+
+/* ---- hooks.c: what the hooks share ---- */
+
+extern const struct oom_control *oomlens_probed_oc;
+
+void oomlens_hooks_init(void);
+struct oomlens_event *oomlens_hook_begin(bool probed);
+struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind);
+unsigned long oomlens_hook_kills(void);
+bool oomlens_hook_killed_since_mark(void);
+bool oomlens_hook_caller_met_limit(void);
+bool oomlens_hook_may_be_sysrq(void);
+void oomlens_hook_add_time(struct oomlens_event *e, u64 since);
+
+/* ---- notifier.c, mark_victim.c, probe.c ---- */
+
+void oomlens_notifier_register(void);
+void oomlens_notifier_unregister(void);
+void oomlens_mark_victim_register(void);
+void oomlens_mark_victim_unregister(void);
+void oomlens_probe_register(void);
+void oomlens_probe_unregister(void);
+
+#endif /* OOMLENS_EVENT_INTERNAL_H */

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The return probe on out_of_memory(): every call with its outcome, those that
+ * kill no task too.
+ */
+#include "internal.h"
+#include "trace.h"
+
+#ifdef OOMLENS_HAVE_OOM_PROBE
+struct call {
+	struct oom_control *oc;
+	unsigned long number;
+};
+
+static enum oomlens_kind kind_at_entry(const struct oom_control *oc)
+{
+	if (oc->memcg)
+		return OOMLENS_KIND_MEMCG;
+	return oc->order == -1 ? OOMLENS_KIND_SYSRQ : OOMLENS_KIND_GLOBAL;
+}
+
+/* Preemption is off, on some architectures interrupts too. */
+static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct call *call = (struct call *)ri->data;
+	struct oom_control *oc = (struct oom_control *)oomlens_first_argument(regs);
+	u64 begin = ktime_get_mono_fast_ns();
+	struct oomlens_event *e = oomlens_hook_begin(true);
+
+	call->oc = oc;
+	call->number = e->number;
+	e->gfp = oc->gfp_mask;
+	e->order = oc->order;
+	e->kind = kind_at_entry(oc);
+	e->trigger = e->kind == OOMLENS_KIND_SYSRQ ? OOMLENS_TRIGGER_SYSRQ :
+						     OOMLENS_TRIGGER_ALLOCATOR;
+	if (oomlens_claim_event(e, e->kind == OOMLENS_KIND_SYSRQ))
+		e->trigger = OOMLENS_TRIGGER_OOMLENS;
+	oomlens_probed_oc = oc;
+	oomlens_capture_entry(e, oc);
+	/* The notifier can walk with preemption on; a memcg OOM does not call it. */
+	if (oc->memcg || oomlens_notifier_lacks)
+		oomlens_candidates_capture(e, oc, false);
+	trace_oom_begin(e);
+	oomlens_hook_add_time(e, begin);
+	return 0;
+}
+
+/* out_of_memory() ended before it looked at constraints. */
+static enum oomlens_outcome early_outcome(const struct oomlens_event *e,
+					  const struct oom_control *oc, bool ret)
+{
+	if (!ret)
+		return OOMLENS_OUTCOME_DISABLED;
+	/* One that was marked by an earlier call is not marked again. */
+	if (e->nr_marked || oc->memcg || (!e->freed && tsk_is_oom_victim(current)))
+		return OOMLENS_OUTCOME_DYING;
+	if (e->freed)
+		return OOMLENS_OUTCOME_AVERTED;
+	if (oc->gfp_mask & __GFP_FS)
+		return oomlens_notifier_lacks ? OOMLENS_OUTCOME_AVERTED : OOMLENS_OUTCOME_UNKNOWN;
+	return oomlens_notifier_lacks ? OOMLENS_OUTCOME_UNKNOWN : OOMLENS_OUTCOME_NO_FS;
+}
+
+/* Source: mm/oom_kill.c, out_of_memory() from constrained_alloc() on. */
+static enum oomlens_outcome late_outcome(const struct oomlens_event *e,
+					 const struct oom_control *oc)
+{
+	if (oc->chosen == (void *)-1UL)
+		return OOMLENS_OUTCOME_IN_FLIGHT;
+	if (!oc->chosen)
+		return OOMLENS_OUTCOME_NOBODY;
+	if (e->kills || (e->nr_marked && !IS_ENABLED(CONFIG_VM_EVENT_COUNTERS)))
+		return OOMLENS_OUTCOME_KILLED;
+	/* Without a mark and without the count, it cannot be told. */
+	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS) && oomlens_mark_victim_lacks)
+		return OOMLENS_OUTCOME_UNKNOWN;
+	return OOMLENS_OUTCOME_EXITING;
+}
+
+/* The nodes that the OOM was confined to, those of the first 64. */
+static u64 constraint_nodes(const struct oom_control *oc)
+{
+	u64 nodes = 0;
+#ifdef CONFIG_NUMA
+	const nodemask_t *mask = NULL;
+	int nid;
+
+	if (oc->constraint == CONSTRAINT_MEMORY_POLICY)
+		mask = oc->nodemask;
+#ifdef CONFIG_CPUSETS
+	if (oc->constraint == CONSTRAINT_CPUSET)
+		mask = &current->mems_allowed;
+#endif
+	if (mask)
+		for_each_node_mask(nid, *mask)
+			if (nid < 64)
+				nodes |= 1ULL << nid;
+#endif
+	return nodes;
+}
+
+static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct call *call = (struct call *)ri->data;
+	const struct oom_control *oc = call->oc;
+	u64 begin = ktime_get_mono_fast_ns();
+	struct oomlens_event *e = oomlens_event_peek();
+
+	/* Another call began meanwhile: this one's event is closed. */
+	if (!e || e->number != call->number)
+		return 0;
+	e->kills = oomlens_hook_kills();
+	if (oc->totalpages) {
+		e->totalpages = oc->totalpages;
+		e->totalpages_known = true;
+		e->constraint = oc->constraint;
+		if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_CPUSET)
+			e->kind = OOMLENS_KIND_CPUSET;
+		if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_MEMORY_POLICY)
+			e->kind = OOMLENS_KIND_MEMPOLICY;
+		e->nodes = constraint_nodes(oc);
+		e->outcome = late_outcome(e, oc);
+	} else {
+		/* A bool: the upper bits of the register mean nothing. */
+		e->outcome = early_outcome(e, oc, (u8)regs_return_value(regs));
+	}
+	if (e->outcome == OOMLENS_OUTCOME_AVERTED)
+		oomlens_counter_add(OOMLENS_AVERTED, 1);
+	oomlens_hook_add_time(e, begin);
+	e->duration_ns = oomlens_elapsed_ns(e->time_ns, ktime_get_mono_fast_ns());
+	trace_oom_end(e);
+	oomlens_event_end();
+	oomlens_thread_kick();
+	return 0;
+}
+
+/* oom_lock lets one call in at a time; the rest is for probes that nest. */
+static struct kretprobe probe = {
+	.kp.symbol_name	= "out_of_memory",
+	.entry_handler	= probe_entry,
+	.handler	= probe_return,
+	.data_size	= sizeof(struct call),
+	.maxactive	= 4,
+};
+
+/*
+ * Where ftrace's call is a function's very first instruction (riscv), no kprobe
+ * can be put there without this. Source: kernel/kprobes.c, check_ftrace_location().
+ */
+static const char *__init probe_missing(int err)
+{
+	if (err == -EINVAL && IS_ENABLED(CONFIG_DYNAMIC_FTRACE) &&
+	    !IS_ENABLED(CONFIG_KPROBES_ON_FTRACE))
+		return "CONFIG_KPROBES_ON_FTRACE";
+	return "kprobe:out_of_memory";
+}
+
+/**
+ * oomlens_probe_register() - see each call of the OOM killer from entry to return
+ *
+ * Context: module load.
+ */
+void __init oomlens_probe_register(void)
+{
+	int err = register_kretprobe(&probe);
+
+	oomlens_oom_probe_lacks = err ? probe_missing(err) : NULL;
+	if (err)
+		pr_warn("no return probe on out_of_memory(): %d\n", err);
+}
+
+/**
+ * oomlens_probe_unregister() - and no more; no handler runs on return
+ */
+void oomlens_probe_unregister(void)
+{
+	unregister_kretprobe(&probe);
+}
+#else
+void __init oomlens_probe_register(void)
+{
+	oomlens_oom_probe_lacks = IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" : "CONFIG_KPROBES";
+}
+
+void oomlens_probe_unregister(void)
+{
+}
+#endif

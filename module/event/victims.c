@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long the killed take: from the mark to the end of the last thread, and to
+ * the moment the memory was given back.
+ *
+ * There is no hook to hang on: exit is everybody's path, and on no kernel does
+ * a tracepoint tell that an address space is gone. So the recorder's kthread
+ * looks, often, and only while there is someone to look at.
+ */
+#include <linux/sched/coredump.h>
+
+#include "internal.h"
+
+/* Followed at once; who comes on top has no times. Under a storm a few are. */
+#define MAX_TRACKED	25	/* a KiB of them */
+
+/* Looked at so often, by age: the reaper itself gives up after 3 seconds. */
+#define POLL_NS		(400 * NSEC_PER_USEC)
+#define SLOW_NS		OOMLENS_VICTIM_SLOW_NS
+#define SLOW_AFTER_NS	(10ULL * NSEC_PER_SEC)
+/* A thread that hangs in the kernel need not end at all. */
+#define GIVE_UP_NS	(60ULL * NSEC_PER_SEC)
+
+enum tracked_state {
+	TRACKED_FREE,
+	TRACKED_FILLING,	/* by the OOM path */
+	TRACKED_READY,		/* the kthread's */
+};
+
+struct tracked {
+	atomic_t state;
+	u8 index;			/* in the event's victims */
+	bool exited, freed;		/* what was seen of it */
+	struct task_struct *task;	/* held */
+	struct mm_struct *mm;		/* held by mm_count */
+	u64 marked_ns;
+	unsigned long number;		/* of the event */
+};
+
+static struct tracked *tracked;
+
+/**
+ * oomlens_victims_add() - follow a victim
+ * @victim: the marked thread; its mm is stable, by task_lock() or as current
+ * @number: of the event
+ * @index: in its victims
+ *
+ * Context: OOM path, does not sleep.
+ */
+void oomlens_victims_add(struct task_struct *victim, unsigned long number,
+			 unsigned int index)
+{
+	struct tracked *t;
+
+	for (t = tracked; t < tracked + MAX_TRACKED; t++) {
+		if (atomic_cmpxchg(&t->state, TRACKED_FREE, TRACKED_FILLING) != TRACKED_FREE)
+			continue;
+		get_task_struct(victim);
+		mmgrab(victim->mm);
+		t->task = victim;
+		t->mm = victim->mm;
+		t->marked_ns = ktime_get_mono_fast_ns();
+		t->number = number;
+		t->index = index;
+		t->exited = false;
+		t->freed = false;
+		/* Pairs with oomlens_victims_poll(). */
+		atomic_set_release(&t->state, TRACKED_READY);
+		return;
+	}
+}
+
+static u32 elapsed_us(u64 since, u64 now)
+{
+	u64 us = div_u64(oomlens_elapsed_ns(since, now), NSEC_PER_USEC);
+
+	return min_t(u64, us, OOMLENS_US_UNKNOWN - 1);
+}
+
+static void drop(struct tracked *t)
+{
+	mmdrop(t->mm);
+	put_task_struct(t->task);
+	atomic_set_release(&t->state, TRACKED_FREE);
+}
+
+static void look_at(struct tracked *t)
+{
+	bool exited = !atomic_read(&t->task->signal->live);
+	/*
+	 * Set by exit_mmap() once all is unmapped, or by the reaper when it is
+	 * done, or when it gives up.
+	 */
+	bool freed = mm_flags_test(MMF_OOM_SKIP, t->mm);
+	u64 now = ktime_get_mono_fast_ns();
+	struct oomlens_finish *f;
+
+	if (exited == t->exited && freed == t->freed) {
+		if (oomlens_elapsed_ns(t->marked_ns, now) > GIVE_UP_NS ||
+		    oomlens_event_kept(t->number) != t->number)
+			drop(t);
+		return;
+	}
+	f = oomlens_finish_begin(t->number);
+	if (!f) {
+		drop(t);
+		return;
+	}
+	if (exited && !t->exited)
+		f->exit_us[t->index] = elapsed_us(t->marked_ns, now);
+	if (freed && !t->freed)
+		f->freed_us[t->index] = elapsed_us(t->marked_ns, now);
+	oomlens_finish_end();
+	t->exited = exited;
+	t->freed = freed;
+	if (exited && freed)
+		drop(t);
+}
+
+/**
+ * oomlens_victims_poll() - look at all who are followed
+ *
+ * Context: the kthread.
+ * Return: nanoseconds until the next look, U64_MAX if there is no one.
+ */
+u64 oomlens_victims_poll(void)
+{
+	u64 delay = U64_MAX, now = ktime_get_mono_fast_ns();
+	struct tracked *t;
+
+	for (t = tracked; t < tracked + MAX_TRACKED; t++) {
+		if (atomic_read_acquire(&t->state) != TRACKED_READY)
+			continue;
+		look_at(t);
+		if (atomic_read(&t->state) != TRACKED_READY)
+			continue;
+		delay = min_t(u64, delay, oomlens_elapsed_ns(t->marked_ns, now) < SLOW_AFTER_NS ?
+			      POLL_NS : SLOW_NS);
+	}
+	return delay;
+}
+
+/**
+ * oomlens_victims_init() - take the memory
+ *
+ * Context: module load.
+ * Return: 0 or -ENOMEM.
+ */
+int __init oomlens_victims_init(void)
+{
+	tracked = oomlens_keep_alloc(MAX_TRACKED * sizeof(*tracked));
+	if (!tracked)
+		return -ENOMEM;
+	return 0;
+}
+
+/**
+ * oomlens_victims_exit() - let go of all who are followed
+ *
+ * Context: the kthread is stopped and the sources are gone.
+ */
+void oomlens_victims_exit(void)
+{
+	struct tracked *t;
+
+	for (t = tracked; t < tracked + MAX_TRACKED; t++)
+		if (atomic_read(&t->state) == TRACKED_READY)
+			drop(t);
+	kvfree(tracked);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module's counters, memory that it keeps, and the kernel's count of kills.
+ */
+#include <linux/vmalloc.h>
+
+#include "kernel.h"
+
+static atomic_long_t counters[OOMLENS_NR_COUNTERS];
+
+/**
+ * oomlens_counter_add() - count
+ * @counter: the counter
+ * @n: to add, may be negative
+ *
+ * Context: any.
+ */
+void oomlens_counter_add(enum oomlens_counter counter, long n)
+{
+	atomic_long_add(n, &counters[counter]);
+}
+
+/**
+ * oomlens_keep_alloc() - memory that stays as long as the module is loaded
+ * @size: in bytes
+ *
+ * Counted as what it takes of the machine: the slab rounds up to a power of two,
+ * so what is larger than a page is had page by page.
+ *
+ * Context: module load.
+ * Return: the memory, zeroed, to be given back by kvfree(); NULL if there is none.
+ */
+void *oomlens_keep_alloc(size_t size)
+{
+	void *p = size > PAGE_SIZE ? vzalloc(size) : kzalloc(size, GFP_KERNEL);
+
+	if (p)
+		oomlens_counter_add(OOMLENS_MEMORY_BYTES,
+				 size > PAGE_SIZE ? PAGE_ALIGN(size) : ksize(p));
+	return p;
+}
+
+/**
+ * oomlens_counter_max() - keep the largest
+ * @counter: the counter
+ * @n: a value
+ *
+ * Context: any.
+ */
+void oomlens_counter_max(enum oomlens_counter counter, long n)
+{
+	long old = atomic_long_read(&counters[counter]);
+
+	while (n > old && !atomic_long_try_cmpxchg(&counters[counter], &old, n))
+		;
+}
+
+/**
+ * oomlens_counter_read() - a counter's value
+ * @counter: the counter
+ *
+ * Context: any.
+ */
+long oomlens_counter_read(enum oomlens_counter counter)
+{
+	return atomic_long_read(&counters[counter]);
+}
+
+/**
+ * oomlens_kernel_kills() - kills by the kernel's own count
+ *
+ * Context: any.
+ */
+unsigned long oomlens_kernel_kills(void)
+{
+	unsigned long n = 0;
+#ifdef CONFIG_VM_EVENT_COUNTERS
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(per_cpu(vm_event_states, cpu).event[OOM_KILL]);
+#endif
+	return n;
+}

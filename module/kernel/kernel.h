@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the kernel knows, each thing read in one place: its totals and sysctls,
+ * memory cgroups, the scope of an OOM, one task's figures, the walk over all
+ * tasks. Also the module's counters, and names as text.
+ */
+#ifndef OOMLENS_KERNEL_H
+#define OOMLENS_KERNEL_H
+
+#include "../oomlens.h"
+#include "score.h"
+#include "text.h"
+
+struct mem_cgroup;
+
+/* ---- counters.c ---- */
+
+enum oomlens_counter {
+	OOMLENS_EVENTS,
+	OOMLENS_OVERWRITTEN,		/* events, before any reader had them */
+	OOMLENS_AVERTED,
+	OOMLENS_KILLS,
+	OOMLENS_SNAPSHOTS,
+	OOMLENS_WALK_NS_MAX,		/* in the OOM path */
+	OOMLENS_MEMORY_BYTES,		/* that stay allocated, the reserve included */
+	OOMLENS_NR_COUNTERS
+};
+
+void oomlens_counter_add(enum oomlens_counter counter, long n);
+void oomlens_counter_max(enum oomlens_counter counter, long n);
+long oomlens_counter_read(enum oomlens_counter counter);
+void *oomlens_keep_alloc(size_t size);
+unsigned long oomlens_kernel_kills(void);
+
+/* ---- sysvalues.c ---- */
+
+/**
+ * struct oomlens_sysvalues - the machine's totals and its overcommit policy
+ * @totalram: pages, totalram_pages()
+ * @total_swap: pages of all active swap areas, total_swap_pages
+ * @swap_free: pages of them that are free
+ * @commit_limit: pages, vm_commit_limit()
+ * @hugetlb: pages of all sizes of persistent huge pages
+ * @mode: vm.overcommit_memory
+ * @ratio: vm.overcommit_ratio, percent; 0 when @kbytes is set
+ * @kbytes: vm.overcommit_kbytes
+ * @admin_reserve: pages, vm.admin_reserve_kbytes
+ * @user_reserve: pages, vm.user_reserve_kbytes
+ * @swappiness: vm.swappiness
+ * @panic_on_oom: vm.panic_on_oom
+ * @committed: pages, Committed_AS
+ * @available: pages, MemAvailable
+ * @locked: pages, Mlocked
+ */
+struct oomlens_sysvalues {
+	unsigned long totalram;
+	unsigned long total_swap;
+	unsigned long swap_free;
+	unsigned long commit_limit;
+	unsigned long hugetlb;
+	unsigned long mode;
+	unsigned long ratio;
+	unsigned long kbytes;
+	unsigned long admin_reserve;
+	unsigned long user_reserve;
+	unsigned long swappiness;
+	unsigned long panic_on_oom;
+	long committed;
+	long available;
+	unsigned long locked;
+};
+
+int oomlens_sysvalues_init(void);
+void oomlens_sysvalues_exit(void);
+int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
+int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
+void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
+
+/* ---- memcg.c: memory cgroups of both hierarchies ---- */
+
+#ifdef CONFIG_MEMCG
+bool oomlens_memcg_enabled(void);
+struct mem_cgroup *oomlens_memcg_of(struct task_struct *p);
+bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root);
+bool oomlens_memcg_tryget(struct mem_cgroup *memcg);
+void oomlens_memcg_put(struct mem_cgroup *memcg);
+int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
+struct mem_cgroup *oomlens_memcg_find(const char *path);
+unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+				       const struct oomlens_sysvalues *v);
+struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+					   struct mem_cgroup *domain);
+unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
+unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
+#else
+#define oomlens_memcg_enabled()			false
+#define oomlens_memcg_of(p)			((struct mem_cgroup *)NULL)
+#define oomlens_memcg_within(memcg, root)	false
+#define oomlens_memcg_tryget(memcg)		false
+#define oomlens_memcg_put(memcg)		do { } while (0)
+#define oomlens_memcg_path(memcg, buf, size)	strscpy(buf, "-", size)
+#define oomlens_memcg_find(path)		((struct mem_cgroup *)ERR_PTR(-EOPNOTSUPP))
+#define oomlens_memcg_totalpages(memcg, v)	1UL
+#define oomlens_memcg_oom_group(memcg, domain)	((struct mem_cgroup *)NULL)
+#define oomlens_memcg_room(memcg)		ULONG_MAX
+#define oomlens_memcg_ooms(memcg)		0UL
+#endif
+
+/* ---- memcg_set.c: the distinct cgroups of one snapshot; index 0 is "-" ---- */
+
+struct oomlens_memcg_set;
+struct oomlens_memcg_set *oomlens_memcg_set_alloc(unsigned int max);
+void oomlens_memcg_set_free(struct oomlens_memcg_set *set);
+int oomlens_memcg_set_reserve(struct oomlens_memcg_set *set, unsigned int more);
+unsigned int oomlens_memcg_set_index(struct oomlens_memcg_set *set, struct mem_cgroup *memcg);
+struct mem_cgroup *oomlens_memcg_set_memcg(const struct oomlens_memcg_set *set, unsigned int i);
+int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set);
+const char *oomlens_memcg_set_path(const struct oomlens_memcg_set *set, unsigned int i);
+
+/* ---- task.c: what the OOM killer sees of one thread group ---- */
+
+/* Why the kernel would or would not take a task. */
+enum oomlens_verdict {
+	OOMLENS_ELIGIBLE,
+	OOMLENS_ORIGIN,		/* flagged to go first */
+	OOMLENS_INIT,
+	OOMLENS_ADJ_MIN,	/* oom_score_adj is -1000 */
+	OOMLENS_REAPED,		/* MMF_OOM_SKIP: nothing left to give back */
+	OOMLENS_VFORK,
+	OOMLENS_EXITING,	/* no thread holds an mm any more */
+	OOMLENS_VICTIM,		/* being killed: the kernel waits for it */
+	OOMLENS_SCOPE,		/* outside the scope that was asked for */
+	OOMLENS_NR_VERDICTS
+};
+
+/* What the next kill does to a task. */
+enum oomlens_fate {
+	OOMLENS_FATE_NONE,
+	OOMLENS_FATE_VICTIM,
+	OOMLENS_FATE_GROUP,	/* memory.oom.group takes it along */
+	OOMLENS_FATE_SHARER,	/* shares the victim's mm */
+	OOMLENS_NR_FATES
+};
+
+/**
+ * struct oomlens_task - what the OOM killer sees of one thread group
+ * @mm: identity of the address space, never dereferenced; NULL if none
+ * @terms: pages, read once under task_lock()
+ * @locked: pages, mm->locked_vm
+ * @vm_total: pages, mm->total_vm
+ * @points: what is compared; set by the owner, for one totalpages
+ * @order: place in the kernel's walk
+ * @pid: thread group id in the initial PID namespace
+ * @uid: in the initial user namespace
+ * @threads: in the group
+ * @memcg: the owner's index for the task's memory cgroup
+ * @adj: oom_score_adj
+ * @verdict: enum oomlens_verdict
+ * @fate: enum oomlens_fate
+ * @killable: oom_badness() would not be LONG_MIN
+ * @mm_shared: tasks outside the group use the mm, or did a moment ago
+ * @comm: of the group leader
+ */
+struct oomlens_task {
+	const void *mm;
+	struct oomlens_terms terms;
+	unsigned long locked;
+	unsigned long vm_total;
+	long points;
+	unsigned int order;
+	pid_t pid;
+	uid_t uid;
+	unsigned int threads;
+	unsigned int memcg;
+	short adj;
+	u8 verdict;
+	u8 fate;
+	bool killable;
+	bool mm_shared;
+	char comm[TASK_COMM_LEN];
+};
+
+extern const char * const oomlens_verdict_names[OOMLENS_NR_VERDICTS];
+extern const char * const oomlens_fate_names[OOMLENS_NR_FATES];
+
+struct mm_struct *oomlens_task_grab_mm(struct task_struct *p);
+void oomlens_task_identity(struct task_struct *p, struct oomlens_task *task);
+int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wait);
+void oomlens_task_read_mm(struct mm_struct *mm, struct oomlens_task *task);
+
+static inline bool oomlens_ranked(enum oomlens_verdict verdict)
+{
+	return verdict == OOMLENS_ELIGIBLE || verdict == OOMLENS_ORIGIN;
+}
+
+/* ---- walk.c: every thread group, in the kernel's order ---- */
+
+/* Visits between two pauses of a walk, at most. */
+#define OOMLENS_WALK_CHUNK	32
+
+/**
+ * struct oomlens_walk - what a walk calls
+ * @pause: called before the first visit and at each pause; may sleep; an error
+ *	ends the walk; may be NULL
+ * @visit: called with rcu_read_lock() held for each group leader, kernel
+ *	threads included; must not sleep; an error ends the walk
+ * @rewind: forget every visit after the first @n: the task at which the walk
+ *	had paused is gone, and the walk goes on from an earlier one
+ * @arg: for all of them
+ */
+struct oomlens_walk {
+	int (*pause)(void *arg);
+	int (*visit)(struct task_struct *p, void *arg);
+	void (*rewind)(unsigned int n, void *arg);
+	void *arg;
+};
+
+int oomlens_walk_tasks(const struct oomlens_walk *walk);
+
+/* ---- scope.c: what an OOM draws on, and which tasks it may take ---- */
+
+enum oomlens_scope_kind {
+	OOMLENS_SCOPE_GLOBAL,
+	OOMLENS_SCOPE_MEMCG,
+	OOMLENS_SCOPE_CPUSET,
+	OOMLENS_SCOPE_MEMPOLICY,
+};
+
+/**
+ * struct oomlens_scope - one OOM's domain
+ * @kind: which of the members below holds
+ * @memcg: held while the scope is used
+ * @path: of the memcg, where a user wrote it; escapes undone
+ * @nodes: of a cpuset or a mempolicy
+ */
+struct oomlens_scope {
+	enum oomlens_scope_kind kind;
+	struct mem_cgroup *memcg;
+	char *path;
+	nodemask_t nodes;
+};
+
+int oomlens_scope_parse(struct oomlens_scope *scope, char *line);
+int oomlens_scope_hold(struct oomlens_scope *scope);
+void oomlens_scope_unhold(struct oomlens_scope *scope);
+void oomlens_scope_free(struct oomlens_scope *scope);
+void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope);
+unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
+				       const struct oomlens_sysvalues *v);
+bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait);
+void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
+			   struct oomlens_task *task, bool wait);
+
+#endif /* OOMLENS_KERNEL_H */

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory cgroups of both hierarchies: whose a task is, its path, the total
+ * that its OOM is judged against, and whom memory.oom.group takes along.
+ */
+#include <linux/cgroup.h>
+
+#include "kernel.h"
+
+/**
+ * oomlens_memcg_enabled() - does this kernel account memory by cgroup?
+ *
+ * No with CONFIG_MEMCG=n and with cgroup_disable=memory.
+ */
+bool oomlens_memcg_enabled(void)
+{
+	return !mem_cgroup_disabled();
+}
+
+/**
+ * oomlens_memcg_of() - the memory cgroup of a task
+ * @p: the task
+ *
+ * Context: rcu_read_lock() held, which is what keeps the result alive.
+ */
+struct mem_cgroup *oomlens_memcg_of(struct task_struct *p)
+{
+	return mem_cgroup_disabled() ? NULL : mem_cgroup_from_task(p);
+}
+
+/**
+ * oomlens_memcg_within() - is a cgroup in the subtree of another?
+ * @memcg: the one, may be NULL
+ * @root: the other
+ *
+ * Context: any; both must be alive.
+ */
+bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root)
+{
+	return memcg && mem_cgroup_is_descendant(memcg, root);
+}
+
+/**
+ * oomlens_memcg_tryget() - take a reference
+ * @memcg: alive under RCU, or NULL
+ *
+ * Context: any.
+ * Return: false if the cgroup is past its last reference, or NULL.
+ */
+bool oomlens_memcg_tryget(struct mem_cgroup *memcg)
+{
+	return memcg && css_tryget(&memcg->css);
+}
+
+/**
+ * oomlens_memcg_put() - give a reference back
+ * @memcg: the cgroup, or NULL
+ *
+ * Context: any.
+ */
+void oomlens_memcg_put(struct mem_cgroup *memcg)
+{
+	if (memcg)
+		css_put(&memcg->css);
+}
+
+/**
+ * oomlens_memcg_path() - the path in its hierarchy, as /proc/PID/cgroup has it
+ * @memcg: held, or NULL for "-"
+ * @buf: where to
+ * @size: of it, in bytes
+ *
+ * Context: process context: kernfs takes a lock that sleeps on PREEMPT_RT.
+ * Return: 0, or -ENAMETOOLONG with the beginning in @buf.
+ */
+int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
+{
+	int n;
+
+	if (!memcg) {
+		strscpy(buf, "-", size);
+		return 0;
+	}
+	/* A negative error, or the length it would have had, by release. */
+	n = cgroup_path(memcg->css.cgroup, buf, size);
+	return n < 0 || n >= size ? -ENAMETOOLONG : 0;
+}
+
+static struct mem_cgroup *from_css(struct cgroup_subsys_state *css)
+{
+	return mem_cgroup_from_css(css);
+}
+
+/* The root of the hierarchy: the boot idle task never leaves it. */
+static struct mem_cgroup *root_memcg(void)
+{
+	return mem_cgroup_from_task(&init_task);
+}
+
+static bool on_v2(struct mem_cgroup *memcg)
+{
+	return memcg->css.cgroup->root == &cgrp_dfl_root;
+}
+
+/* Is there a cgroup of that path that only lacks the memory controller? */
+static bool path_without_memory(const char *path, bool v2)
+{
+	struct cgroup *cgrp;
+
+	if (!v2)
+		return false;
+	cgrp = cgroup_get_from_path(path);
+	if (IS_ERR(cgrp))
+		return PTR_ERR(cgrp) == -ENOTDIR;
+	cgroup_put(cgrp);
+	return true;
+}
+
+/**
+ * oomlens_memcg_find() - the memory cgroup of a path
+ * @path: absolute in the hierarchy of the memory controller
+ *
+ * cgroup_get_from_path() knows the unified hierarchy only, and by the caller's
+ * cgroup namespace; this serves both hierarchies.
+ *
+ * Context: process context, may sleep.
+ * Return: the cgroup with a reference, ERR_PTR(-ENOENT) if there is none of
+ * that path, ERR_PTR(-EINVAL) if it is the root or not a memory cgroup,
+ * ERR_PTR(-EOPNOTSUPP) without memory cgroups, or ERR_PTR(-ENOMEM).
+ */
+struct mem_cgroup *oomlens_memcg_find(const char *path)
+{
+	struct mem_cgroup *found = ERR_PTR(-ENOENT);
+	struct cgroup_subsys_state *css;
+	char *buf;
+	bool v2;
+
+	if (mem_cgroup_disabled())
+		return ERR_PTR(-EOPNOTSUPP);
+	if (path[0] != '/' || !strcmp(path, "/"))
+		return ERR_PTR(-EINVAL);
+	buf = kmalloc(PATH_MAX, OOMLENS_GFP);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+
+	rcu_read_lock();
+	v2 = on_v2(root_memcg());
+	css_for_each_descendant_pre(css, &root_memcg()->css) {
+		if (oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
+		    strcmp(buf, path))
+			continue;
+		/* A removed one stays listed for as long as it has pages. */
+		if (css_tryget_online(css)) {
+			found = from_css(css);
+			break;
+		}
+	}
+	rcu_read_unlock();
+	kfree(buf);
+	if (IS_ERR(found) && path_without_memory(path, v2))
+		found = ERR_PTR(-EINVAL);
+	return found;
+}
+
+/**
+ * oomlens_memcg_totalpages() - pages that an OOM of a cgroup may draw on
+ * @memcg: held
+ * @v: total_swap and swappiness are used
+ *
+ * Source: mm/memcontrol.c, mem_cgroup_get_max(), and constrained_alloc().
+ * vm_swappiness is not exported, so mem_cgroup_swappiness() cannot be called.
+ */
+unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+				       const struct oomlens_sysvalues *v)
+{
+	unsigned long max = READ_ONCE(memcg->memory.max);
+
+	if (on_v2(memcg)) {
+		if (v->swappiness)
+			max += min(READ_ONCE(memcg->swap.max), v->total_swap);
+	} else if (oomlens_memcg_v1_swappiness(memcg)) {
+		unsigned long excess = READ_ONCE(memcg->memsw.max) - max;
+
+		max += min(excess, v->total_swap);
+	}
+	return max ?: 1;
+}
+
+/**
+ * oomlens_memcg_oom_group() - whom memory.oom.group takes along with a victim
+ * @memcg: of the victim, alive, or NULL
+ * @domain: whose limit was hit; NULL for a global OOM
+ *
+ * Source: mm/memcontrol.c, mem_cgroup_get_oom_group().
+ *
+ * Context: rcu_read_lock() held.
+ * Return: the highest cgroup up to @domain with oom.group set, or NULL.
+ */
+struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+					   struct mem_cgroup *domain)
+{
+	struct mem_cgroup *group = NULL;
+
+	if (!memcg || !on_v2(memcg))
+		return NULL;
+	if (domain && !mem_cgroup_is_descendant(memcg, domain))
+		return NULL;
+	while (memcg && memcg->css.parent) {
+		if (READ_ONCE(memcg->oom_group))
+			group = memcg;
+		if (memcg == domain)
+			break;
+		memcg = from_css(memcg->css.parent);
+	}
+	return group;
+}
+
+/* Pages that a counter and its limit leave, ULONG_MAX without a limit. */
+static unsigned long counter_room(struct page_counter *counter)
+{
+	unsigned long max = READ_ONCE(counter->max), usage = page_counter_read(counter);
+
+	if (max >= PAGE_COUNTER_MAX)
+		return ULONG_MAX;
+	return max - min(max, usage);
+}
+
+/**
+ * oomlens_memcg_room() - pages that a cgroup can be charged, without reclaim
+ * @memcg: held
+ *
+ * Context: any.
+ * Return: the least that it and the cgroups above leave; ULONG_MAX without any
+ * limit.
+ */
+unsigned long oomlens_memcg_room(struct mem_cgroup *memcg)
+{
+	unsigned long room = ULONG_MAX;
+
+	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent)) {
+		room = min(room, counter_room(&memcg->memory));
+		if (!on_v2(memcg))
+			room = min(room, counter_room(&memcg->memsw));
+	}
+	return room;
+}
+
+/**
+ * oomlens_memcg_ooms() - OOMs that a charge to a cgroup has led to
+ * @memcg: held
+ *
+ * Context: any.
+ * Return: OOMs so far by the limits of it and of the cgroups above.
+ */
+unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg)
+{
+	unsigned long ooms = 0;
+
+	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent))
+		ooms += atomic_long_read(&memcg->memory_events_local[MEMCG_OOM]);
+	return ooms;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names as one token, and sizes as words. In a name blanks, control bytes,
+ * backslashes and all that is not ASCII become \ooo, so that a name can neither
+ * add a column nor a line.
+ */
+#include <linux/ctype.h>
+
+#include "kernel.h"
+
+static bool is_plain(unsigned char c)
+{
+	return c > ' ' && c < 0x7f && c != '\\';
+}
+
+/**
+ * oomlens_put_large() - a number of five digits and more
+ * @p: where to
+ * @n: not below 10000
+ *
+ * Return: the end of what was written.
+ */
+char *oomlens_put_large(char *p, unsigned long n)
+{
+	unsigned long high = n / 10000;
+	unsigned int low = n % 10000;
+
+	p = high < 10000 ? oomlens_put_upto_four(p, high) : oomlens_put_large(p, high);
+	p = oomlens_put_two(p, low / 100);
+	return oomlens_put_two(p, low % 100);
+}
+
+/**
+ * oomlens_escaped_len() - how long a name is when it is printed
+ * @s: the name
+ *
+ * Return: bytes; 1 for an empty name, which is "-".
+ */
+size_t oomlens_escaped_len(const char *s)
+{
+	size_t len = 0;
+
+	for (; *s; s++)
+		len += is_plain(*s) ? 1 : 4;
+	return len ?: 1;
+}
+
+/**
+ * oomlens_escape() - write a name as one token
+ * @to: room for oomlens_escaped_len(); no NUL is written
+ * @s: the name
+ *
+ * Return: the end of what was written.
+ */
+char *oomlens_escape(char *to, const char *s)
+{
+	if (!*s)
+		*to++ = '-';
+	for (; *s; s++) {
+		unsigned char c = *s;
+
+		if (likely(is_plain(c))) {
+			*to++ = c;
+			continue;
+		}
+		*to++ = '\\';
+		*to++ = '0' + (c >> 6);
+		*to++ = '0' + (c >> 3 & 7);
+		*to++ = '0' + (c & 7);
+	}
+	return to;
+}
+
+/**
+ * oomlens_puts_escaped() - print a name as one token
+ * @m: where to
+ * @s: comm, path or file name, any bytes
+ */
+void oomlens_puts_escaped(struct seq_file *m, const char *s)
+{
+	size_t len = oomlens_escaped_len(s);
+	char *p;
+
+	if (seq_get_buf(m, &p) < len) {
+		seq_commit(m, -1);
+		return;
+	}
+	oomlens_escape(p, s);
+	seq_commit(m, len);
+}
+
+/**
+ * oomlens_parse_size() - a size as the commands take it
+ * @text: digits, and one of K, M, G, T or nothing
+ * @pages: the size in pages, rounded up
+ *
+ * memparse() takes any base, any trailing text, and what does not fit.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int oomlens_parse_size(const char *text, unsigned long *pages)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	char number[24];
+	unsigned int shift = 0;
+	u64 bytes;
+
+	if (!digits || digits >= sizeof(number))
+		return -EINVAL;
+	if (text[digits]) {
+		const char *unit = strchr(units, toupper(text[digits]));
+
+		if (!unit || text[digits + 1])
+			return -EINVAL;
+		shift = 10 * (unit - units + 1);
+	}
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	if (kstrtoull(number, 10, &bytes) || bytes > (U64_MAX >> shift) - PAGE_SIZE)
+		return -EINVAL;
+	bytes = ((bytes << shift) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	*pages = bytes;
+	return *pages == bytes ? 0 : -EINVAL;
+}

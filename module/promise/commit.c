@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * commit: who holds the commit charge, by address space, by cgroup, or by VMA
+ * of one process, and what of Committed_AS belongs to no process.
+ */
+#include <linux/ctype.h>
+#include <linux/cpumask.h>
+#include <linux/mman.h>
+#include <linux/percpu.h>
+#include <linux/pid_namespace.h>
+#include <linux/sort.h>
+
+#include "mm.h"
+#include "promise.h"
+#include "shmem.h"
+
+enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
+
+/* What one line tells: an address space, or all of a cgroup's. In pages. */
+struct commit_row {
+	struct oomlens_charges charges;
+	unsigned long touched;
+	unsigned long uncashed;
+	unsigned long vm_total;
+	unsigned int spaces;
+	unsigned int skipped;		/* of them, charges not known */
+	unsigned int memcg;		/* index in memcgs */
+	const struct oomlens_mm *space;	/* NULL for a cgroup */
+};
+
+/* One snapshot. It keeps the scope that it was taken for. */
+struct commit_table {
+	enum commit_scope scope;
+	struct oomlens_mms spaces;
+	struct oomlens_vmas vmas;	/* scope pid only */
+	struct commit_row *rows;
+	unsigned int n;
+	struct commit_row sum;		/* over all rows */
+	long committed;
+	unsigned long shared_resident;
+	struct oomlens_shmem objects;
+	long uncashed;			/* processes' and objects' */
+	unsigned long deficit;
+};
+
+struct commit {
+	enum commit_scope scope;
+	struct pid *pid;	/* scope pid; held, so that no other takes its number */
+	struct commit_table table;
+};
+
+static void free_table(struct commit_table *t)
+{
+	kvfree(t->rows);
+	oomlens_vmas_free(&t->vmas);
+	oomlens_mms_free(&t->spaces);
+	memset(t, 0, sizeof(*t));
+}
+
+static void fill_row(struct commit_row *row, const struct oomlens_mm *s)
+{
+	unsigned long charge = oomlens_charge(&s->charges);
+
+	memset(row, 0, sizeof(*row));
+	row->charges = s->charges;
+	row->touched = s->touched;
+	row->uncashed = charge > s->touched ? charge - s->touched : 0;
+	row->vm_total = s->vm_total;
+	row->spaces = 1;
+	row->skipped = s->skipped;
+	row->memcg = s->memcg;
+	row->space = s;
+}
+
+static void add_row(struct commit_row *sum, const struct commit_row *row)
+{
+	sum->charges.anon += row->charges.anon;
+	sum->charges.file_private += row->charges.file_private;
+	sum->charges.stack += row->charges.stack;
+	sum->charges.noreserve += row->charges.noreserve;
+	sum->charges.shared += row->charges.shared;
+	sum->touched += row->touched;
+	sum->uncashed += row->uncashed;
+	sum->vm_total += row->vm_total;
+	sum->spaces += row->spaces;
+	sum->skipped += row->skipped;
+	sum->memcg = row->memcg;
+}
+
+static int fill_rows(struct commit_table *t)
+{
+	unsigned int i;
+
+	t->rows = kvmalloc_array(t->spaces.n, sizeof(*t->rows), OOMLENS_GFP);
+	if (!t->rows)
+		return -ENOMEM;
+	for (i = 0; i < t->spaces.n; i++) {
+		fill_row(&t->rows[i], &t->spaces.rows[i]);
+		add_row(&t->sum, &t->rows[i]);
+		cond_resched();
+	}
+	t->n = t->spaces.n;
+	return 0;
+}
+
+static int compare_memcg(const void *a, const void *b)
+{
+	const struct commit_row *x = a, *y = b;
+
+	cond_resched();
+	return x->memcg < y->memcg ? -1 : x->memcg > y->memcg;
+}
+
+/* Puts one row for each cgroup in the place of its address spaces' rows. */
+static void sum_by_memcg(struct commit_table *t)
+{
+	unsigned int i, n = 0;
+
+	sort(t->rows, t->n, sizeof(*t->rows), compare_memcg, NULL);
+	for (i = 0; i < t->n; i++) {
+		const struct commit_row row = t->rows[i];
+
+		cond_resched();
+		if (!n || t->rows[n - 1].memcg != row.memcg)
+			memset(&t->rows[n++], 0, sizeof(row));
+		add_row(&t->rows[n - 1], &row);
+	}
+	t->n = n;
+}
+
+/* Largest charge first; those not known last; then by pid. */
+static int compare_charge(const void *a, const void *b)
+{
+	const struct commit_row *x = a, *y = b;
+	unsigned long cx = oomlens_charge(&x->charges);
+	unsigned long cy = oomlens_charge(&y->charges);
+
+	cond_resched();
+	if (cx != cy)
+		return cx > cy ? -1 : 1;
+	if (x->skipped != y->skipped)
+		return x->skipped < y->skipped ? -1 : 1;
+	if (!x->space || !y->space)
+		return x->memcg < y->memcg ? -1 : x->memcg > y->memcg;
+	return x->space->pid < y->space->pid ? -1 : x->space->pid > y->space->pid;
+}
+
+/*
+ * Shared memory and tmpfs pages in memory. The kernel's own sum leaves out
+ * what each CPU has counted since it was last folded in, up to a second ago.
+ */
+static unsigned long shmem_pages(void)
+{
+	long n = atomic_long_read(&vm_node_stat[NR_SHMEM]);
+	int nid, cpu;
+
+	for_each_online_node(nid)
+		for_each_online_cpu(cpu)
+			n += per_cpu_ptr(NODE_DATA(nid)->per_cpu_nodestats,
+					 cpu)->vm_node_stat_diff[NR_SHMEM];
+	return max(n, 0L);
+}
+
+/* Charged to objects and neither in memory nor in swap: never touched. */
+static long shared_promised(const struct commit_table *t)
+{
+	return t->objects.charge - t->objects.resident - t->objects.swapped;
+}
+
+static int reconcile(struct commit_table *t)
+{
+	struct oomlens_sysvalues v;
+	int err;
+
+	err = oomlens_shmem_read(&t->objects);
+	if (err)
+		return err;
+	t->committed = vm_memory_committed();
+	t->shared_resident = shmem_pages();
+	err = oomlens_sysvalues_read(&v);
+	if (err)
+		return err;
+	t->uncashed = t->sum.uncashed + max(shared_promised(t), 0L);
+	t->deficit = max(t->uncashed - v.available - (long)v.swap_free, 0L);
+	return 0;
+}
+
+static int take_table(struct commit_table *t, struct pid *pid)
+{
+	int err;
+
+	if (t->scope == SCOPE_PID)
+		err = oomlens_mms_read_one(&t->spaces, pid, &t->vmas);
+	else
+		err = oomlens_mms_read(&t->spaces);
+	if (err)
+		return err;
+	err = fill_rows(t);
+	if (err || t->scope == SCOPE_PID)
+		return err;
+	err = reconcile(t);
+	if (err)
+		return err;
+	if (t->scope == SCOPE_MEMCG)
+		sum_by_memcg(t);
+	sort(t->rows, t->n, sizeof(*t->rows), compare_charge, NULL);
+	return 0;
+}
+
+static int commit_snapshot(struct seq_file *m)
+{
+	struct commit *c = m->private;
+	int err;
+
+	free_table(&c->table);
+	c->table.scope = c->scope;
+	err = take_table(&c->table, c->pid);
+	if (err)
+		free_table(&c->table);
+	else
+		oomlens_counter_add(OOMLENS_SNAPSHOTS, 1);
+	return err;
+}
+
+static void commit_release(struct seq_file *m)
+{
+	struct commit *c = m->private;
+
+	free_table(&c->table);
+	put_pid(c->pid);
+}
+
+/* ---- printing ---- */
+
+static void *row_at(struct commit_table *t, loff_t pos)
+{
+	if (!pos)
+		return SEQ_START_TOKEN;
+	pos--;
+	if (t->scope == SCOPE_PID)
+		return pos < t->vmas.n ? &t->vmas.rows[pos] : NULL;
+	return pos < t->n ? &t->rows[pos] : NULL;
+}
+
+static void *commit_start(struct seq_file *m, loff_t *pos)
+{
+	struct commit *c = m->private;
+
+	return row_at(&c->table, *pos);
+}
+
+static void *commit_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct commit *c = m->private;
+
+	++*pos;
+	return row_at(&c->table, *pos);
+}
+
+static void commit_stop(struct seq_file *m, void *v)
+{
+}
+
+static void show_totals(struct seq_file *m, const struct commit_table *t)
+{
+	long processes = oomlens_charge(&t->sum.charges);
+	long shared = t->shared_resident + t->objects.swapped + shared_promised(t);
+
+	seq_printf(m, "# committed %ld processes %ld shared_resident %lu shared_swapped %ld shared_promised %ld unattributed %ld",
+		   t->committed, processes, t->shared_resident, t->objects.swapped,
+		   shared_promised(t), t->committed - processes - shared);
+	seq_printf(m, " uncashed %ld deficit %lu spaces %u skipped %u complete %d\n",
+		   t->uncashed, t->deficit, t->sum.spaces, t->sum.skipped,
+		   !t->sum.skipped);
+}
+
+static void show_process(struct seq_file *m, const struct commit_table *t)
+{
+	const struct commit_row *row = &t->rows[0];
+
+	seq_printf(m, "# pid %d uid %u vmas %u charge %lu noreserve %lu shared %lu",
+		   row->space->pid, row->space->uid, t->vmas.n,
+		   oomlens_charge(&row->charges), row->charges.noreserve,
+		   row->charges.shared);
+	seq_printf(m, " touched %lu uncashed %lu vm_total %lu complete %d memcg ",
+		   row->touched, row->uncashed, row->vm_total, !row->skipped);
+	seq_puts(m, oomlens_memcg_set_path(t->spaces.memcgs, row->memcg));
+	seq_puts(m, " comm ");
+	oomlens_puts_escaped(m, row->space->comm);
+	seq_putc(m, '\n');
+}
+
+#define SUM_COLUMNS \
+	"charge anon file_private stack noreserve shared touched uncashed vm_total memcg"
+
+static void show_header(struct seq_file *m, const struct commit_table *t)
+{
+	seq_puts(m, "# oomlens commit 1\n");
+	if (t->scope == SCOPE_PID) {
+		show_process(m, t);
+		seq_puts(m, "# start pages perms charged noreserve name\n");
+		return;
+	}
+	show_totals(m, t);
+	if (t->scope == SCOPE_MEMCG)
+		seq_puts(m, "# spaces skipped " SUM_COLUMNS "\n");
+	else
+		seq_puts(m, "# pid uid " SUM_COLUMNS " comm\n");
+}
+
+static void show_vma(struct seq_file *m, const struct commit_table *t,
+		     const struct oomlens_vma *vma)
+{
+	seq_printf(m, "%08lx %lu %.4s %lu %lu ", vma->start, vma->pages,
+		   vma->perms, vma->charged, vma->noreserve);
+	oomlens_puts_escaped(m, t->vmas.names + vma->name);
+	seq_putc(m, '\n');
+}
+
+/* If all are skipped nothing is known; of some, the sum is a lower bound. */
+static char *put_charges(char *p, const struct commit_row *row)
+{
+	if (row->skipped == row->spaces) {
+		p = oomlens_put_word(p, "- - - - - -");
+		p = oomlens_put_ulong(p, row->touched);
+		p = oomlens_put_word(p, "-");
+	} else {
+		p = oomlens_put_ulong(p, oomlens_charge(&row->charges));
+		p = oomlens_put_ulong(p, row->charges.anon);
+		p = oomlens_put_ulong(p, row->charges.file_private);
+		p = oomlens_put_ulong(p, row->charges.stack);
+		p = oomlens_put_ulong(p, row->charges.noreserve);
+		p = oomlens_put_ulong(p, row->charges.shared);
+		p = oomlens_put_ulong(p, row->touched);
+		p = oomlens_put_ulong(p, row->uncashed);
+	}
+	return oomlens_put_ulong(p, row->vm_total);
+}
+
+static void show_row(struct seq_file *m, const struct commit_table *t,
+		     const struct commit_row *row)
+{
+	const char *path = oomlens_memcg_set_path(t->spaces.memcgs, row->memcg);
+	char *p = oomlens_row_begin(m, strlen(path));
+
+	if (!p)
+		return;
+	p = oomlens_put_ulong(p, row->space ? row->space->pid : row->spaces);
+	p = oomlens_put_ulong(p, row->space ? row->space->uid : row->skipped);
+	p = put_charges(p, row);
+	p = oomlens_put_word(p, path);
+	if (row->space)
+		p = oomlens_escape(p, row->space->comm);
+	oomlens_row_end(m, p);
+}
+
+static int commit_seq_show(struct seq_file *m, void *v)
+{
+	struct commit *c = m->private;
+
+	if (v == SEQ_START_TOKEN)
+		show_header(m, &c->table);
+	else if (c->table.scope == SCOPE_PID)
+		show_vma(m, &c->table, v);
+	else
+		show_row(m, &c->table, v);
+	return 0;
+}
+
+/* ---- what is written: the scope of the reads that follow ---- */
+
+/* A user process of the initial PID namespace, by its thread group id. */
+static struct pid *find_process(pid_t nr)
+{
+	struct pid *pid = ERR_PTR(-ESRCH);
+	struct task_struct *p;
+
+	rcu_read_lock();
+	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
+	if (p)
+		pid = p->flags & PF_KTHREAD ? ERR_PTR(-EINVAL) :
+			get_pid(task_tgid(p));
+	rcu_read_unlock();
+	return pid;
+}
+
+static void set_scope(struct commit *c, enum commit_scope scope, struct pid *pid)
+{
+	put_pid(c->pid);
+	c->pid = pid;
+	c->scope = scope;
+}
+
+static int set_scope_pid(struct commit *c, const char *number)
+{
+	struct pid *pid;
+	unsigned int nr;
+
+	/* kstrtouint() takes a sign. */
+	if (!isdigit(*number) || kstrtouint(number, 10, &nr) || !nr || nr > INT_MAX)
+		return -EINVAL;
+	pid = find_process(nr);
+	if (IS_ERR(pid))
+		return PTR_ERR(pid);
+	set_scope(c, SCOPE_PID, pid);
+	return 0;
+}
+
+static int commit_command(struct seq_file *m, char *line)
+{
+	struct commit *c = m->private;
+
+	if (!strcmp(line, "all")) {
+		set_scope(c, SCOPE_EVERYONE, NULL);
+		return 0;
+	}
+	if (!strcmp(line, "memcg")) {
+		if (!oomlens_memcg_enabled())
+			return -EOPNOTSUPP;
+		set_scope(c, SCOPE_MEMCG, NULL);
+		return 0;
+	}
+	if (strstarts(line, "pid "))
+		return set_scope_pid(c, line + strlen("pid "));
+	return -EINVAL;
+}
+
+static const struct seq_operations commit_seq = {
+	.start	= commit_start,
+	.next	= commit_next,
+	.stop	= commit_stop,
+	.show	= commit_seq_show,
+};
+
+const struct oomlens_file_ops oomlens_commit_file = {
+	.private_size	= sizeof(struct commit),
+	.release	= commit_release,
+	.snapshot	= commit_snapshot,
+	.seq		= &commit_seq,
+	.command	= commit_command,
+};

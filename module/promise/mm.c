@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every address space once, with its owner and what it is charged.
+ *
+ * The walk over tasks only pins each address space, under RCU; then each is
+ * measured where one may sleep. A lock that is taken is come back to.
+ */
+#include <linux/cred.h>
+#include <linux/delay.h>
+#include <linux/sort.h>
+#include <linux/uidgid.h>
+
+#include "mm.h"
+
+/*
+ * An address space whose lock is taken is tried again after a pause, this
+ * often at most, whatever the number of such: the wait of a whole read is
+ * bounded by LOCK_ROUNDS pauses.
+ */
+#define LOCK_ROUNDS	20
+#define LOCK_PAUSE_US	1000
+
+/* How often the walk begins anew because more came than there was room for. */
+#define WALK_TRIES	8
+
+static void drop_mm(struct oomlens_mm *s)
+{
+	if (s->mm)
+		mmdrop(s->mm);
+	s->mm = NULL;
+}
+
+/**
+ * oomlens_mms_free() - give back what a read took
+ * @t: zeroed, or read; zeroed after
+ */
+void oomlens_mms_free(struct oomlens_mms *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++) {
+		drop_mm(&t->rows[i]);
+		cond_resched();
+	}
+	kvfree(t->rows);
+	oomlens_memcg_set_free(t->memcgs);
+	memset(t, 0, sizeof(*t));
+}
+
+static int alloc_spaces(struct oomlens_mms *t, unsigned int max)
+{
+	memset(t, 0, sizeof(*t));
+	t->rows = kvmalloc_array(max, sizeof(*t->rows), OOMLENS_GFP);
+	t->memcgs = oomlens_memcg_set_alloc(max);
+	t->max = max;
+	return t->rows && t->memcgs ? 0 : -ENOMEM;
+}
+
+/* ---- the walk: under RCU, pins only ---- */
+
+/* What the group's threads have counted and not yet handed in to the mm. */
+static long cached_counts(struct task_struct *p, const struct mm_struct *mm)
+{
+	struct task_struct *t;
+	long n = 0;
+
+	for_each_thread(p, t)
+		if (READ_ONCE(t->mm) == mm)
+			n += oomlens_thread_counter(t, MM_ANONPAGES) +
+			     oomlens_thread_counter(t, MM_SWAPENTS);
+	return n;
+}
+
+static void fill_space(struct oomlens_mm *s, struct task_struct *p,
+		       struct mm_struct *mm, struct oomlens_memcg_set *memcgs)
+{
+	memset(s, 0, sizeof(*s));
+	s->mm = mm;
+	s->cached = cached_counts(p, mm);
+	s->memcg = oomlens_memcg_set_index(memcgs, oomlens_memcg_of(p));
+	s->pid = p->tgid;
+	s->uid = from_kuid(&init_user_ns, task_uid(p));
+	strscpy_pad(s->comm, p->comm, sizeof(s->comm));
+}
+
+static int visit_task(struct task_struct *p, void *arg)
+{
+	struct oomlens_mms *t = arg;
+	unsigned int order = t->seen++;
+	struct mm_struct *mm;
+
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	if (t->n == t->max)
+		return -ENOSPC;
+	mm = oomlens_task_grab_mm(p);
+	if (!mm)
+		return 0;
+	fill_space(&t->rows[t->n], p, mm, t->memcgs);
+	t->rows[t->n++].order = order;
+	return 0;
+}
+
+/*
+ * What is visited twice is found to be the same when the rows are merged, so
+ * nothing need be undone here, where mmdrop() might have to sleep.
+ */
+static void rewind_walk(unsigned int n, void *arg)
+{
+	struct oomlens_mms *t = arg;
+
+	t->seen = n;
+}
+
+static int count_task(struct task_struct *p, void *arg)
+{
+	unsigned int *n = arg;
+
+	*n += !(p->flags & PF_KTHREAD);
+	return 0;
+}
+
+static void rewind_count(unsigned int n, void *arg)
+{
+	/* Too many counted is too much room, no more. */
+}
+
+static int collect(struct oomlens_mms *t)
+{
+	const struct oomlens_walk walk = {
+		.visit = visit_task, .rewind = rewind_walk, .arg = t,
+	};
+	unsigned int max = 0, tries;
+	const struct oomlens_walk count = {
+		.visit = count_task, .rewind = rewind_count, .arg = &max,
+	};
+	int err = oomlens_walk_tasks(&count);
+
+	if (err)
+		return err;
+	for (tries = 0; tries < WALK_TRIES; tries++) {
+		max += max / 8 + 64;
+		oomlens_mms_free(t);
+		err = alloc_spaces(t, max);
+		if (err)
+			return err;
+		err = oomlens_walk_tasks(&walk);
+		if (err != -ENOSPC)
+			return err;
+	}
+	return -EAGAIN;
+}
+
+static int compare_mm(const void *a, const void *b)
+{
+	const struct oomlens_mm *x = a, *y = b;
+
+	cond_resched();
+	if (x->mm != y->mm)
+		return x->mm < y->mm ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Each address space once, under the name of the first who has it. */
+static void merge(struct oomlens_mms *t)
+{
+	unsigned int i, n = 0;
+
+	sort(t->rows, t->n, sizeof(*t->rows), compare_mm, NULL);
+	for (i = 0; i < t->n; i++) {
+		struct oomlens_mm *row = &t->rows[i];
+		struct oomlens_mm *kept = n ? &t->rows[n - 1] : NULL;
+
+		cond_resched();
+		if (kept && kept->mm == row->mm) {
+			/* The same process again has counted the same again. */
+			if (row[-1].pid != row->pid)
+				kept->cached += row->cached;
+			drop_mm(row);
+			continue;
+		}
+		if (i != n) {
+			t->rows[n] = *row;
+			row->mm = NULL;
+		}
+		n++;
+	}
+	t->n = n;
+}
+
+/* ---- measuring: may sleep, never waits for one lock ---- */
+
+static void measure_touched(struct oomlens_mm *s)
+{
+	long touched = s->cached;
+
+	touched += oomlens_mm_counter_sum(s->mm, MM_ANONPAGES);
+	touched += oomlens_mm_counter_sum(s->mm, MM_SWAPENTS);
+	s->touched = max(touched, 0L);
+	s->vm_total = READ_ONCE(s->mm->total_vm);
+}
+
+/*
+ * One attempt at each address space not measured yet.
+ * Return: how many are left because their lock is taken, or -EINTR.
+ */
+static int measure_round(struct oomlens_mms *t)
+{
+	unsigned int i;
+	int left = 0;
+
+	for (i = 0; i < t->n; i++) {
+		struct oomlens_mm *row = &t->rows[i];
+		int err;
+
+		if (!row->mm)
+			continue;
+		err = oomlens_vmas_charges(row->mm, &row->charges, &row->from);
+		if (err == -EAGAIN) {
+			left++;
+			continue;
+		}
+		if (err)
+			row->gone = true;
+		else
+			measure_touched(row);
+		drop_mm(row);
+		cond_resched();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return left;
+}
+
+static int measure(struct oomlens_mms *t)
+{
+	unsigned int round, i;
+	int left;
+
+	for (round = 0; ; round++) {
+		left = measure_round(t);
+		if (left <= 0 || round == LOCK_ROUNDS)
+			break;
+		usleep_range(LOCK_PAUSE_US, 2 * LOCK_PAUSE_US);
+	}
+	if (left < 0)
+		return left;
+	for (i = 0; left && i < t->n; i++) {
+		struct oomlens_mm *row = &t->rows[i];
+
+		if (!row->mm)
+			continue;
+		/* What is known so far is not the whole. */
+		memset(&row->charges, 0, sizeof(row->charges));
+		row->skipped = true;
+		measure_touched(row);
+		drop_mm(row);
+	}
+	return 0;
+}
+
+static void remove_gone(struct oomlens_mms *t)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < t->n; i++) {
+		cond_resched();
+		if (t->rows[i].gone)
+			continue;
+		if (i != n)
+			t->rows[n] = t->rows[i];
+		n++;
+	}
+	t->n = n;
+}
+
+/**
+ * oomlens_mms_read() - measure every address space that a process has
+ * @t: zeroed, or read before; oomlens_mms_free() is the caller's
+ *
+ * Spaces whose process exits meanwhile are left out; those whose lock could
+ * not be had are marked as skipped. The order is of no meaning.
+ *
+ * Context: process context, sleeps, bounded.
+ * Return: 0, -ENOMEM, -EINTR on a fatal signal, -EAGAIN if tasks came or went
+ * too fast for the walk over and over.
+ */
+int oomlens_mms_read(struct oomlens_mms *t)
+{
+	int err;
+
+	err = collect(t);
+	if (err)
+		return err;
+	merge(t);
+	err = measure(t);
+	if (err)
+		return err;
+	remove_gone(t);
+	return oomlens_memcg_set_resolve(t->memcgs);
+}
+
+static int collect_one(struct oomlens_mms *t, struct pid *pid)
+{
+	struct mm_struct *mm = NULL;
+	struct task_struct *p;
+	int err;
+
+	err = alloc_spaces(t, 1);
+	if (err)
+		return err;
+	rcu_read_lock();
+	p = pid_task(pid, PIDTYPE_TGID);
+	if (p && !(p->flags & PF_KTHREAD))
+		mm = oomlens_task_grab_mm(p);
+	if (mm) {
+		fill_space(&t->rows[0], p, mm, t->memcgs);
+		t->n = 1;
+	}
+	rcu_read_unlock();
+	return mm ? 0 : -ESRCH;
+}
+
+static int read_vmas(struct oomlens_mm *s, struct oomlens_vmas *vmas)
+{
+	unsigned int round;
+	int err;
+
+	for (round = 0; ; round++) {
+		err = oomlens_vmas_read(vmas, s->mm, &s->charges);
+		if (err != -EAGAIN || round == LOCK_ROUNDS)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		usleep_range(LOCK_PAUSE_US, 2 * LOCK_PAUSE_US);
+	}
+}
+
+/**
+ * oomlens_mms_read_one() - measure one process's address space, by VMA
+ * @t: as for oomlens_mms_read(); one row on success
+ * @pid: of the thread group
+ * @vmas: one row a VMA; none if the space is marked as skipped
+ *
+ * Context: process context, sleeps, bounded.
+ * Return: as oomlens_mms_read(), or -ESRCH if the process has no address
+ * space (any more).
+ */
+int oomlens_mms_read_one(struct oomlens_mms *t, struct pid *pid,
+			    struct oomlens_vmas *vmas)
+{
+	struct oomlens_mm *s;
+	int err;
+
+	err = collect_one(t, pid);
+	if (err)
+		return err;
+	s = &t->rows[0];
+	err = read_vmas(s, vmas);
+	if (err && err != -EAGAIN)
+		return err;
+	if (err) {
+		/* What is known so far is not the whole. */
+		oomlens_vmas_free(vmas);
+		memset(&s->charges, 0, sizeof(s->charges));
+		s->skipped = true;
+	}
+	measure_touched(s);
+	drop_mm(s);
+	return oomlens_memcg_set_resolve(t->memcgs);
+}

@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * trigger's pressure: takes real memory until the OOM killer runs, and gives
+ * all of it back, whatever happens.
+ *
+ * The pages are allocated by the writer itself, so its cpuset, its mempolicy
+ * and, if asked for, its memory cgroup are what runs out. They are in nobody's
+ * RSS: the writer does not become the largest process by taking them.
+ */
+#include <linux/cpuset.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "run.h"
+
+/*
+ * Pages of the kernel's that may lie anywhere but where they could not be moved
+ * away again (CMA, ZONE_MOVABLE). The last page of all is asked for with what
+ * runs the OOM killer; up to it, the same effort is made short of that.
+ */
+#define GFP_LAST	(GFP_HIGHUSER | __GFP_NOWARN)
+#define GFP_FILL	(GFP_LAST | __GFP_RETRY_MAYFAIL)
+
+/* In the notifier; what is left then, the writer gives back. */
+#define RELIEF_NS	(20 * NSEC_PER_MSEC)
+
+/*
+ * OOM calls may pass without a kill for so long: they lack __GFP_FS, or wait for an
+ * earlier victim. oom_reaper() starts on that after 2 s (5.18 and newer), and gives up
+ * after one more, or later if it has to wait for a processor; then the kernel takes the
+ * next.
+ */
+#define FRUITLESS_MS	10000
+
+/* From the last try of an allocation to the notifier. */
+#define LATE_NS		(20 * NSEC_PER_MSEC)
+/* Likewise, of who had to wait for a processor in between: what came back is still free. */
+#define LATE_FREE_NS	NSEC_PER_SEC
+
+/* Between two looks at the level while it is held. */
+#define HOLD_TICK_MS	50
+
+/* Room in a cgroup that the CPUs' stocks and its own tasks may make meanwhile. */
+#define MEMCG_SLACK	256UL
+
+/* Pages taken between two looks at the level, at most. */
+#define STRIDE_MAX	8192UL
+
+/*
+ * Pages by which the level may be missed. Half of it is the smallest block that
+ * is taken near the level: of smaller ones the CPUs have lists of their own,
+ * which they fill by up to 2016 pages at a time (6.7 and newer), and the level
+ * would be missed by as much.
+ */
+#define LEVEL_SLACK	32UL
+
+/* Giving back may have to be made up for; a few times, then it is settled. */
+#define SETTLE_TRIES	4
+
+/*
+ * Held by the notifier while it looks at the run, and by the run where it
+ * begins and ends; never over an allocation, so the notifier may wait for it.
+ */
+static DEFINE_MUTEX(relief_lock);
+
+/* The one run. What is not said to change is constant while active is set. */
+static struct {
+	bool active;			/* under relief_lock; its setting is a release */
+	struct oomlens_pressure_request req;
+	struct oomlens_scope scope;	/* whom the OOM may take */
+	struct task_struct *writer;	/* in its write for all of the run */
+	struct mem_cgroup *memcg;	/* held, with req.memcg */
+	unsigned long deadline;		/* jiffies; changed by the run */
+	unsigned long memcg_ooms;	/* the counter's value at the start */
+	struct oomlens_pool pool;	/* has its lock */
+	bool kill_seen;			/* the OOM killer has killed a task for the run */
+	atomic_t ooms;			/* calls of the OOM killer seen */
+	unsigned long first_oom;	/* jiffies; under relief_lock */
+	u64 start_ns;			/* before any that gives back */
+	u64 relief_ns;			/* spent on giving back; under relief_lock */
+	unsigned long relieved;		/* pages given back; likewise */
+	u64 relieved_at;		/* the last ones, of any run; likewise */
+	unsigned long relieved_free;	/* pages free if most of them are; likewise */
+	wait_queue_head_t wait;		/* for the end, while holding */
+} pressure = {
+	.pool		= OOMLENS_POOL_INIT(pressure.pool),
+	.wait		= __WAIT_QUEUE_HEAD_INITIALIZER(pressure.wait),
+};
+
+/* ---- the notifier's side ---- */
+
+/*
+ * Whom an OOM of the caller's may take. Source: mm/oom_kill.c,
+ * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is
+ * tasks whose cpuset meets the caller's, whatever the constraint.
+ */
+static void find_scope(struct oomlens_scope *scope)
+{
+	*scope = (struct oomlens_scope){ .kind = OOMLENS_SCOPE_GLOBAL };
+#ifdef CONFIG_NUMA
+	scope->kind = OOMLENS_SCOPE_CPUSET;
+	scope->nodes = cpuset_current_mems_allowed;
+	if (current->mempolicy && current->mempolicy->mode == MPOL_BIND) {
+		scope->kind = OOMLENS_SCOPE_MEMPOLICY;
+		scope->nodes = *oomlens_mempolicy_nodes(current->mempolicy);
+	}
+#endif
+}
+
+/* Has the OOM killer killed a task? Without the marks, an OOM counts as a kill. */
+static bool killed(void)
+{
+	return READ_ONCE(pressure.kill_seen) ||
+	       (oomlens_mark_victim_lacks && atomic_read(&pressure.ooms));
+}
+
+/*
+ * May the kernel choose now, in the OOM of whoever calls? Once, not when the
+ * pages are on their way back, and not when it would find nobody: then it
+ * panics.
+ */
+static bool leave_to_kernel(int ooms)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	struct oomlens_scope scope;
+
+	if (!req->kill || req->memcg || pressure.pool.closed)
+		return false;
+	if (ooms == 1)
+		pressure.first_oom = jiffies;
+	else if (killed() || time_after(jiffies, pressure.first_oom +
+						 msecs_to_jiffies(FRUITLESS_MS)))
+		return false;
+	if (time_after(jiffies, READ_ONCE(pressure.deadline)) ||
+	    signal_pending(pressure.writer))
+		return false;
+	find_scope(&scope);
+	return oomlens_kill_eligible(&scope) > 0;
+}
+
+/* Gives back for RELIEF_NS and one batch at most, and lets nothing in any more. */
+static unsigned long give_some(void)
+{
+	u64 start = ktime_get_ns();
+	unsigned long given, before = global_zone_page_state(NR_FREE_PAGES);
+
+	lockdep_assert_held(&relief_lock);
+	oomlens_pool_close(&pressure.pool);
+	given = oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
+	pressure.relieved += given;
+	pressure.relief_ns += ktime_get_ns() - start;
+	if (given) {
+		/* The first batch found memory as short as it was. */
+		if (pressure.relieved == given)
+			pressure.relieved_free = before;
+		pressure.relieved_free += given / 2;
+		pressure.relieved_at = ktime_get_mono_fast_ns();
+	}
+	wake_up(&pressure.wait);
+	return given;
+}
+
+/* All of it; the notifier, which the kernel's oom_lock waits for, gets between. */
+static void give_all(struct work_struct *unused)
+{
+	unsigned long given;
+
+	do {
+		mutex_lock(&relief_lock);
+		given = pressure.active ? give_some() : 0;
+		mutex_unlock(&relief_lock);
+	} while (given);
+}
+
+/*
+ * Did all pages come back after an allocation's last try? The kernel makes it
+ * before the notifier, and would kill although there is room by now. Not for
+ * longer than LATE_FREE_NS: the room may be where this allocation may not go.
+ */
+static bool came_too_late(u64 since)
+{
+	u64 late = pressure.relieved_at;
+
+	if (!late || since >= late + LATE_FREE_NS)
+		return false;
+	return since < late + LATE_NS ||
+	       global_zone_page_state(NR_FREE_PAGES) >= pressure.relieved_free;
+}
+
+/*
+ * A global OOM: give back, unless the kernel is to kill. Called in whichever
+ * task's allocation has failed; the run's own is one of them. A memcg run did
+ * not mean this OOM, and gives way to it.
+ *
+ * It takes twice RELIEF_NS and one batch at most; in a kill, one walk over the
+ * tasks. Returns the pages given back; 1 if the last were just given back, by
+ * this run or the one before, so that the allocation may try again.
+ */
+static unsigned long relieve(u64 begin, unsigned long freed)
+{
+	unsigned long given = 0;
+	bool choose = false;
+
+	mutex_lock(&relief_lock);
+	if (pressure.active) {
+		oomlens_claim_adopt();
+		choose = leave_to_kernel(atomic_inc_return(&pressure.ooms));
+		if (!choose)
+			given = give_some();
+	}
+	if (!choose && !given)
+		given = came_too_late(begin);
+	mutex_unlock(&relief_lock);
+	return given;
+}
+
+static struct oomlens_relief relief = {
+	.name		= "pressure",
+	.relieve	= relieve,
+};
+
+/*
+ * After a kill the pages must be back before a second one. The allocator asks
+ * the notifier again before it gets there, but a cgroup's charge goes round in
+ * the kernel, so that somebody else has to give back meanwhile.
+ */
+static DECLARE_WORK(give_work, give_all);
+
+/*
+ * The OOM killer has marked a task. The mark of another OOM does not end a run,
+ * nor make it one that killed: other cgroups have OOMs too.
+ *
+ * By RCU the run and its cgroup stay meanwhile: since 7.0 the kernel calls a
+ * tracepoint's probes without it.
+ */
+static void marked(bool claimed, bool killed, const struct oom_control *oc)
+{
+	bool active, ours = claimed;
+
+	rcu_read_lock();
+	/* Pairs with start_run(). */
+	active = smp_load_acquire(&pressure.active);
+	/* In the run's cgroup it is ours, whichever task asked for a page too many. */
+	if (active && pressure.req.memcg)
+		ours = oc ? oc->memcg && oomlens_memcg_within(pressure.memcg, oc->memcg) :
+			    oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+	if (ours && killed)
+		WRITE_ONCE(pressure.kill_seen, true);
+	if (ours && active && pressure.req.kill)
+		queue_work(system_highpri_wq, &give_work);
+	rcu_read_unlock();
+}
+
+static struct oomlens_mark_listener listener = {
+	.marked = marked,
+};
+
+/**
+ * oomlens_pressure_init() - register for what an OOM brings
+ *
+ * Context: module load, before oomlens_event_init().
+ */
+void __init oomlens_pressure_init(void)
+{
+	oomlens_relief_register(&relief);
+	oomlens_mark_register(&listener);
+}
+
+/* ---- the writer's side ---- */
+
+/* Has an OOM ended the run? */
+static bool over(void)
+{
+	if (READ_ONCE(pressure.pool.closed))
+		return true;
+	/* The kernel calls a cgroup's OOM off if there is room by then: go on. */
+	if (pressure.req.memcg)
+		return oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms &&
+		       (!pressure.req.kill || killed());
+	return atomic_read(&pressure.ooms) && killed();
+}
+
+/* Pages that could still be had, as far as the level is concerned. */
+static unsigned long available(void)
+{
+	if (pressure.req.memcg)
+		return oomlens_memcg_room(pressure.memcg);
+	return max(si_mem_available(), 0L);
+}
+
+/* Pages to take before looking again; 0 at the level. */
+static unsigned long stride(void)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	unsigned long n = STRIDE_MAX;
+
+	if (req->leave) {
+		unsigned long now = available();
+
+		/* leave may be near ULONG_MAX, and so may now, without a limit. */
+		if (now < req->leave || now - req->leave < LEVEL_SLACK)
+			return 0;
+		/* Others take memory too; and the figure lags behind. */
+		n = min(n, (now - req->leave) / 2);
+	}
+	if (req->limit)
+		n = min(n, req->limit - min(req->limit, READ_ONCE(pressure.pool.pages)));
+	return n;
+}
+
+/*
+ * Memory is out but for what only the OOM killer brings: run it, or, in the
+ * drill of a cgroup, where no notifier could call it off, let that be the end.
+ */
+static int last_page(void)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	const gfp_t gfp = GFP_LAST | (req->memcg ? __GFP_ACCOUNT : 0);
+	int err;
+
+	/* A level is to be reached without an OOM. */
+	if (req->leave)
+		return -ENOMEM;
+	/* The machine ran out before the cgroup. */
+	if (req->memcg && oomlens_memcg_room(pressure.memcg) > MEMCG_SLACK)
+		return -ENOMEM;
+	if (req->memcg && !req->kill)
+		return 0;
+	/* Again: taking may have lasted. To look can bring the OOM about too. */
+	err = req->kill ? oomlens_kill_allowed(&pressure.scope) : 0;
+	if (err)
+		return over() ? -EAGAIN : err;
+	if (oomlens_pool_grow(&pressure.pool, 1, gfp) || over())
+		return -EAGAIN;
+	return signal_pending(current) ? -EINTR : -ENOMEM;
+}
+
+/* Until an OOM (1), the level (0), or what stops it before (an error). */
+static int take(void)
+{
+	const gfp_t gfp = GFP_FILL | (pressure.req.memcg ? __GFP_ACCOUNT : 0);
+	unsigned long left = 0, n;
+	int err;
+
+	for (;;) {
+		if (over())
+			return 1;
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, pressure.deadline))
+			return -ETIMEDOUT;
+		if (!left)
+			left = stride();
+		if (!left)
+			return 0;
+		n = oomlens_pool_grow(&pressure.pool, left, gfp);
+		if (n) {
+			left -= n;
+			cond_resched();
+			continue;
+		}
+		if (over())
+			continue;
+		err = last_page();
+		if (err != -EAGAIN)
+			return err ?: 1;
+	}
+}
+
+/* Gives back what is missing at the level; false if nothing is, or is left. */
+static bool ease(void)
+{
+	unsigned long now = available(), leave = pressure.req.leave;
+
+	if (now >= leave || leave - now <= LEVEL_SLACK)
+		return false;
+	return oomlens_pool_give(&pressure.pool, leave - now, 0);
+}
+
+/*
+ * take(), and to the level from below too: it was overshot, where memory is in
+ * such small pieces that only the CPUs' lists have some, or others took some.
+ */
+static int reach(void)
+{
+	int tries, err;
+
+	for (tries = 0; tries < SETTLE_TRIES; tries++) {
+		err = take();
+		if (err || !pressure.req.leave || !ease())
+			return err;
+	}
+	return 0;
+}
+
+/* Stays at the level: others' memory is made up for, in both directions. */
+static int hold(void)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	unsigned long end = req->hold ? jiffies + msecs_to_jiffies(req->hold_ms) :
+					pressure.deadline;
+	long left;
+	int err;
+
+	while ((left = (long)(end - jiffies)) > 0) {
+		left = min_t(long, left, msecs_to_jiffies(HOLD_TICK_MS));
+		if (wait_event_interruptible_timeout(pressure.wait, over(), left) < 0)
+			return -EINTR;
+		if (over())
+			return 1;
+		WRITE_ONCE(pressure.deadline, end);
+		err = req->leave ? reach() : 0;
+		/* Not to be had just now is no reason to let go. */
+		if (err && err != -ENOMEM)
+			return err == -ETIMEDOUT ? 0 : err;
+	}
+	return 0;
+}
+
+/* The writer's cgroup, held, if it can run out by what the kernel is charged. */
+static int find_memcg(void)
+{
+	struct mem_cgroup *memcg;
+	bool held;
+	int err;
+
+	rcu_read_lock();
+	memcg = oomlens_memcg_of(current);
+	held = oomlens_memcg_tryget(memcg);
+	rcu_read_unlock();
+	if (!held)
+		return -EOPNOTSUPP;
+	err = -EINVAL;
+	if (oomlens_memcg_room(memcg) == ULONG_MAX) {
+		oomlens_refused("the writer's cgroup has no memory limit");
+		goto err_put;
+	}
+	err = -EOPNOTSUPP;
+	if (!oomlens_memcg_kmem()) {
+		oomlens_refused("this kernel does not charge its own memory to cgroups");
+		goto err_put;
+	}
+	pressure.memcg = memcg;
+	pressure.memcg_ooms = oomlens_memcg_ooms(memcg);
+	return 0;
+
+err_put:
+	oomlens_memcg_put(memcg);
+	return err;
+}
+
+static int start_run(void)
+{
+	int err;
+
+	if (pressure.req.memcg) {
+		err = find_memcg();
+		if (err)
+			return err;
+	} else if (oomlens_notifier_lacks) {
+		/* Nothing would tell when to give back. */
+		return -EOPNOTSUPP;
+	}
+	find_scope(&pressure.scope);
+	if (pressure.req.memcg) {
+		pressure.scope.kind = OOMLENS_SCOPE_MEMCG;
+		pressure.scope.memcg = pressure.memcg;
+	}
+	err = -EOPNOTSUPP;
+	/* Likewise: in a cgroup only the mark tells of a kill. */
+	if (pressure.req.kill && pressure.req.memcg && oomlens_mark_victim_lacks)
+		goto err_put;
+	if (pressure.req.kill) {
+		err = oomlens_kill_allowed(&pressure.scope);
+		if (err)
+			goto err_put;
+	}
+	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
+	pressure.writer = current;
+	pressure.start_ns = ktime_get_ns();
+	pressure.relief_ns = 0;
+	pressure.relieved = 0;
+	atomic_set(&pressure.ooms, 0);
+	oomlens_pool_open(&pressure.pool);
+	/* Before, so that the first OOM is adopted. */
+	oomlens_claim(current);
+	mutex_lock(&relief_lock);
+	/* Pairs with marked(). */
+	smp_store_release(&pressure.active, true);
+	mutex_unlock(&relief_lock);
+	return 0;
+
+err_put:
+	oomlens_memcg_put(pressure.memcg);
+	return err;
+}
+
+/*
+ * The pages are back before the run is over: in an OOM of somebody else's the
+ * notifier would find nothing to give, and in a drill somebody would die of it.
+ */
+static void end_run(struct oomlens_run *run)
+{
+	give_all(NULL);
+	mutex_lock(&relief_lock);
+	WRITE_ONCE(pressure.active, false);
+	run->taken = pressure.relieved;
+	run->give_ns = pressure.relief_ns;
+	mutex_unlock(&relief_lock);
+	/* What this run's kill has queued must not end the next one. */
+	if (pressure.req.kill) {
+		synchronize_rcu();
+		flush_work(&give_work);
+	}
+	run->event = oomlens_disclaim();
+	oomlens_memcg_put(pressure.memcg);
+}
+
+/* The result of a run that an OOM has ended; so much was given back in it. */
+static int judge(unsigned long relieved)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	bool by_memcg = req->memcg &&
+			oomlens_memcg_ooms(pressure.memcg) != pressure.memcg_ooms;
+
+	if (req->kill)
+		return killed() && (by_memcg || !req->memcg) ? 0 : -EAGAIN;
+	if (!req->memcg)
+		return relieved && !READ_ONCE(pressure.kill_seen) ? 0 : -EAGAIN;
+	/* Another OOM than the one that was wanted came first. */
+	if (atomic_read(&pressure.ooms))
+		return -ENOMEM;
+	return by_memcg ? -EAGAIN : 0;
+}
+
+static int run_to_end(struct oomlens_run *run)
+{
+	const struct oomlens_pressure_request *req = &pressure.req;
+	unsigned long relieved;
+	int end = reach();
+
+	mutex_lock(&relief_lock);
+	run->take_ns = ktime_get_ns() - pressure.start_ns - pressure.relief_ns;
+	mutex_unlock(&relief_lock);
+	if (!end && req->limit && READ_ONCE(pressure.pool.pages) >= req->limit &&
+	    (req->leave || !req->hold))
+		return -ENOSPC;
+	if (!end)
+		end = hold();
+	if (end <= 0)
+		return end;
+	/* The notifier may be at it. */
+	mutex_lock(&relief_lock);
+	relieved = pressure.relieved;
+	mutex_unlock(&relief_lock);
+	return judge(relieved);
+}
+
+/**
+ * oomlens_pressure_exit() - no run and no recorder is left to give to
+ */
+void oomlens_pressure_exit(void)
+{
+	cancel_work_sync(&give_work);
+}
+
+/**
+ * oomlens_pressure_run() - take memory until the OOM killer runs
+ * @req: what its options ask for
+ * @run: its event, the pages, the times
+ *
+ * All pages are back on return.
+ *
+ * Context: process context, sleeps; the caller has checked the right to it,
+ * and that there is one run only.
+ * Return: 0 when the outcome asked for has come about, or the level was held;
+ * -EINVAL, -EPERM or -EOPNOTSUPP when nothing was done; -EINTR on a signal;
+ * -ETIMEDOUT; -ENOSPC at limit; -ENOMEM when memory ran out short of the level,
+ * or the machine's before the cgroup's; -EAGAIN when an OOM ended the run but
+ * not as it was asked for: nobody was killed, or, in a drill, somebody.
+ */
+int oomlens_pressure_run(const union oomlens_request *req, struct oomlens_run *run)
+{
+	int err;
+
+	pressure.req = req->pressure;
+	pressure.memcg = NULL;
+	WRITE_ONCE(pressure.kill_seen, false);
+	err = start_run();
+	if (err)
+		return err;
+	err = run_to_end(run);
+	end_run(run);
+	return err;
+}
