@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/oom.h>
 #include <linux/poll.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>

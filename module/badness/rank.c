@@ -7,7 +7,7 @@
  */
 #include "snapshot.h"
 
-#define DIGIT_BITS	8
+#define DIGIT_BITS	7
 #define DIGITS		(1 << DIGIT_BITS)
 
 /* How many keys are moved before other tasks may run. */

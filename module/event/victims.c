@@ -7,7 +7,6 @@
  * a tracepoint tell that an address space is gone. So the recorder's kthread
  * looks, often, and only while there is someone to look at.
  */
-#include <linux/sched/coredump.h>
 
 #include "internal.h"
 

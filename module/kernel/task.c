@@ -3,7 +3,6 @@
  * One task's figures as the OOM killer reads them, and the kernel's verdict.
  */
 #include <linux/cred.h>
-#include <linux/sched/coredump.h>
 #include <linux/uidgid.h>
 
 #include "kernel.h"

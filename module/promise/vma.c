@@ -7,7 +7,6 @@
  */
 #include <linux/dcache.h>
 #include <linux/file.h>
-#include <linux/mmap_lock.h>
 #include <linux/rwsem.h>
 #include <linux/sort.h>
 
