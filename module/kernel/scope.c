@@ -145,15 +145,15 @@ void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct
 
 /* ---- As a user writes and reads them ---- */
 
-static int parse_global(struct oomlens_scope *scope, char *rest)
+static int parse_global(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind)
 {
 	if (*rest)
 		return -EINVAL;
-	scope->kind = OOMLENS_SCOPE_GLOBAL;
+	scope->kind = kind;
 	return 0;
 }
 
-static int parse_memcg(struct oomlens_scope *scope, char *rest)
+static int parse_memcg(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind)
 {
 	struct mem_cgroup *memcg;
 	size_t len;
@@ -175,7 +175,7 @@ static int parse_memcg(struct oomlens_scope *scope, char *rest)
 		return -ENOMEM;
 	kfree(scope->path);
 	scope->path = path;
-	scope->kind = OOMLENS_SCOPE_MEMCG;
+	scope->kind = kind;
 	return 0;
 }
 
@@ -194,25 +194,16 @@ static int parse_nodes(struct oomlens_scope *scope, char *rest,
 	return 0;
 }
 
-static int parse_cpuset(struct oomlens_scope *scope, char *rest)
-{
-	return parse_nodes(scope, rest, OOMLENS_SCOPE_CPUSET);
-}
-
-static int parse_mempolicy(struct oomlens_scope *scope, char *rest)
-{
-	return parse_nodes(scope, rest, OOMLENS_SCOPE_MEMPOLICY);
-}
-
 /* A new scope is one row. */
 static const struct {
 	const char *word;
-	int (*parse)(struct oomlens_scope *scope, char *rest);
+	int (*parse)(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind);
+	enum oomlens_scope_kind kind;
 } scope_words[] = {
-	{ "global",	parse_global },
-	{ "memcg",	parse_memcg },
-	{ "nodes",	parse_cpuset },
-	{ "mempolicy",	parse_mempolicy },
+	{ "global",	parse_global,	OOMLENS_SCOPE_GLOBAL },
+	{ "memcg",	parse_memcg,	OOMLENS_SCOPE_MEMCG },
+	{ "nodes",	parse_nodes,	OOMLENS_SCOPE_CPUSET },
+	{ "mempolicy",	parse_nodes,	OOMLENS_SCOPE_MEMPOLICY },
 };
 
 /**
@@ -235,7 +226,7 @@ int oomlens_scope_parse(struct oomlens_scope *scope, char *line)
 	}
 	for (i = 0; i < ARRAY_SIZE(scope_words); i++)
 		if (!strcmp(line, scope_words[i].word))
-			return scope_words[i].parse(scope, rest);
+			return scope_words[i].parse(scope, rest, scope_words[i].kind);
 	return -EINVAL;
 }
 

@@ -60,7 +60,8 @@ static bool sysrq_f_allowed(void)
 
 struct census {
 	const struct oomlens_scope *scope;
-	unsigned int eligible;
+	bool first;		/* the first eligible task is enough */
+	bool eligible;		/* there is one */
 	pid_t origin;		/* of a flagged task, 0 if none */
 };
 
@@ -76,12 +77,12 @@ static int count_task(struct task_struct *p, void *arg)
 	if (task.verdict == OOMLENS_ORIGIN)
 		census->origin = task_tgid_nr(p);
 	if (oomlens_ranked(task.verdict))
-		census->eligible++;
-	return 0;
+		census->eligible = true;
+	return census->first && census->eligible;
 }
 
-/* Counts stay: to count a task twice does no harm here. */
-static void recount(unsigned int n, void *arg)
+/* What was found stays found: to visit a task twice does no harm here. */
+static void rewind_census(unsigned int n, void *arg)
 {
 }
 
@@ -89,23 +90,15 @@ static int take_census(struct census *census)
 {
 	const struct oomlens_walk walk = {
 		.visit	= count_task,
-		.rewind	= recount,
+		.rewind	= rewind_census,
 		.arg	= census,
 	};
 
 	return oomlens_walk_tasks(&walk);
 }
 
-static int find_eligible(struct task_struct *p, void *arg)
-{
-	struct census *census = arg;
-	int err = count_task(p, arg);
-
-	return census->eligible ? 1 : err;
-}
-
 /**
- * oomlens_kill_eligible() - is there anybody whom the OOM killer could take?
+ * oomlens_kill_eligible() - is there a task that the OOM killer could take?
  * @scope: of the OOM
  *
  * Context: process context, may sleep; the OOM notifier included.
@@ -113,14 +106,9 @@ static int find_eligible(struct task_struct *p, void *arg)
  */
 int oomlens_kill_eligible(const struct oomlens_scope *scope)
 {
-	struct census census = { .scope = scope };
-	const struct oomlens_walk walk = {
-		.visit	= find_eligible,
-		.rewind	= recount,
-		.arg	= &census,
-	};
+	struct census census = { .scope = scope, .first = true };
 
-	return oomlens_walk_tasks(&walk);
+	return take_census(&census);
 }
 
 /**
