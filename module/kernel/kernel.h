@@ -70,9 +70,17 @@ struct oomlens_sysvalues {
 	unsigned long locked;
 };
 
+/* /proc/meminfo, read in pieces: it is longer than text, no line of it is. */
+struct oomlens_meminfo {
+	struct file *file;
+	char text[1024 - sizeof(struct file *)];
+};
+
 int oomlens_sysvalues_init(void);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
+int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
+void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
 int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
 

@@ -17,42 +17,50 @@
 
 #define KB_TO_PAGES(kb)	((kb) >> (PAGE_SHIFT - 10))
 
-/* /proc/meminfo is longer, and read in pieces; no line of it is. */
-#define TEXT_SIZE	1024
-
 /* One number. procfs clears a buffer of its own of the size that is asked for. */
 #define NUMBER_SIZE	32
 
 enum source {
 	MEMINFO,
-	OVERCOMMIT_MEMORY,
+	SWAPS,			/* polled, not read */
+	OVERCOMMIT_MEMORY,	/* the sysctls, from here on */
 	OVERCOMMIT_RATIO,
 	OVERCOMMIT_KBYTES,
 	ADMIN_RESERVE_KBYTES,
 	USER_RESERVE_KBYTES,
 	SWAPPINESS,
 	PANIC_ON_OOM,
-	SWAPS,			/* polled, not read */
 	NR_SOURCES
 };
 
-static const char * const source_paths[NR_SOURCES] = {
-	[MEMINFO]		= "meminfo",
-	[OVERCOMMIT_MEMORY]	= "sys/vm/overcommit_memory",
-	[OVERCOMMIT_RATIO]	= "sys/vm/overcommit_ratio",
-	[OVERCOMMIT_KBYTES]	= "sys/vm/overcommit_kbytes",
-	[ADMIN_RESERVE_KBYTES]	= "sys/vm/admin_reserve_kbytes",
-	[USER_RESERVE_KBYTES]	= "sys/vm/user_reserve_kbytes",
-	[SWAPPINESS]		= "sys/vm/swappiness",
-	[PANIC_ON_OOM]		= "sys/vm/panic_on_oom",
-	[SWAPS]			= "swaps",
+#define AT(member)	offsetof(struct oomlens_sysvalues, member)
+
+static const struct {
+	const char *path;
+	size_t at;		/* of an unsigned long in struct oomlens_sysvalues */
+	bool kb;		/* shown in kB, kept in pages */
+} sources[NR_SOURCES] = {
+	[MEMINFO]		= { "meminfo" },
+	[SWAPS]			= { "swaps" },
+	[OVERCOMMIT_MEMORY]	= { "sys/vm/overcommit_memory",		AT(mode) },
+	[OVERCOMMIT_RATIO]	= { "sys/vm/overcommit_ratio",		AT(ratio) },
+	[OVERCOMMIT_KBYTES]	= { "sys/vm/overcommit_kbytes",		AT(kbytes) },
+	[ADMIN_RESERVE_KBYTES]	= { "sys/vm/admin_reserve_kbytes",	AT(admin_reserve), true },
+	[USER_RESERVE_KBYTES]	= { "sys/vm/user_reserve_kbytes",	AT(user_reserve), true },
+	[SWAPPINESS]		= { "sys/vm/swappiness",		AT(swappiness) },
+	[PANIC_ON_OOM]		= { "sys/vm/panic_on_oom",		AT(panic_on_oom) },
 };
 
 static struct vfsmount *proc_mnt;
-/* NULL: this kernel has no such file (a board without swap has no swappiness). */
+/*
+ * NULL: this kernel has no such file (a board without swap has no swappiness).
+ * A sysctl's file has no lock and no state. meminfo's is a seq_file, with a lock
+ * that is held while it is read: so this one is for root, trigger and the
+ * recorder, and each reader of overcommit, which any user may be, has its own.
+ */
 static struct file *source_files[NR_SOURCES];
-static char *text;		/* TEXT_SIZE bytes, under read_mutex */
-static DEFINE_MUTEX(read_mutex);	/* text, and the writers of cache */
+static struct oomlens_meminfo *shared;	/* of source_files[MEMINFO]; under read_mutex */
+static DEFINE_MUTEX(read_mutex);	/* shared, and the writers of cache */
 
 /* The last values read, for the OOM path: it may not sleep in a file. */
 static struct oomlens_sysvalues cache;
@@ -60,37 +68,43 @@ static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
 
 static unsigned long cache_until;	/* jiffies; under read_mutex */
 
-static int read_ulong(enum source source, unsigned long *value)
+/* A sysctl that this kernel does not have leaves the value as it is. */
+static int read_sysctl(enum source source, struct oomlens_sysvalues *v)
 {
+	unsigned long *value = (void *)v + sources[source].at;
 	char number[NUMBER_SIZE], *digits;
 	loff_t pos = 0;
 	ssize_t n;
+	int err;
 
 	if (!source_files[source])
-		return -ENOENT;
+		return 0;
 	n = kernel_read(source_files[source], number, sizeof(number) - 1, &pos);
 	if (n < 0)
 		return n;
 	number[n] = '\0';
 	digits = strim(number);
-	/* overcommit_ratio has no least value, and the kernel reckons with what it is. */
-	return *digits == '-' ? kstrtol(digits, 10, (long *)value) :
-				kstrtoul(digits, 10, value);
+	/* overcommit_ratio may be negative, and the kernel calculates with it. */
+	err = *digits == '-' ? kstrtol(digits, 10, (long *)value) :
+			       kstrtoul(digits, 10, value);
+	if (sources[source].kb)
+		*value = KB_TO_PAGES(*value);
+	return err;
 }
 
 /* The lines of /proc/meminfo that are wanted, and where they go. */
 static const struct {
 	const char *key;
-	size_t at;		/* of an unsigned long in struct oomlens_sysvalues */
+	size_t at;
 } meminfo_keys[] = {
-	{ "MemTotal:",		offsetof(struct oomlens_sysvalues, totalram) },
-	{ "SwapTotal:",		offsetof(struct oomlens_sysvalues, total_swap) },
-	{ "SwapFree:",		offsetof(struct oomlens_sysvalues, swap_free) },
-	{ "CommitLimit:",	offsetof(struct oomlens_sysvalues, commit_limit) },
-	{ "Committed_AS:",	offsetof(struct oomlens_sysvalues, committed) },
-	{ "MemAvailable:",	offsetof(struct oomlens_sysvalues, available) },
-	{ "Mlocked:",		offsetof(struct oomlens_sysvalues, locked) },
-	{ "Hugetlb:",		offsetof(struct oomlens_sysvalues, hugetlb) },
+	{ "MemTotal:",		AT(totalram) },
+	{ "SwapTotal:",		AT(total_swap) },
+	{ "SwapFree:",		AT(swap_free) },
+	{ "CommitLimit:",	AT(commit_limit) },
+	{ "Committed_AS:",	AT(committed) },
+	{ "MemAvailable:",	AT(available) },
+	{ "Mlocked:",		AT(locked) },
+	{ "Hugetlb:",		AT(hugetlb) },
 };
 
 static void parse_line(struct oomlens_sysvalues *v, const char *line)
@@ -116,15 +130,15 @@ static void parse_line(struct oomlens_sysvalues *v, const char *line)
  * reading. All pieces are of the one text that procfs made for the first of
  * them. A line that is missing leaves 0.
  */
-static int read_meminfo(struct oomlens_sysvalues *v)
+static int read_meminfo(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
 {
+	char *text = meminfo->text;
 	size_t kept = 0;	/* of a line whose end is in the next piece */
 	loff_t pos = 0;
 	ssize_t n;
 
-	lockdep_assert_held(&read_mutex);
-	while ((n = kernel_read(source_files[MEMINFO], text + kept,
-				TEXT_SIZE - 1 - kept, &pos)) > 0) {
+	while ((n = kernel_read(meminfo->file, text + kept,
+				sizeof(meminfo->text) - 1 - kept, &pos)) > 0) {
 		char *line = text, *end;
 
 		text[kept + n] = '\0';
@@ -138,41 +152,16 @@ static int read_meminfo(struct oomlens_sysvalues *v)
 	return n;
 }
 
-/* A missing sysctl leaves the value 0; any other error is the caller's. */
-static int read_optional(enum source source, unsigned long *value)
+static int read_once(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
 {
-	int err = read_ulong(source, value);
-
-	return err == -ENOENT ? 0 : err;
-}
-
-static int read_once(struct oomlens_sysvalues *v)
-{
-	unsigned long kb;
+	enum source source;
 	int err;
 
 	memset(v, 0, sizeof(*v));
-	err = read_meminfo(v);
-	if (err)
-		return err;
-	err = read_optional(OVERCOMMIT_MEMORY, &v->mode) ?:
-	      read_optional(OVERCOMMIT_RATIO, &v->ratio) ?:
-	      read_optional(OVERCOMMIT_KBYTES, &v->kbytes) ?:
-	      read_optional(SWAPPINESS, &v->swappiness) ?:
-	      read_optional(PANIC_ON_OOM, &v->panic_on_oom);
-	if (err)
-		return err;
-	kb = 0;
-	err = read_optional(ADMIN_RESERVE_KBYTES, &kb);
-	if (err)
-		return err;
-	v->admin_reserve = KB_TO_PAGES(kb);
-	kb = 0;
-	err = read_optional(USER_RESERVE_KBYTES, &kb);
-	if (err)
-		return err;
-	v->user_reserve = KB_TO_PAGES(kb);
-	return 0;
+	err = read_meminfo(meminfo, v);
+	for (source = OVERCOMMIT_MEMORY; source < NR_SOURCES && !err; source++)
+		err = read_sysctl(source, v);
+	return err;
 }
 
 /*
@@ -190,13 +179,13 @@ static unsigned long total_swap_pages_of(const struct oomlens_sysvalues *v)
 	return min(v->total_swap, v->commit_limit - allowed);
 }
 
-static int read_all(struct oomlens_sysvalues *v)
+static int read_all(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
 {
-	int err = read_once(v);
+	int err = read_once(meminfo, v);
 
 	/* A swapoff is under way; or a sysctl was set between the readings: then not again. */
 	if (!err && total_swap_pages_of(v) != v->total_swap) {
-		err = read_once(v);
+		err = read_once(meminfo, v);
 		if (!err)
 			v->total_swap = total_swap_pages_of(v);
 	}
@@ -216,7 +205,7 @@ static int read_and_cache(struct oomlens_sysvalues *v)
 
 	/* Asked before the reading: what comes meanwhile is seen by the next. */
 	swap_changed();
-	err = read_all(v);
+	err = read_all(shared, v);
 	if (err)
 		return err;
 	preempt_disable();
@@ -250,6 +239,43 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 }
 
 /**
+ * oomlens_sysvalues_read_own() - read the values now, without a lock
+ * @meminfo: the caller's own, zeroed at first; oomlens_meminfo_close() ends it
+ * @v: filled in whole, or untouched on error
+ *
+ * For what any user may read: no task waits for another here.
+ *
+ * Context and return: as oomlens_sysvalues_read(); also what opening returned.
+ */
+int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
+{
+	struct oomlens_sysvalues now;
+	struct file *file;
+	int err;
+
+	if (!meminfo->file) {
+		file = oomlens_open_at(proc_mnt, sources[MEMINFO].path);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		meminfo->file = file;
+	}
+	err = read_all(meminfo, &now);
+	if (!err)
+		*v = now;
+	return err;
+}
+
+/**
+ * oomlens_meminfo_close() - end oomlens_sysvalues_read_own()
+ * @meminfo: zeroed, or read
+ */
+void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
+{
+	if (meminfo->file)
+		fput(meminfo->file);
+}
+
+/**
  * oomlens_sysvalues_totals() - read what an OOM's total is made of
  * @v: totalram, total_swap and, where there is swap, swappiness are of now;
  *	the rest may be a second old; untouched on error
@@ -272,7 +298,7 @@ int oomlens_sysvalues_totals(struct oomlens_sysvalues *v)
 		now = cache;
 		now.totalram = totalram_pages();
 		if (now.total_swap)
-			err = read_optional(SWAPPINESS, &now.swappiness);
+			err = read_sysctl(SWAPPINESS, &now);
 	}
 	if (!err)
 		*v = now;
@@ -303,7 +329,7 @@ void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 
 static int __init open_source(enum source source)
 {
-	struct file *file = oomlens_open_at(proc_mnt, source_paths[source]);
+	struct file *file = oomlens_open_at(proc_mnt, sources[source].path);
 
 	if (IS_ERR(file)) {
 		if (PTR_ERR(file) == -ENOENT && source != MEMINFO)
@@ -339,8 +365,8 @@ int __init oomlens_sysvalues_init(void)
 		pr_err("no procfs: CONFIG_PROC_FS is needed\n");
 		return -ENODEV;
 	}
-	text = oomlens_keep_alloc(TEXT_SIZE);
-	if (!text) {
+	shared = oomlens_keep_alloc(sizeof(*shared));
+	if (!shared) {
 		err = -ENOMEM;
 		goto err_put_type;
 	}
@@ -348,15 +374,16 @@ int __init oomlens_sysvalues_init(void)
 	if (IS_ERR(proc_mnt)) {
 		err = PTR_ERR(proc_mnt);
 		pr_err("cannot mount procfs: %d\n", err);
-		goto err_free_text;
+		goto err_free_shared;
 	}
 	for (i = 0; i < NR_SOURCES; i++) {
 		err = open_source(i);
 		if (err) {
-			pr_err("cannot open %s of procfs: %d\n", source_paths[i], err);
+			pr_err("cannot open %s of procfs: %d\n", sources[i].path, err);
 			goto err_close_sources;
 		}
 	}
+	shared->file = source_files[MEMINFO];
 	err = oomlens_sysvalues_read(&v);
 	if (err) {
 		pr_err("cannot read procfs: %d\n", err);
@@ -368,8 +395,8 @@ int __init oomlens_sysvalues_init(void)
 err_close_sources:
 	close_sources();
 	kern_unmount(proc_mnt);
-err_free_text:
-	kvfree(text);
+err_free_shared:
+	kvfree(shared);
 err_put_type:
 	module_put(type->owner);
 	return err;
@@ -382,5 +409,5 @@ void oomlens_sysvalues_exit(void)
 {
 	close_sources();
 	kern_unmount(proc_mnt);
-	kvfree(text);
+	kvfree(shared);
 }

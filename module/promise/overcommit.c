@@ -17,7 +17,8 @@ static const char * const mode_names[] = {
 
 struct overcommit {
 	struct oomlens_sysvalues v;
-	unsigned long reader_total;	/* pages mapped by who reads */
+	struct oomlens_meminfo meminfo;
+	unsigned long reader_total;	/* pages that the reader has mapped */
 };
 
 /*
@@ -62,7 +63,14 @@ static int overcommit_snapshot(struct seq_file *m)
 
 	/* A kernel thread that reads the file has mapped nothing. */
 	o->reader_total = current->mm ? READ_ONCE(current->mm->total_vm) : 0;
-	return oomlens_sysvalues_read(&o->v);
+	return oomlens_sysvalues_read_own(&o->meminfo, &o->v);
+}
+
+static void overcommit_release(struct seq_file *m)
+{
+	struct overcommit *o = m->private;
+
+	oomlens_meminfo_close(&o->meminfo);
 }
 
 /* @key ends in a blank. Not seq_printf(), which took a tenth of a whole read. */
@@ -114,6 +122,7 @@ static int overcommit_show(struct seq_file *m, void *unused)
 
 const struct oomlens_file_ops oomlens_overcommit_file = {
 	.private_size	= sizeof(struct overcommit),
+	.release	= overcommit_release,
 	.snapshot	= overcommit_snapshot,
 	.show		= overcommit_show,
 };
