@@ -3,6 +3,8 @@
  * commit: who holds the commit charge, by address space, by cgroup, or by VMA
  * of one process, and what of Committed_AS belongs to no process.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/ctype.h>
 #include <linux/cpumask.h>
 #include <linux/mman.h>
@@ -25,13 +27,13 @@ struct commit_row {
 	unsigned int spaces;
 	unsigned int skipped;		/* of them, charges not known */
 	unsigned int memcg;		/* index in memcgs */
-	const struct oomlens_mm *space;	/* NULL for a cgroup */
+	const struct oomlens_mm *mm;	/* NULL for a cgroup */
 };
 
 /* One snapshot. It keeps the scope that it was taken for. */
 struct commit_table {
 	enum commit_scope scope;
-	struct oomlens_mms spaces;
+	struct oomlens_mms mms;
 	struct oomlens_vmas vmas;	/* scope pid only */
 	struct commit_row *rows;
 	unsigned int n;
@@ -53,7 +55,7 @@ static void free_table(struct commit_table *t)
 {
 	kvfree(t->rows);
 	oomlens_vmas_free(&t->vmas);
-	oomlens_mms_free(&t->spaces);
+	oomlens_mms_free(&t->mms);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -69,7 +71,7 @@ static void fill_row(struct commit_row *row, const struct oomlens_mm *s)
 	row->spaces = 1;
 	row->skipped = s->skipped;
 	row->memcg = s->memcg;
-	row->space = s;
+	row->mm = s;
 }
 
 static void add_row(struct commit_row *sum, const struct commit_row *row)
@@ -91,15 +93,15 @@ static int fill_rows(struct commit_table *t)
 {
 	unsigned int i;
 
-	t->rows = kvmalloc_array(t->spaces.n, sizeof(*t->rows), OOMLENS_GFP);
+	t->rows = kvmalloc_array(t->mms.n, sizeof(*t->rows), OOMLENS_GFP);
 	if (!t->rows)
 		return -ENOMEM;
-	for (i = 0; i < t->spaces.n; i++) {
-		fill_row(&t->rows[i], &t->spaces.rows[i]);
+	for (i = 0; i < t->mms.n; i++) {
+		fill_row(&t->rows[i], &t->mms.rows[i]);
 		add_row(&t->sum, &t->rows[i]);
 		cond_resched();
 	}
-	t->n = t->spaces.n;
+	t->n = t->mms.n;
 	return 0;
 }
 
@@ -140,9 +142,9 @@ static int compare_charge(const void *a, const void *b)
 		return cx > cy ? -1 : 1;
 	if (x->skipped != y->skipped)
 		return x->skipped < y->skipped ? -1 : 1;
-	if (!x->space || !y->space)
+	if (!x->mm || !y->mm)
 		return x->memcg < y->memcg ? -1 : x->memcg > y->memcg;
-	return x->space->pid < y->space->pid ? -1 : x->space->pid > y->space->pid;
+	return x->mm->pid < y->mm->pid ? -1 : x->mm->pid > y->mm->pid;
 }
 
 /*
@@ -190,9 +192,9 @@ static int take_table(struct commit_table *t, struct pid *pid)
 	int err;
 
 	if (t->scope == SCOPE_PID)
-		err = oomlens_mms_read_one(&t->spaces, pid, &t->vmas);
+		err = oomlens_mms_read_one(&t->mms, pid, &t->vmas);
 	else
-		err = oomlens_mms_read(&t->spaces);
+		err = oomlens_mms_read(&t->mms);
 	if (err)
 		return err;
 	err = fill_rows(t);
@@ -207,10 +209,23 @@ static int take_table(struct commit_table *t, struct pid *pid)
 	return 0;
 }
 
+/*
+ * What /proc/PID/maps asks for, of the opener and of the caller: the table of a
+ * process shows its addresses.
+ */
+static bool may_see_addresses(const struct seq_file *m)
+{
+	return capable(CAP_SYS_PTRACE) &&
+	       file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
+}
+
 static int commit_snapshot(struct seq_file *m)
 {
 	struct commit *c = m->private;
 	int err;
+
+	if (c->scope == SCOPE_PID && !may_see_addresses(m))
+		return -EPERM;
 
 	free_table(&c->table);
 	c->table.scope = c->scope;
@@ -279,14 +294,14 @@ static void show_process(struct seq_file *m, const struct commit_table *t)
 	const struct commit_row *row = &t->rows[0];
 
 	seq_printf(m, "# pid %d uid %u vmas %u charge %lu noreserve %lu shared %lu",
-		   row->space->pid, row->space->uid, t->vmas.n,
+		   row->mm->pid, row->mm->uid, t->vmas.n,
 		   oomlens_charge(&row->charges), row->charges.noreserve,
 		   row->charges.shared);
 	seq_printf(m, " touched %lu uncashed %lu vm_total %lu complete %d memcg ",
-		   row->touched, row->uncashed, row->vm_total, !row->skipped);
-	seq_puts(m, oomlens_memcg_set_path(t->spaces.memcgs, row->memcg));
+		   row->touched, row->uncashed, row->vm_total, t->vmas.complete);
+	seq_puts(m, oomlens_memcg_set_path(t->mms.memcgs, row->memcg));
 	seq_puts(m, " comm ");
-	oomlens_puts_escaped(m, row->space->comm);
+	oomlens_puts_escaped(m, row->mm->comm);
 	seq_putc(m, '\n');
 }
 
@@ -340,17 +355,17 @@ static char *put_charges(char *p, const struct commit_row *row)
 static void show_row(struct seq_file *m, const struct commit_table *t,
 		     const struct commit_row *row)
 {
-	const char *path = oomlens_memcg_set_path(t->spaces.memcgs, row->memcg);
+	const char *path = oomlens_memcg_set_path(t->mms.memcgs, row->memcg);
 	char *p = oomlens_row_begin(m, strlen(path));
 
 	if (!p)
 		return;
-	p = oomlens_put_ulong(p, row->space ? row->space->pid : row->spaces);
-	p = oomlens_put_ulong(p, row->space ? row->space->uid : row->skipped);
+	p = oomlens_put_ulong(p, row->mm ? row->mm->pid : row->spaces);
+	p = oomlens_put_ulong(p, row->mm ? row->mm->uid : row->skipped);
 	p = put_charges(p, row);
 	p = oomlens_put_word(p, path);
-	if (row->space)
-		p = oomlens_escape(p, row->space->comm);
+	if (row->mm)
+		p = oomlens_escape(p, row->mm->comm);
 	oomlens_row_end(m, p);
 }
 
@@ -421,7 +436,7 @@ static int commit_command(struct seq_file *m, char *line)
 		return 0;
 	}
 	if (strstarts(line, "pid "))
-		return set_scope_pid(c, line + strlen("pid "));
+		return may_see_addresses(m) ? set_scope_pid(c, line + strlen("pid ")) : -EPERM;
 	return -EINVAL;
 }
 

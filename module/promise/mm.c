@@ -3,7 +3,7 @@
  * Every address space once, with its owner and what it is charged.
  *
  * The walk over tasks only pins each address space, under RCU; then each is
- * measured where one may sleep. A lock that is taken is come back to.
+ * measured where one may sleep. If its lock is taken, it is tried again later.
  */
 #include <linux/cred.h>
 #include <linux/delay.h>
@@ -20,8 +20,7 @@
 #define LOCK_ROUNDS	20
 #define LOCK_PAUSE_US	1000
 
-/* How often the walk begins anew because more came than there was room for. */
-#define WALK_TRIES	8
+#define FIRST_ROWS	(4 * OOMLENS_WALK_CHUNK)
 
 static void drop_mm(struct oomlens_mm *s)
 {
@@ -47,7 +46,7 @@ void oomlens_mms_free(struct oomlens_mms *t)
 	memset(t, 0, sizeof(*t));
 }
 
-static int alloc_spaces(struct oomlens_mms *t, unsigned int max)
+static int alloc_rows(struct oomlens_mms *t, unsigned int max)
 {
 	memset(t, 0, sizeof(*t));
 	t->rows = kvmalloc_array(max, sizeof(*t->rows), OOMLENS_GFP);
@@ -71,7 +70,7 @@ static long cached_counts(struct task_struct *p, const struct mm_struct *mm)
 	return n;
 }
 
-static void fill_space(struct oomlens_mm *s, struct task_struct *p,
+static void fill_row(struct oomlens_mm *s, struct task_struct *p,
 		       struct mm_struct *mm, struct oomlens_memcg_set *memcgs)
 {
 	memset(s, 0, sizeof(*s));
@@ -91,12 +90,10 @@ static int visit_task(struct task_struct *p, void *arg)
 
 	if (p->flags & PF_KTHREAD)
 		return 0;
-	if (t->n == t->max)
-		return -ENOSPC;
 	mm = oomlens_task_grab_mm(p);
 	if (!mm)
 		return 0;
-	fill_space(&t->rows[t->n], p, mm, t->memcgs);
+	fill_row(&t->rows[t->n], p, mm, t->memcgs);
 	t->rows[t->n++].order = order;
 	return 0;
 }
@@ -112,43 +109,31 @@ static void rewind_walk(unsigned int n, void *arg)
 	t->seen = n;
 }
 
-static int count_task(struct task_struct *p, void *arg)
+/* Room for all that comes before the next pause. */
+static int make_room(void *arg)
 {
-	unsigned int *n = arg;
+	struct oomlens_mms *t = arg;
+	struct oomlens_mm *rows;
 
-	*n += !(p->flags & PF_KTHREAD);
-	return 0;
-}
-
-static void rewind_count(unsigned int n, void *arg)
-{
-	/* Too many counted is too much room, no more. */
+	if (t->max - t->n < OOMLENS_WALK_CHUNK) {
+		rows = kvmalloc_array(2 * t->max, sizeof(*rows), OOMLENS_GFP);
+		if (!rows)
+			return -ENOMEM;
+		memcpy(rows, t->rows, t->n * sizeof(*rows));
+		kvfree(t->rows);
+		t->rows = rows;
+		t->max *= 2;
+	}
+	return oomlens_memcg_set_reserve(t->memcgs, OOMLENS_WALK_CHUNK);
 }
 
 static int collect(struct oomlens_mms *t)
 {
 	const struct oomlens_walk walk = {
-		.visit = visit_task, .rewind = rewind_walk, .arg = t,
+		.pause = make_room, .visit = visit_task, .rewind = rewind_walk, .arg = t,
 	};
-	unsigned int max = 0, tries;
-	const struct oomlens_walk count = {
-		.visit = count_task, .rewind = rewind_count, .arg = &max,
-	};
-	int err = oomlens_walk_tasks(&count);
 
-	if (err)
-		return err;
-	for (tries = 0; tries < WALK_TRIES; tries++) {
-		max += max / 8 + 64;
-		oomlens_mms_free(t);
-		err = alloc_spaces(t, max);
-		if (err)
-			return err;
-		err = oomlens_walk_tasks(&walk);
-		if (err != -ENOSPC)
-			return err;
-	}
-	return -EAGAIN;
+	return alloc_rows(t, FIRST_ROWS) ?: oomlens_walk_tasks(&walk);
 }
 
 static int compare_mm(const void *a, const void *b)
@@ -161,7 +146,7 @@ static int compare_mm(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Each address space once, under the name of the first who has it. */
+/* Each address space once, under the first process in the walk that has it. */
 static void merge(struct oomlens_mms *t)
 {
 	unsigned int i, n = 0;
@@ -306,7 +291,7 @@ static int collect_one(struct oomlens_mms *t, struct pid *pid)
 	struct task_struct *p;
 	int err;
 
-	err = alloc_spaces(t, 1);
+	err = alloc_rows(t, 1);
 	if (err)
 		return err;
 	rcu_read_lock();
@@ -314,58 +299,37 @@ static int collect_one(struct oomlens_mms *t, struct pid *pid)
 	if (p && !(p->flags & PF_KTHREAD))
 		mm = oomlens_task_grab_mm(p);
 	if (mm) {
-		fill_space(&t->rows[0], p, mm, t->memcgs);
+		fill_row(&t->rows[0], p, mm, t->memcgs);
 		t->n = 1;
 	}
 	rcu_read_unlock();
 	return mm ? 0 : -ESRCH;
 }
 
-static int read_vmas(struct oomlens_mm *s, struct oomlens_vmas *vmas)
-{
-	unsigned int round;
-	int err;
-
-	for (round = 0; ; round++) {
-		err = oomlens_vmas_read(vmas, s->mm, &s->charges);
-		if (err != -EAGAIN || round == LOCK_ROUNDS)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		usleep_range(LOCK_PAUSE_US, 2 * LOCK_PAUSE_US);
-	}
-}
-
 /**
  * oomlens_mms_read_one() - measure one process's address space, by VMA
  * @t: as for oomlens_mms_read(); one row on success
  * @pid: of the thread group
- * @vmas: one row a VMA; none if the space is marked as skipped
+ * @vmas: one row a VMA; vmas->complete tells whether all are there
  *
  * Context: process context, sleeps, bounded.
- * Return: as oomlens_mms_read(), or -ESRCH if the process has no address
- * space (any more).
+ * Return: as oomlens_mms_read(), or -ESRCH if the process has no address space
+ * (any more).
  */
 int oomlens_mms_read_one(struct oomlens_mms *t, struct pid *pid,
-			    struct oomlens_vmas *vmas)
+			 struct oomlens_vmas *vmas)
 {
-	struct oomlens_mm *s;
+	struct oomlens_mm *row;
 	int err;
 
 	err = collect_one(t, pid);
 	if (err)
 		return err;
-	s = &t->rows[0];
-	err = read_vmas(s, vmas);
-	if (err && err != -EAGAIN)
+	row = &t->rows[0];
+	err = oomlens_vmas_read(vmas, row->mm, &row->charges);
+	if (err)
 		return err;
-	if (err) {
-		/* What is known so far is not the whole. */
-		oomlens_vmas_free(vmas);
-		memset(&s->charges, 0, sizeof(s->charges));
-		s->skipped = true;
-	}
-	measure_touched(s);
-	drop_mm(s);
+	measure_touched(row);
+	drop_mm(row);
 	return oomlens_memcg_set_resolve(t->memcgs);
 }

@@ -2,12 +2,15 @@
 /*
  * One address space's VMAs and what the kernel charged each of them with.
  *
- * The mmap lock is only ever tried: whoever reads about a stuck process must
- * not be stuck behind it. No page table is looked at.
+ * The mmap lock is only ever tried: a reader must not be stuck behind a stuck
+ * process. No page table is read. The process that is read about may map and
+ * unmap as fast as it can: rows, names, restarts and time are bounded.
  */
 #include <linux/dcache.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
 #include <linux/sort.h>
 
 #include "vma.h"
@@ -57,9 +60,9 @@ static void unlock_vmas(struct mm_struct *mm)
 }
 
 /*
- * Is someone waiting for the lock that is held here? Asked every so many VMAs:
- * nobody waits longer than these take, well under a millisecond, however many
- * there are. Who is not in anybody's way sees all of one moment.
+ * Does another task wait for the lock that is held here? Asked every
+ * CONTENTION_VMAS, so it waits well under a millisecond, however many VMAs there
+ * are. Without contention the result is one consistent snapshot.
  */
 #define CONTENTION_VMAS	1024
 
@@ -71,7 +74,7 @@ static bool lock_is_contended(struct mm_struct *mm, unsigned int *left)
 	return rwsem_is_contended(&mm->mmap_lock);
 }
 
-/* From *@from on; where it had to stop is left there. */
+/* Begins at *@from; the address where it had to stop is left there. */
 static int add_vmas(struct mm_struct *mm, struct oomlens_charges *c, unsigned long *from)
 {
 	unsigned int left = CONTENTION_VMAS;
@@ -116,19 +119,63 @@ int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
 
 /* ---- one row a VMA ---- */
 
-/* First guess of the bytes that the names of VMAs without a file take. */
-#define NAMES_SIZE	4096
+/* How often a read goes on after its lock was taken or wanted, or room ran out. */
+#define ROUNDS		20
+#define PAUSE_US	1000
 
 /* Rows beyond map_count, for what is mapped before the lock is had. */
 #define ROWS_SLACK	16
 
+#define NAMES_FIRST	4096
+
 /* "[anon_shmem:NAME]": include/uapi/linux/prctl.h allows 80 bytes for NAME. */
 #define NAME_SIZE	96
 
-/* Return: the place of a copy of @name; 0, which is "", if there is no room. */
-static unsigned int add_name(struct oomlens_vmas *v, const char *name)
+/* Bytes that one read may take for its rows, and for its names: 1/64 of RAM. */
+static size_t room_max(void)
 {
-	unsigned int size = strlen(name) + 1, at = v->names_used;
+	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
+}
+
+/* A larger piece of memory with the first @used bytes of @old; NULL at the bound. */
+static void *grown(void *old, size_t used, size_t size)
+{
+	void *new = size <= room_max() ? kvmalloc(size, OOMLENS_GFP) : NULL;
+
+	if (!new)
+		return NULL;
+	memcpy(new, old, used);
+	kvfree(old);
+	return new;
+}
+
+static int grow_rows(struct oomlens_vmas *v)
+{
+	unsigned int max = v->max + v->max / 2;
+	void *rows = grown(v->rows, v->n * sizeof(*v->rows), max * sizeof(*v->rows));
+
+	if (!rows)
+		return -ENOMEM;
+	v->rows = rows;
+	v->max = max;
+	return 0;
+}
+
+static int grow_names(struct oomlens_vmas *v)
+{
+	void *names = grown(v->names, v->names_used, 2 * v->names_size);
+
+	if (!names)
+		return -ENOMEM;
+	v->names = names;
+	v->names_size *= 2;
+	return 0;
+}
+
+/* Return: the place of a copy of @name; 0, which is "", if there is no room. */
+static size_t add_name(struct oomlens_vmas *v, const char *name)
+{
+	size_t size = strlen(name) + 1, at = v->names_used;
 
 	if (size > v->names_size - at)
 		return 0;
@@ -168,7 +215,7 @@ static const char *special_name(struct vm_area_struct *vma, char *buf)
 }
 
 /*
- * One that grew together across the place where the last call had to stop is
+ * A VMA that was merged across the address where the last call had to stop is
  * shown from there on.
  * Return: 0, or -ENOSPC if rows or names are full.
  */
@@ -176,39 +223,36 @@ static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 		    struct oomlens_charges *c)
 {
 	struct oomlens_vma *row = &v->rows[v->n];
+	const struct oomlens_charges before = *c;
 	char buf[NAME_SIZE];
-	const char *name;
+	const char *name = special_name(vma, buf);
 
-	if (v->n == v->max)
+	if (v->n == v->max || (name && strlen(name) >= v->names_size - v->names_used))
 		return -ENOSPC;
-	memset(row, 0, sizeof(*row));
-	row->start = max(vma->vm_start, v->from);
-	row->pages = (vma->vm_end - row->start) >> PAGE_SHIFT;
-	/* What it adds to the sums is what it is. */
-	row->charged = oomlens_charge(c);
-	row->noreserve = c->noreserve;
 	add_vma(c, vma, v->from);
-	row->charged = oomlens_charge(c) - row->charged;
-	row->noreserve = c->noreserve - row->noreserve;
-	row->perms[0] = vma->vm_flags & VM_READ ? 'r' : '-';
-	row->perms[1] = vma->vm_flags & VM_WRITE ? 'w' : '-';
-	row->perms[2] = vma->vm_flags & VM_EXEC ? 'x' : '-';
-	row->perms[3] = vma->vm_flags & VM_MAYSHARE ? 's' : 'p';
-
-	name = special_name(vma, buf);
-	if (name) {
+	*row = (struct oomlens_vma){
+		.start = max(vma->vm_start, v->from),
+		/* What it adds to the sums is what it is. */
+		.charged = oomlens_charge(c) - oomlens_charge(&before),
+		.noreserve = c->noreserve - before.noreserve,
+		.perms = {
+			vma->vm_flags & VM_READ ? 'r' : '-',
+			vma->vm_flags & VM_WRITE ? 'w' : '-',
+			vma->vm_flags & VM_EXEC ? 'x' : '-',
+			vma->vm_flags & VM_MAYSHARE ? 's' : 'p',
+		},
+	};
+	row->pages = (vma->vm_end - row->start) >> PAGE_SHIFT;
+	if (name)
 		row->name = add_name(v, name);
-		if (!row->name)
-			return -ENOSPC;
-	} else if (vma->vm_file) {
+	else if (vma->vm_file)
 		/* Its path is looked up once the lock is dropped. */
 		row->file = get_file(vma->vm_file);
-	}
 	v->n++;
 	return 0;
 }
 
-/* Goes on from v->from. */
+/* Goes on at v->from, and leaves there the address where it had to stop. */
 static int fill(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens_charges *c)
 {
 	unsigned int left = CONTENTION_VMAS;
@@ -221,10 +265,9 @@ static int fill(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens_cha
 		err = fill_row(v, vma, c);
 		if (err)
 			return err;
-		if (lock_is_contended(mm, &left)) {
-			v->from = vma->vm_end;
+		v->from = vma->vm_end;
+		if (lock_is_contended(mm, &left))
 			return -EAGAIN;
-		}
 	}
 	return 0;
 }
@@ -241,72 +284,13 @@ static int lock_and_fill(struct oomlens_vmas *v, struct mm_struct *mm,
 	return err;
 }
 
-static int alloc(struct oomlens_vmas *v, unsigned int rows, unsigned int names)
+/* The same files beside each other. */
+static int compare_files(const void *a, const void *b)
 {
-	v->max = rows;
-	v->names_size = names;
-	v->rows = kvmalloc_array(rows, sizeof(*v->rows), OOMLENS_GFP);
-	v->names = kvmalloc(names, OOMLENS_GFP);
-	if (!v->rows || !v->names)
-		return -ENOMEM;
-	/* The first name is none. */
-	v->names[0] = '\0';
-	v->names_used = 1;
-	return 0;
-}
+	const struct oomlens_vma *x = a, *y = b;
 
-static int grow_names(struct oomlens_vmas *v)
-{
-	char *names = kvmalloc(2 * v->names_size, OOMLENS_GFP);
-
-	if (!names)
-		return -ENOMEM;
-	memcpy(names, v->names, v->names_used);
-	kvfree(v->names);
-	v->names = names;
-	v->names_size *= 2;
-	return 0;
-}
-
-/* A path for each file, one for a run of rows with the same, and no file held. */
-static int resolve(struct oomlens_vmas *v)
-{
-	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
-	const struct file *last = NULL;
-	unsigned int i, name = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	for (i = 0; i < v->n; i++) {
-		struct oomlens_vma *row = &v->rows[i];
-		const char *path;
-
-		if (!row->file)
-			continue;
-		if (row->file != last) {
-			path = d_path(file_user_path(row->file), buf, PATH_MAX);
-			if (IS_ERR(path))
-				path = "[path_too_long]";
-			while (!(name = add_name(v, path))) {
-				if (grow_names(v)) {
-					kfree(buf);
-					return -ENOMEM;
-				}
-			}
-			last = row->file;
-		}
-		row->name = name;
-		cond_resched();
-	}
-	kfree(buf);
-
-	/* Only now: a file that is gone could come back at the same address. */
-	for (i = 0; i < v->n; i++) {
-		if (v->rows[i].file)
-			fput(v->rows[i].file);
-		v->rows[i].file = NULL;
-	}
-	return 0;
+	cond_resched();
+	return x->file < y->file ? -1 : x->file > y->file;
 }
 
 /* The largest promise first; where nothing is promised, the largest. */
@@ -324,42 +308,118 @@ static int compare_rows(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* Return: the place of the file's path; 0 if there is no room for it. */
+static size_t add_path(struct oomlens_vmas *v, struct file *file, char *buf)
+{
+	const char *path = d_path(file_user_path(file), buf, PATH_MAX);
+	size_t at;
+
+	if (IS_ERR(path))
+		path = "[path_too_long]";
+	while (!(at = add_name(v, path)))
+		if (grow_names(v))
+			break;
+	return at;
+}
+
+/*
+ * One path for each distinct file, and no file is held any more. Where there is
+ * no room for a path, the row has none.
+ * Return: true if each file has its path.
+ */
+static bool resolve(struct oomlens_vmas *v)
+{
+	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
+	struct file *last = NULL;
+	bool all = buf;
+	size_t name = 0;
+	unsigned int i;
+
+	sort(v->rows, v->n, sizeof(*v->rows), compare_files, NULL);
+	for (i = 0; i < v->n; i++) {
+		struct oomlens_vma *row = &v->rows[i];
+
+		if (!row->file)
+			continue;
+		if (row->file != last) {
+			last = row->file;
+			name = buf ? add_path(v, last, buf) : 0;
+			all = all && name;
+		}
+		row->name = name;
+		cond_resched();
+	}
+	/* Only now: a file that was freed could come back at the same address. */
+	for (i = 0; i < v->n; i++) {
+		if (v->rows[i].file)
+			fput(v->rows[i].file);
+		v->rows[i].file = NULL;
+	}
+	kfree(buf);
+	return all;
+}
+
+/*
+ * Up to the end of the address space, or as far as ROUNDS go.
+ * Return: 0; -ENOMEM, -EAGAIN if some VMAs are missing; -ESRCH; -EINTR.
+ */
+static int fill_all(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens_charges *c)
+{
+	unsigned int round;
+	int err;
+
+	for (round = 0; ; round++) {
+		err = lock_and_fill(v, mm, c);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (err == -ENOSPC) {
+			err = v->n == v->max ? grow_rows(v) : grow_names(v);
+			if (err)
+				return err;
+		} else if (err != -EAGAIN) {
+			return err;
+		}
+		if (round == ROUNDS)
+			return -EAGAIN;
+		if (err)
+			usleep_range(PAUSE_US, 2 * PAUSE_US);
+	}
+}
+
 /**
  * oomlens_vmas_read() - one row for each VMA, largest charge first
- * @v: zeroed at first; oomlens_vmas_free() is the caller's, also on error
+ * @v: zeroed; oomlens_vmas_free() is the caller's, also on error
  * @mm: held by mmgrab()
- * @c: their sum, complete on success
+ * @c: their sum
  *
- * Context: process context, may sleep; does not wait for the mmap lock.
- * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken
- * or wanted, or it has more VMAs than there is room for: to be called again;
- * -ENOMEM.
+ * v->complete tells whether @v and @c have all VMAs and their names: the lock
+ * may be taken for long, the process may map faster than it is read, and the
+ * memory for rows and names is bounded.
+ *
+ * Context: process context, sleeps, bounded; does not wait for the mmap lock.
+ * Return: 0; -ESRCH if the address space is gone; -EINTR on a fatal signal;
+ * -ENOMEM if there is no memory even for a beginning.
  */
 int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 		      struct oomlens_charges *c)
 {
-	unsigned int names;
 	int err;
 
-	if (!v->rows) {
-		memset(c, 0, sizeof(*c));
-		err = alloc(v, READ_ONCE(mm->map_count) + ROWS_SLACK, NAMES_SIZE);
-		if (err)
-			return err;
-	}
-	err = lock_and_fill(v, mm, c);
-	if (err == -ENOSPC) {
-		/* From the beginning, with more room. */
-		names = v->names_size * 4;
-		oomlens_vmas_free(v);
-		memset(c, 0, sizeof(*c));
-		return alloc(v, READ_ONCE(mm->map_count) + ROWS_SLACK, names) ?: -EAGAIN;
-	}
-	if (err)
+	memset(c, 0, sizeof(*c));
+	v->max = min_t(size_t, READ_ONCE(mm->map_count) + ROWS_SLACK,
+		       room_max() / sizeof(*v->rows));
+	v->names_size = NAMES_FIRST;
+	v->rows = kvmalloc_array(v->max, sizeof(*v->rows), OOMLENS_GFP);
+	v->names = kvmalloc(v->names_size, OOMLENS_GFP);
+	if (!v->rows || !v->names)
+		return -ENOMEM;
+	/* The first name is none. */
+	v->names[0] = '\0';
+	v->names_used = 1;
+	err = fill_all(v, mm, c);
+	if (err == -ESRCH || err == -EINTR)
 		return err;
-	err = resolve(v);
-	if (err)
-		return err;
+	v->complete = resolve(v) && !err;
 	sort(v->rows, v->n, sizeof(*v->rows), compare_rows, NULL);
 	return 0;
 }

@@ -28,7 +28,7 @@ struct oomlens_vma {
 	unsigned long charged;		/* pages */
 	unsigned long noreserve;	/* pages */
 	struct file *file;		/* held until its path is known, NULL after */
-	unsigned int name;		/* offset in names; 0: none */
+	size_t name;			/* offset in names; 0: none */
 	char perms[4];			/* as in /proc/PID/maps */
 };
 
@@ -38,9 +38,10 @@ struct oomlens_vmas {
 	unsigned int max;
 	unsigned int n;
 	char *names;			/* strings, the first is empty */
-	unsigned int names_size;
-	unsigned int names_used;
-	unsigned long from;		/* address at which the next call goes on */
+	size_t names_size;
+	size_t names_used;
+	unsigned long from;		/* address at which the read goes on */
+	bool complete;			/* no VMA and no name is missing */
 };
 
 int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
