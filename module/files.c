@@ -93,8 +93,11 @@ static int file_open(struct file *file, const struct oomlens_file_ops *ops)
 	struct open_file *of;
 	int err;
 
-	/* Global pids and other namespaces' tasks are not for a container. */
-	if (task_active_pid_ns(current) != &init_pid_ns)
+	/*
+	 * Global pids and other namespaces' tasks are not for a container. Nor may
+	 * a kernel thread open a file on its behalf (io_uring before 5.12).
+	 */
+	if (task_active_pid_ns(current) != &init_pid_ns || (current->flags & PF_KTHREAD))
 		return -EPERM;
 	/*
 	 * procfs does not hold the owner of an open file; a sleeper in poll()
@@ -127,6 +130,9 @@ err_module_put:
 
 static int proc_file_open(struct inode *inode, struct file *file)
 {
+	/* The procfs mount of a container, whichever task looks into it. */
+	if (proc_pid_ns(inode->i_sb) != &init_pid_ns)
+		return -EPERM;
 	return file_open(file, pde_data(inode));
 }
 
