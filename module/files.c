@@ -333,7 +333,7 @@ err_proc:
 /**
  * oomlens_files_exit() - remove the files
  *
- * Waits for whoever is inside one.
+ * Waits for all calls that are inside one.
  */
 void oomlens_files_exit(void)
 {

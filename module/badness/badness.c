@@ -8,7 +8,7 @@
 
 struct badness {
 	struct oomlens_scope scope;	/* held only while a snapshot is taken */
-	struct oomlens_snapshot table;
+	struct oomlens_snapshot snapshot;
 	bool was_read;
 };
 
@@ -17,7 +17,7 @@ static int badness_snapshot(struct seq_file *m)
 	struct badness *b = m->private;
 
 	b->was_read = true;
-	return oomlens_snapshot_take(&b->table, &b->scope);
+	return oomlens_snapshot_take(&b->snapshot, &b->scope);
 }
 
 /* ---- Printing: position 0 is the header, then a position a row ---- */
@@ -35,14 +35,14 @@ static void *badness_start(struct seq_file *m, loff_t *pos)
 {
 	struct badness *b = m->private;
 
-	return row_at(&b->table, *pos);
+	return row_at(&b->snapshot, *pos);
 }
 
 static void *badness_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct badness *b = m->private;
 
-	return row_at(&b->table, ++*pos);
+	return row_at(&b->snapshot, ++*pos);
 }
 
 static void badness_stop(struct seq_file *m, void *v)
@@ -51,7 +51,7 @@ static void badness_stop(struct seq_file *m, void *v)
 
 static void show_header(struct seq_file *m, const struct badness *b)
 {
-	const struct oomlens_snapshot *t = &b->table;
+	const struct oomlens_snapshot *t = &b->snapshot;
 
 	seq_puts(m, "# oomlens badness 1\n# scope ");
 	oomlens_scope_show(m, &b->scope);
@@ -118,7 +118,7 @@ static int badness_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN)
 		show_header(m, b);
 	else
-		show_row(m, &b->table, v);
+		show_row(m, &b->snapshot, v);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static void badness_release(struct seq_file *m)
 {
 	struct badness *b = m->private;
 
-	oomlens_snapshot_free(&b->table);
+	oomlens_snapshot_free(&b->snapshot);
 	oomlens_scope_free(&b->scope);
 }
 

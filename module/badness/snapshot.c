@@ -117,7 +117,7 @@ static bool precedes(const struct oomlens_task *a, const struct oomlens_task *b)
 /* ---- The walk ---- */
 
 struct walk_state {
-	struct oomlens_snapshot *table;
+	struct oomlens_snapshot *snapshot;
 	const struct oomlens_scope *scope;
 	unsigned int visits;
 };
@@ -126,7 +126,7 @@ struct walk_state {
 static int snapshot_pause(void *arg)
 {
 	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->table;
+	struct oomlens_snapshot *t = w->snapshot;
 	struct oomlens_rows *new, *last = t->last;
 
 	if (t->spare)
@@ -153,7 +153,7 @@ static int snapshot_pause(void *arg)
 static void sample(const struct walk_state *w, struct task_struct *p,
 		   struct oomlens_task *task)
 {
-	struct oomlens_snapshot *t = w->table;
+	struct oomlens_snapshot *t = w->snapshot;
 
 	oomlens_task_identity(p, task);
 	oomlens_task_read(p, task, true);
@@ -167,7 +167,7 @@ static void sample(const struct walk_state *w, struct task_struct *p,
 		task->memcg = oomlens_memcg_set_index(t->memcgs, oomlens_memcg_of(p));
 }
 
-/* Whom the kernel would take last; what it would not take at all comes after. */
+/* The row that the kernel would take last; rows that it would not take come after. */
 static struct oomlens_task *last_row(struct oomlens_rows *spare)
 {
 	struct oomlens_task *task, *last = spare->rows;
@@ -187,21 +187,21 @@ static struct oomlens_task *last_row(struct oomlens_rows *spare)
  */
 static noinline __cold void spare_visit(const struct walk_state *w, struct task_struct *p)
 {
-	struct oomlens_rows *spare = w->table->chunks;
+	struct oomlens_rows *spare = w->snapshot->chunks;
 	struct oomlens_task *last = last_row(spare), task;
 
-	w->table->complete = false;
+	w->snapshot->complete = false;
 	sample(w, p, &task);
 	if (oomlens_ranked(task.verdict) &&
 	    (!oomlens_ranked(last->verdict) || precedes(&task, last)))
 		swap(task, *last);
-	w->table->ranked -= oomlens_ranked(task.verdict);
+	w->snapshot->ranked -= oomlens_ranked(task.verdict);
 }
 
 static int snapshot_visit(struct task_struct *p, void *arg)
 {
 	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->table;
+	struct oomlens_snapshot *t = w->snapshot;
 
 	w->visits++;
 	if (p->flags & PF_KTHREAD)
@@ -225,7 +225,7 @@ static int snapshot_visit(struct task_struct *p, void *arg)
 static void snapshot_rewind(unsigned int n, void *arg)
 {
 	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->table;
+	struct oomlens_snapshot *t = w->snapshot;
 	struct oomlens_rows *chunk;
 	unsigned int i;
 
@@ -248,7 +248,7 @@ static void snapshot_rewind(unsigned int n, void *arg)
 
 static int walk(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
 {
-	struct walk_state state = { .table = t, .scope = scope };
+	struct walk_state state = { .snapshot = t, .scope = scope };
 	const struct oomlens_walk walk = {
 		.pause = snapshot_pause,
 		.visit = snapshot_visit,
@@ -311,7 +311,7 @@ static void set_fate(struct oomlens_snapshot *t, struct oomlens_task *task, enum
 	t->dies++;
 }
 
-/* Whoever shares the address space of a task that dies goes with it. */
+/* All tasks that share the address space of a task that dies go with it. */
 static void doom_sharers(struct oomlens_snapshot *t, const struct oomlens_task *dead)
 {
 	struct oomlens_rows *chunk;
@@ -341,7 +341,7 @@ static struct mem_cgroup *group_of(const struct oomlens_snapshot *t,
 }
 
 /*
- * What the next kill does to whom. Source: mm/oom_kill.c, oom_kill_process(),
+ * What the next kill does to each task. Source: mm/oom_kill.c, oom_kill_process(),
  * oom_kill_memcg_member() and __oom_kill_process().
  */
 static void tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *scope)

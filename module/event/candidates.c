@@ -13,7 +13,7 @@
  */
 #define WALK_ATOMIC_NS	NSEC_PER_MSEC
 #define WALK_NS		(100 * NSEC_PER_MSEC)
-/* The clock is read every so many tasks. */
+/* Tasks between two readings of the clock. */
 #define WALK_CHUNK	32
 /*
  * Under a storm walks take no more than a tenth of the time: after a walk of

@@ -107,7 +107,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = oomlens_event_peek();
 
-	/* Another call began meanwhile: this one's event is closed. */
+	/* Another call has begun since: this call's event is closed. */
 	if (!e || e->number != call->number)
 		return 0;
 	e->kills = oomlens_hook_kills();

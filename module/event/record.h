@@ -163,7 +163,7 @@ struct oomlens_memcg_record {
  * @walk: enum oomlens_walk_result
  * @nr_victims: in @victims
  * @nr_candidates: of the records that follow
- * @nr_zones: likewise
+ * @nr_zones: of the zones' records that follow
  * @caller_memcg: index into the event's cgroups
  * @limit_memcg: index of the one whose limit was hit, memcg OOMs only
  * @totalpages_known: false if the OOM ended before the kernel worked it out

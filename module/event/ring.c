@@ -200,7 +200,7 @@ static void offer_refs(struct slot *slot)
 /*
  * A new event wants the slot. css_put() neither sleeps nor frees by itself. If
  * the kthread is in the middle of taking the old ones, which is a copy of a
- * few words, the new event goes without: its paths read "-".
+ * few words, the new event gets none: its paths read "-".
  */
 static void reset_refs(struct slot *slot, unsigned long number)
 {
@@ -283,7 +283,7 @@ void oomlens_event_count_kills(unsigned long kernel_kills)
 
 /**
  * oomlens_event_begin() - open the next slot
- * @probed: its end will be told by oomlens_event_end()
+ * @probed: oomlens_event_end() will follow
  *
  * Whatever was open is closed: its end was missed.
  *
@@ -361,7 +361,7 @@ void oomlens_event_resume(struct oomlens_event *e)
 /**
  * oomlens_event_pause() - leave an event until more is heard of its OOM
  * @e: from begin or resume
- * @settle_ms: without the probe, show it if nothing was heard for so long
+ * @settle_ms: without the probe, publish it after this time without news
  *
  * Context: OOM path.
  */
@@ -614,7 +614,7 @@ unsigned long oomlens_event_kept(unsigned long number)
 
 		if (n < number)
 			break;
-		/* A place that was taken anew meanwhile has a higher one. */
+		/* A place that was reused since has a higher number. */
 		if (!found || n < found)
 			found = n;
 	}

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long the killed take: from the mark to the end of the last thread, and to
- * the moment the memory was given back.
+ * How long victims take: from the mark to the end of the last thread, and to the
+ * moment the memory was given back.
  *
- * There is no hook to hang on: exit is everybody's path, and on no kernel does
+ * There is no hook to use: exit is the path of all tasks, and on no kernel does
  * a tracepoint tell that an address space is gone. So the recorder's kthread
- * looks, often, and only while there is someone to look at.
+ * polls, often, and only while there is a victim.
  */
 
 #include "internal.h"
 
-/* Followed at once; who comes on top has no times. Under a storm a few are. */
+/* Victims followed at one time; one more gets no times, as in a storm. */
 #define MAX_TRACKED	25	/* a KiB of them */
 
-/* Looked at so often, by age: the reaper itself gives up after 3 seconds. */
+/* The time between two looks, by age: the reaper gives up after 3 seconds. */
 #define POLL_NS		(400 * NSEC_PER_USEC)
 #define SLOW_NS		OOMLENS_VICTIM_SLOW_NS
 #define SLOW_AFTER_NS	(10ULL * NSEC_PER_SEC)
@@ -117,10 +117,10 @@ static void look_at(struct tracked *t)
 }
 
 /**
- * oomlens_victims_poll() - look at all who are followed
+ * oomlens_victims_poll() - look at all victims that are followed
  *
  * Context: the kthread.
- * Return: nanoseconds until the next look, U64_MAX if there is no one.
+ * Return: nanoseconds until the next look, U64_MAX if there is none.
  */
 u64 oomlens_victims_poll(void)
 {
@@ -154,7 +154,7 @@ int __init oomlens_victims_init(void)
 }
 
 /**
- * oomlens_victims_exit() - let go of all who are followed
+ * oomlens_victims_exit() - release all victims that are followed
  *
  * Context: the kthread is stopped and the sources are gone.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory cgroups of both hierarchies: whose a task is, its path, the total
- * that its OOM is judged against, and whom memory.oom.group takes along.
+ * Memory cgroups of both hierarchies: which one a task is in, its path, the total
+ * that its OOM is judged against, and which tasks memory.oom.group takes along.
  */
 #include <linux/cgroup.h>
 
@@ -187,9 +187,9 @@ unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 }
 
 /**
- * oomlens_memcg_oom_group() - whom memory.oom.group takes along with a victim
+ * oomlens_memcg_oom_group() - the cgroup that memory.oom.group kills with a victim
  * @memcg: of the victim, alive, or NULL
- * @domain: whose limit was hit; NULL for a global OOM
+ * @domain: the cgroup whose limit was hit; NULL for a global OOM
  *
  * Source: mm/memcontrol.c, mem_cgroup_get_oom_group().
  *

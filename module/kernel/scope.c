@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an OOM draws on, and whom it may take: the whole machine, a memory
- * cgroup, or a set of NUMA nodes.
+ * The scope of an OOM, by which the kernel decides what memory it draws on and
+ * which tasks it may take: the whole machine, a memory cgroup, or NUMA nodes.
  */
 #include <linux/cpuset.h>
 #include <linux/string_helpers.h>
@@ -254,7 +254,7 @@ int oomlens_scope_hold(struct oomlens_scope *scope)
 }
 
 /**
- * oomlens_scope_unhold() - let go of the scope's cgroup
+ * oomlens_scope_unhold() - drop the scope's cgroup
  * @scope: the scope
  */
 void oomlens_scope_unhold(struct oomlens_scope *scope)

@@ -203,7 +203,7 @@ static int read_and_cache(struct oomlens_sysvalues *v)
 {
 	int err;
 
-	/* Asked before the reading: what comes meanwhile is seen by the next. */
+	/* Asked before the reading: a later change is seen by the next one. */
 	swap_changed();
 	err = read_all(shared, v);
 	if (err)

@@ -130,7 +130,7 @@ static enum oomlens_verdict judge_task(struct task_struct *p, bool has_mm,
 }
 
 /**
- * oomlens_task_identity() - read who a thread group is
+ * oomlens_task_identity() - read the identity of a thread group
  * @p: the group's leader
  * @task: pid, uid, threads and comm are set; memcg and fate are none yet
  *
@@ -173,7 +173,7 @@ int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wai
 		oomlens_task_read_mm(t->mm, task);
 		/*
 		 * A dead leader counts as a thread until it is reaped, but has
-		 * let go of the mm: only the live ones can still hold it.
+		 * dropped the mm: only live threads can still hold it.
 		 */
 		task->mm_shared = atomic_read(&t->mm->mm_users) > atomic_read(&p->signal->live);
 		skip = mm_flags_test(MMF_OOM_SKIP, t->mm);

@@ -7,8 +7,8 @@
 
 /*
  * The walk drops RCU every WALK_CHUNK tasks and holds the task at which it
- * pauses by a reference, its anchor. If that task dies meanwhile, the walk goes
- * on from an older anchor. If all anchors died, it begins anew.
+ * pauses by a reference, its anchor. If that task dies in the pause, the walk
+ * goes on from an older anchor. If all anchors died, it begins anew.
  */
 #define WALK_ANCHORS	8
 #define WALK_RESTARTS	16
@@ -74,9 +74,9 @@ static struct task_struct *pop_to_live_anchor(struct anchor *anchors,
  * @walk: what to do
  *
  * The order is that of for_each_process(), which the OOM killer uses; its
- * tasklist_lock is not exported, and RCU is what it holds too. RCU is let go
+ * tasklist_lock is not exported, and the OOM killer holds RCU too. RCU is dropped
  * every few tasks, so that neither scheduling nor grace periods wait for the
- * whole walk. Tasks that come or go meanwhile may or may not be visited.
+ * whole walk. Tasks that come or go during the walk may or may not be visited.
  *
  * Context: process context, may sleep; the visitor may not.
  * Return: 0, what the visitor or the pause returned, -EINTR on a fatal signal, or -EAGAIN

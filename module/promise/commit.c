@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * commit: who holds the commit charge, by address space, by cgroup, or by VMA
+ * commit: the commit charge by address space, by cgroup, or by VMA
  * of one process, and what of Committed_AS belongs to no process.
  */
 #include <linux/capability.h>

@@ -13,9 +13,8 @@
 #include "mm.h"
 
 /*
- * An address space whose lock is taken is tried again after a pause, this
- * often at most, whatever the number of such: the wait of a whole read is
- * bounded by LOCK_ROUNDS pauses.
+ * Address spaces whose lock is taken are tried again after a pause. However many
+ * there are, a whole read waits for LOCK_ROUNDS pauses at most.
  */
 #define LOCK_ROUNDS	20
 #define LOCK_PAUSE_US	1000
@@ -263,7 +262,7 @@ static void remove_gone(struct oomlens_mms *t)
  * oomlens_mms_read() - measure every address space that a process has
  * @t: zeroed, or read before; oomlens_mms_free() is the caller's
  *
- * Spaces whose process exits meanwhile are left out; those whose lock could
+ * Spaces whose process exits during the read are left out; those whose lock could
  * not be had are marked as skipped. The order is of no meaning.
  *
  * Context: process context, sleeps, bounded.

@@ -13,7 +13,7 @@
 #include "../kernel/kernel.h"
 #include "shmem.h"
 
-/* Inodes looked at before the list's lock is let go. */
+/* Inodes read before the list's lock is dropped. */
 #define BATCH	256
 
 /*
@@ -32,7 +32,8 @@ static long inode_charge(struct inode *inode)
 }
 
 /*
- * The list's lock is let go every so often, standing on an inode that is held.
+ * The list's lock is dropped every BATCH inodes, with one inode held as the place
+ * to go on from.
  * As in fs/drop_caches.c.
  */
 static void add_super(struct super_block *sb, void *arg)
@@ -50,7 +51,7 @@ static void add_super(struct super_block *sb, void *arg)
 		}
 		if (--left && !need_resched())
 			continue;
-		/* One on its way out cannot be stood on: the next one, then. */
+		/* An inode that is being freed cannot be held: try the next. */
 		left = 1;
 		if (!igrab(inode))
 			continue;

@@ -5,7 +5,7 @@
 #ifndef OOMLENS_SHMEM_H
 #define OOMLENS_SHMEM_H
 
-/* Pages; sums over inodes that change meanwhile, hence signed. */
+/* Pages; sums over inodes that change during the walk, hence signed. */
 struct oomlens_shmem {
 	long charge;
 	long resident;

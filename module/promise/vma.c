@@ -99,7 +99,7 @@ static int add_vmas(struct mm_struct *mm, struct oomlens_charges *c, unsigned lo
  * @from: zero at first; where the next call goes on
  *
  * The mmap lock is held for reading over all VMAs, so that the sum is of one
- * moment; if someone waits for it, it is let go, and the rest is another call's.
+ * moment. If another task waits for it, it is dropped, and the next call goes on.
  *
  * Context: process context, may sleep; does not wait for the lock.
  * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * trigger's kill: one run of the kernel's OOM killer through sysrq f, which
- * takes whom it would, or the one process that is asked for.
+ * trigger's kill: one run of the kernel's OOM killer through sysrq f, which takes
+ * the victim that it would choose, or the one process that is asked for.
  *
  * The process asked for carries the flag that makes the OOM killer take it
- * first. The kernel would take somebody else if it were gone by then, so it is
- * made to stay: nobody gets past exit_mm() or exec_mmap() while its mmap_lock
- * is held for writing, and nobody leaves the task list with an mm. So exactly
- * this one dies (with those that share its memory, and its memory.oom.group,
- * as in any OOM), or nobody.
+ * first. The kernel would take another process if this one were gone by then, so
+ * it is made to stay: no task gets past exit_mm() or exec_mmap() while its
+ * mmap_lock is held for writing, and no task leaves the task list with an mm. So
+ * exactly this process dies (with those that share its memory, and its
+ * memory.oom.group, as in any OOM), or none.
  */
 #include <linux/ctype.h>
 #include <linux/delay.h>
@@ -22,7 +22,7 @@
 #define LOCK_MS		5000
 /* For the kworker that runs the OOM killer, and a dump on a slow console. */
 #define OOM_MS		30000
-/* Then, while a process must not be let go: another one would die for it. */
+/* Then, while a process must be held: another one would die in its place. */
 #define STUCK_MS	(10 * 60 * 1000)
 
 #define POLL_US		200
@@ -112,11 +112,11 @@ int oomlens_kill_eligible(const struct oomlens_scope *scope)
 }
 
 /**
- * oomlens_kill_allowed() - may a run let the OOM killer take somebody?
+ * oomlens_kill_allowed() - may a run let the OOM killer take a task?
  * @scope: of the OOM
  *
  * Not where it would panic instead: with panic_on_oom, and, for an allocation,
- * with nobody eligible. Source: mm/oom_kill.c, out_of_memory().
+ * with no eligible task. Source: mm/oom_kill.c, out_of_memory().
  *
  * Context: process context, may sleep.
  * Return: 0, -EPERM with the reason in the log, or another error.
@@ -145,9 +145,9 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 
 /*
  * Until the run of the OOM killer that was asked for is over, and whether it
- * took @p (NULL: anybody). Nobody waits for more than OOM_MS for whom it will
- * take. @p's flag must not be put back before, or it would take somebody else:
- * so no signal ends this in OOM_MS, and after that only a fatal one does.
+ * took @p (NULL: any task, and then for OOM_MS at most). @p's flag must not be
+ * put back before, or the OOM killer would take another process: so no signal
+ * ends this within OOM_MS, and after that only a fatal one does.
  *
  * Without the probe the end of an event is a guess: the dump before the kill
  * may last longer.
@@ -179,7 +179,7 @@ static int wait_for_kill(struct task_struct *p)
 	}
 }
 
-/* Whom the kernel wants. */
+/* The kernel's choice. */
 static int take_any(struct oomlens_run *run)
 {
 	int err;
@@ -234,7 +234,7 @@ static bool has_mm(struct task_struct *p, const struct mm_struct *mm)
  * Holds @p where it is: its mm, with the mmap_lock held for writing, or
  * ERR_PTR. The lock is tried for: its readers may be waiting for memory. The
  * rwsem itself is taken, as 6.12 has no mmap_write_trylock() and what
- * mmap_write_lock() does besides is for those who change VMAs.
+ * mmap_write_lock() does besides is for tasks that change VMAs.
  */
 static struct mm_struct *pin_target(struct task_struct *p)
 {
@@ -292,12 +292,12 @@ static int take_target(struct task_struct *p, struct oomlens_run *run)
 	mm = pin_target(p);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
-	/* Both again, now that it cannot get away. */
+	/* Both again, now that it cannot exit. */
 	err = check_target(p) ?: refuse_rivals();
 	if (err)
 		goto out;
 
-	/* The flag first: the next sysrq's OOM is taken for ours, whoever asks for it. */
+	/* The flag first: from the claim on, any sysrq's OOM counts as ours. */
 	WRITE_ONCE(p->signal->oom_flag_origin, true);
 	oomlens_claim(NULL);
 	handle_sysrq('f');
@@ -316,7 +316,7 @@ static int take_pid(pid_t nr, struct oomlens_run *run)
 	struct task_struct *p;
 	int err;
 
-	/* Whoever has the descriptor by now: it was opened where numbers are these. */
+	/* The file was opened in the initial PID namespace: the number is of that. */
 	rcu_read_lock();
 	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
 	if (p)
@@ -356,9 +356,9 @@ int oomlens_kill_parse(char *args, union oomlens_request *req)
  * @run: its event
  *
  * Context: process context, sleeps; the caller has checked the right to it.
- * Return: 0 when the kernel took whom it was to take; -EPERM, -EOPNOTSUPP,
+ * Return: 0 when the kernel took the task it was to take; -EPERM, -EOPNOTSUPP,
  * -ESRCH, -EBUSY or -EALREADY when nothing was done; -EAGAIN when
- * the OOM killer was called off or took nobody; -ETIMEDOUT; -EINTR.
+ * the OOM killer was called off or took no task; -ETIMEDOUT; -EINTR.
  */
 int oomlens_kill_run(const union oomlens_request *req, struct oomlens_run *run)
 {

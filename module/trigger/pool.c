@@ -64,7 +64,7 @@ static void touch(struct page *page, unsigned int order)
 	}
 }
 
-/* Takes in one block; 0 if the pool was closed meanwhile. */
+/* Takes in one block; 0 if the pool was closed since. */
 static unsigned long add(struct oomlens_pool *pool, struct page *page, unsigned int order)
 {
 	bool closed;
@@ -124,8 +124,8 @@ out:
  * @pages: how many at least, if there are as many
  * @bound_ns: give up after that long; 0: never
  *
- * Never waits for one who lets the pool grow. The largest blocks go first, and
- * will be asked for again.
+ * Never waits for the task that grows the pool. The largest blocks go first, and
+ * will be tried for again.
  *
  * Context: process context, the OOM notifier included; may sleep, and does not
  * allocate. With @bound_ns it lasts that long and GIVE_BATCH blocks more.

@@ -4,8 +4,8 @@
  * all of it back, whatever happens.
  *
  * The pages are allocated by the writer itself, so its cpuset, its mempolicy
- * and, if asked for, its memory cgroup are what runs out. They are in nobody's
- * RSS: the writer does not become the largest process by taking them.
+ * and, if asked for, its memory cgroup are what runs out. They are in no
+ * task's RSS: the writer does not become the largest process by taking them.
  */
 #include <linux/cpuset.h>
 #include <linux/wait.h>
@@ -25,7 +25,7 @@
 #define RELIEF_NS	(20 * NSEC_PER_MSEC)
 
 /*
- * OOM calls may pass without a kill for so long: they lack __GFP_FS, or wait for an
+ * How long OOM calls may pass without a kill: they lack __GFP_FS, or wait for an
  * earlier victim. oom_reaper() starts on that after 2 s (5.18 and newer), and gives up
  * after one more, or later if it has to wait for a processor; then the kernel takes the
  * next.
@@ -34,13 +34,13 @@
 
 /* From the last try of an allocation to the notifier. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
-/* Likewise, of who had to wait for a processor in between: what came back is still free. */
+/* The same for a task that had to wait for a processor, if the pages are still free. */
 #define LATE_FREE_NS	NSEC_PER_SEC
 
 /* Between two looks at the level while it is held. */
 #define HOLD_TICK_MS	50
 
-/* Room in a cgroup that the CPUs' stocks and its own tasks may make meanwhile. */
+/* Room in a cgroup that the CPUs' stocks and its own tasks may make in between. */
 #define MEMCG_SLACK	256UL
 
 /* Pages taken between two looks at the level, at most. */
@@ -67,7 +67,7 @@ static DEFINE_MUTEX(relief_lock);
 static struct {
 	bool active;			/* under relief_lock; its setting is a release */
 	struct oomlens_pressure_request req;
-	struct oomlens_scope scope;	/* whom the OOM may take */
+	struct oomlens_scope scope;	/* of the OOM that is to come */
 	struct task_struct *writer;	/* in its write for all of the run */
 	struct mem_cgroup *memcg;	/* held, with req.memcg */
 	unsigned long deadline;		/* jiffies; changed by the run */
@@ -78,9 +78,9 @@ static struct {
 	unsigned long first_oom;	/* jiffies; under relief_lock */
 	u64 start_ns;			/* before any that gives back */
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
-	unsigned long relieved;		/* pages given back; likewise */
-	u64 relieved_at;		/* the last ones, of any run; likewise */
-	unsigned long relieved_free;	/* pages free if most of them are; likewise */
+	unsigned long relieved;		/* pages given back; under relief_lock */
+	u64 relieved_at;		/* the last pages, of any run; under relief_lock */
+	unsigned long relieved_free;	/* pages free if most came back; under relief_lock */
 	wait_queue_head_t wait;		/* for the end, while holding */
 } pressure = {
 	.pool		= OOMLENS_POOL_INIT(pressure.pool),
@@ -90,8 +90,8 @@ static struct {
 /* ---- the notifier's side ---- */
 
 /*
- * Whom an OOM of the caller's may take. Source: mm/oom_kill.c,
- * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is
+ * The scope of an OOM that the caller's allocation brings. Source: mm/oom_kill.c,
+ * constrained_alloc(), oom_cpuset_eligible(): without a bound mempolicy it is the
  * tasks whose cpuset meets the caller's, whatever the constraint.
  */
 static void find_scope(struct oomlens_scope *scope)
@@ -115,8 +115,8 @@ static bool killed(void)
 }
 
 /*
- * May the kernel choose now, in the OOM of whoever calls? Once, not when the
- * pages are on their way back, and not when it would find nobody: then it
+ * May the kernel choose a victim now, in the OOM of the calling task? Once, not
+ * when the pages are on their way back, and not when it would find none: then it
  * panics.
  */
 static bool leave_to_kernel(int ooms)
@@ -222,7 +222,7 @@ static struct oomlens_relief relief = {
 /*
  * After a kill the pages must be back before a second one. The allocator asks
  * the notifier again before it gets there, but a cgroup's charge goes round in
- * the kernel, so that somebody else has to give back meanwhile.
+ * the kernel, so the pages have to be given back by another task.
  */
 static DECLARE_WORK(give_work, give_all);
 
@@ -230,7 +230,7 @@ static DECLARE_WORK(give_work, give_all);
  * The OOM killer has marked a task. The mark of another OOM does not end a run,
  * nor make it one that killed: other cgroups have OOMs too.
  *
- * By RCU the run and its cgroup stay meanwhile: since 7.0 the kernel calls a
+ * RCU keeps the run and its cgroup in place here: since 7.0 the kernel calls a
  * tracepoint's probes without it.
  */
 static void marked(bool claimed, bool killed, const struct oom_control *oc)
@@ -410,7 +410,7 @@ static int hold(void)
 			return 1;
 		WRITE_ONCE(pressure.deadline, end);
 		err = req->leave ? reach() : 0;
-		/* Not to be had just now is no reason to let go. */
+		/* No memory just now is no reason to end the run. */
 		if (err && err != -ENOMEM)
 			return err == -ETIMEDOUT ? 0 : err;
 	}
@@ -467,7 +467,7 @@ static int start_run(void)
 		pressure.scope.memcg = pressure.memcg;
 	}
 	err = -EOPNOTSUPP;
-	/* Likewise: in a cgroup only the mark tells of a kill. */
+	/* In a cgroup only the mark tells of a kill. */
 	if (pressure.req.kill && pressure.req.memcg && oomlens_mark_victim_lacks)
 		goto err_put;
 	if (pressure.req.kill) {
@@ -496,8 +496,8 @@ err_put:
 }
 
 /*
- * The pages are back before the run is over: in an OOM of somebody else's the
- * notifier would find nothing to give, and in a drill somebody would die of it.
+ * The pages are back before the run is over: else the notifier would find nothing
+ * to give in another task's OOM, and a drill would kill a task.
  */
 static void end_run(struct oomlens_run *run)
 {
@@ -577,7 +577,7 @@ void oomlens_pressure_exit(void)
  * -EINVAL, -EPERM or -EOPNOTSUPP when nothing was done; -EINTR on a signal;
  * -ETIMEDOUT; -ENOSPC at limit; -ENOMEM when memory ran out short of the level,
  * or the machine's before the cgroup's; -EAGAIN when an OOM ended the run but
- * not as it was asked for: nobody was killed, or, in a drill, somebody.
+ * not as it was asked for: no task was killed, or, in a drill, one was.
  */
 int oomlens_pressure_run(const union oomlens_request *req, struct oomlens_run *run)
 {

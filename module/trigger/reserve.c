@@ -19,7 +19,7 @@
 /* In the notifier; the rest stays for the next OOM. */
 #define RELIEF_NS	(20 * NSEC_PER_MSEC)
 
-/* After a relief, whoever caused it is given time before the bag is refilled. */
+/* After a relief, the admin has time to act before the reserve is refilled. */
 #define REFILL_AFTER	(10 * HZ)
 #define REFILL_AGAIN	HZ
 
@@ -176,7 +176,7 @@ static int set_target(unsigned long pages)
 		return -ENOMEM;
 	if (mutex_lock_interruptible(&grow_lock))
 		return -EINTR;
-	/* Asked once: an OOM can take it meanwhile. */
+	/* Read once: an OOM can take it at any time. */
 	now = held();
 	if (pages > now)
 		err = grow(pages);
@@ -237,7 +237,7 @@ void __init oomlens_reserve_init(void)
 /**
  * oomlens_reserve_exit() - give everything back
  *
- * The notifier and the files are gone: nobody refills or spends any more.
+ * The notifier and the files are gone: nothing refills or spends it any more.
  */
 void oomlens_reserve_exit(void)
 {
