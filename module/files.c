@@ -49,6 +49,7 @@ static struct dentry *debugfs_dir;
 /* One open file; the part's own state follows. */
 struct open_file {
 	const struct oomlens_file_ops *ops;
+	struct oomlens_opener opener;
 	struct mutex lock;	/* snapshot, the seq_file over it, most commands */
 	bool snapped;		/* there is a snapshot; under lock */
 	char private[] __aligned(__alignof__(u64));
@@ -88,9 +89,22 @@ static const struct seq_operations once_seq = {
 	.show	= once_show,
 };
 
-static int file_open(struct file *file, const struct oomlens_file_ops *ops)
+/*
+ * seq_file would take its buffer by GFP_KERNEL_ACCOUNT: in a cgroup at its limit
+ * a read would run the OOM killer.
+ */
+static int set_buffer(struct seq_file *m, const struct oomlens_file_ops *ops)
 {
+	m->size = ops->row_max ? ops->row_max() : PAGE_SIZE;
+	m->buf = kvmalloc(m->size, OOMLENS_GFP);
+	return m->buf ? 0 : -ENOMEM;
+}
+
+static int file_open(struct file *file, const struct file_row *row)
+{
+	const struct oomlens_file_ops *ops = row->ops;
 	struct open_file *of;
+	struct seq_file *m;
 	int err;
 
 	/*
@@ -105,7 +119,7 @@ static int file_open(struct file *file, const struct oomlens_file_ops *ops)
 	 */
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
-	of = kzalloc(struct_size(of, private, ops->private_size), GFP_KERNEL);
+	of = kzalloc(struct_size(of, private, ops->private_size), OOMLENS_GFP);
 	if (!of) {
 		err = -ENOMEM;
 		goto err_module_put;
@@ -115,12 +129,21 @@ static int file_open(struct file *file, const struct oomlens_file_ops *ops)
 	err = seq_open(file, ops->seq ?: &once_seq);
 	if (err)
 		goto err_free;
-	((struct seq_file *)file->private_data)->private = of->private;
-	/* Nor does the kernel let one wait for the position while another writes. */
+	m = file->private_data;
+	m->private = of->private;
+	err = set_buffer(m, ops);
+	if (!err && ops->open)
+		err = ops->open(m);
+	if (err)
+		goto err_seq_release;
+	/* A read must not wait for the position while another task writes. */
 	if (ops->concurrent)
 		file->f_mode &= ~FMODE_ATOMIC_POS;
+	oomlens_opener_add(&of->opener, row->name);
 	return 0;
 
+err_seq_release:
+	seq_release(file_inode(file), file);
 err_free:
 	kfree(of);
 err_module_put:
@@ -147,6 +170,7 @@ static int file_release(struct inode *inode, struct file *file)
 	struct open_file *of = to_open_file(m);
 	int err;
 
+	oomlens_opener_remove(&of->opener);
 	if (of->ops->release)
 		of->ops->release(m);
 	mutex_destroy(&of->lock);
@@ -289,7 +313,7 @@ static const char *__init make_debugfs(void)
 		if (rows[i].where & DEBUGFS)
 			lacks = debugfs_missing(debugfs_create_file(rows[i].name, rows[i].mode,
 								    debugfs_dir,
-								    (void *)rows[i].ops,
+								    (void *)&rows[i],
 								    &debugfs_file_ops));
 	if (!lacks)
 		return NULL;
@@ -317,7 +341,7 @@ int __init oomlens_files_init(void)
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		if ((rows[i].where & PROCFS) &&
 		    !proc_create_data(rows[i].name, rows[i].mode, proc_dir,
-				      &proc_file_ops, (void *)rows[i].ops))
+				      &proc_file_ops, (void *)&rows[i]))
 			goto err_remove_proc;
 
 	oomlens_features_set_debugfs(make_debugfs());

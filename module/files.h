@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The top of the module: the table of files, and the two files that tell about
- * the module itself.
+ * The top of the module: the table of files, the two files that tell about the
+ * module itself, and which tasks have files open.
  */
 #ifndef OOMLENS_FILES_H
 #define OOMLENS_FILES_H
@@ -10,6 +10,19 @@
 
 extern const struct oomlens_file_ops oomlens_features_file;
 extern const struct oomlens_file_ops oomlens_stats_file;
+
+/* One open file. */
+struct oomlens_opener {
+	struct list_head list;
+	const char *file;
+	pid_t pid;			/* of the process that opened it */
+	uid_t uid;
+	char comm[TASK_COMM_LEN];
+};
+
+void oomlens_opener_add(struct oomlens_opener *opener, const char *file);
+void oomlens_opener_remove(struct oomlens_opener *opener);
+void oomlens_openers_show(struct seq_file *m);
 
 int oomlens_files_init(void);
 void oomlens_files_exit(void);

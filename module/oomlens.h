@@ -37,6 +37,7 @@
 /**
  * struct oomlens_file_ops - what one file does; files.c does the rest
  * @private_size: bytes of zeroed state for each open file, m->private
+ * @open: takes what the private state needs; may be NULL
  * @release: gives back what the private state owns (not the state itself)
  * @snapshot: called at the first byte of a read; may sleep
  * @seq: iterates over the snapshot; NULL if @show prints all
@@ -45,12 +46,15 @@
  * @concurrent: @command has its own lock, so a long one does not block the
  *	other users of the same descriptor
  * @poll: as in file_operations
+ * @row_max: bytes of the longest row, or of the whole file where @show prints it;
+ *	NULL: a page is enough
  *
  * files.c refuses foreign PID namespaces, writes that are too long, hold a
  * NUL or do not start at offset 0, and holds the module while a file is open.
  */
 struct oomlens_file_ops {
 	size_t private_size;
+	int (*open)(struct seq_file *m);
 	void (*release)(struct seq_file *m);
 	int (*snapshot)(struct seq_file *m);
 	const struct seq_operations *seq;
@@ -58,6 +62,7 @@ struct oomlens_file_ops {
 	int (*command)(struct seq_file *m, char *line);
 	bool concurrent;
 	__poll_t (*poll)(struct seq_file *m, struct file *file, poll_table *wait);
+	size_t (*row_max)(void);
 };
 
 #endif /* OOMLENS_H */

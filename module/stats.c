@@ -30,6 +30,7 @@ static int stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "module_bytes %lu\n", oomlens_module_bytes());
 	/* A shell cannot read this clock: /proc/uptime counts suspend too. */
 	seq_printf(m, "now_us %llu\n", div_u64(ktime_get_ns(), NSEC_PER_USEC));
+	oomlens_openers_show(m);
 	return 0;
 }
 

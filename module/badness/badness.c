@@ -144,10 +144,16 @@ static void badness_release(struct seq_file *m)
 	oomlens_scope_free(&b->scope);
 }
 
+static size_t badness_row_max(void)
+{
+	return OOMLENS_PATH_ROW_MAX;
+}
+
 const struct oomlens_file_ops oomlens_badness_file = {
 	.private_size	= sizeof(struct badness),
 	.release	= badness_release,
 	.snapshot	= badness_snapshot,
 	.seq		= &badness_seq,
+	.row_max	= badness_row_max,
 	.command	= badness_command,
 };

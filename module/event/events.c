@@ -99,10 +99,19 @@ static const struct seq_operations events_seq = {
 	.show	= events_show,
 };
 
+/* All lines of an event, with all paths escaped throughout. */
+static size_t events_row_max(void)
+{
+	return (3 + oomlens_ring_zones()) * OOMLENS_ROW_MAX +
+	       (OOMLENS_VICTIMS + oomlens_nr_candidates) * OOMLENS_ROW_MAX +
+	       (3 + OOMLENS_VICTIMS + oomlens_nr_candidates) * 4 * OOMLENS_PATH_SIZE;
+}
+
 const struct oomlens_file_ops oomlens_events_file = {
 	.private_size	= sizeof(struct oomlens_copy),
 	.release	= events_release,
 	.snapshot	= events_snapshot,
 	.seq		= &events_seq,
 	.poll		= events_poll,
+	.row_max	= events_row_max,
 };

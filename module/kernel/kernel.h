@@ -79,8 +79,9 @@ struct oomlens_meminfo {
 int oomlens_sysvalues_init(void);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
-int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
+int oomlens_meminfo_open(struct oomlens_meminfo *meminfo);
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
+int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
 int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
 

@@ -170,7 +170,7 @@ static int parse_memcg(struct oomlens_scope *scope, char *rest, enum oomlens_sco
 	if (IS_ERR(memcg))
 		return PTR_ERR(memcg);
 	oomlens_memcg_put(memcg);
-	path = kstrdup(rest, GFP_KERNEL);
+	path = kstrdup(rest, OOMLENS_GFP);
 	if (!path)
 		return -ENOMEM;
 	kfree(scope->path);

@@ -68,6 +68,20 @@ static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
 
 static unsigned long cache_until;	/* jiffies; under read_mutex */
 
+/*
+ * procfs allocates by GFP_KERNEL: 32 bytes for a sysctl, and a page for the first
+ * reading of a meminfo. With PF_MEMALLOC it takes them from the reserves, so that
+ * a reading neither reclaims nor runs the OOM killer.
+ */
+static ssize_t read_proc(struct file *file, char *buf, size_t size, loff_t *pos)
+{
+	unsigned int flags = memalloc_noreclaim_save();
+	ssize_t n = kernel_read(file, buf, size, pos);
+
+	memalloc_noreclaim_restore(flags);
+	return n;
+}
+
 /* A sysctl that this kernel does not have leaves the value as it is. */
 static int read_sysctl(enum source source, struct oomlens_sysvalues *v)
 {
@@ -79,7 +93,7 @@ static int read_sysctl(enum source source, struct oomlens_sysvalues *v)
 
 	if (!source_files[source])
 		return 0;
-	n = kernel_read(source_files[source], number, sizeof(number) - 1, &pos);
+	n = read_proc(source_files[source], number, sizeof(number) - 1, &pos);
 	if (n < 0)
 		return n;
 	number[n] = '\0';
@@ -137,8 +151,8 @@ static int read_meminfo(struct oomlens_meminfo *meminfo, struct oomlens_sysvalue
 	loff_t pos = 0;
 	ssize_t n;
 
-	while ((n = kernel_read(meminfo->file, text + kept,
-				sizeof(meminfo->text) - 1 - kept, &pos)) > 0) {
+	while ((n = read_proc(meminfo->file, text + kept,
+			      sizeof(meminfo->text) - 1 - kept, &pos)) > 0) {
 		char *line = text, *end;
 
 		text[kept + n] = '\0';
@@ -239,40 +253,48 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 }
 
 /**
+ * oomlens_meminfo_open() - a meminfo of the caller's own
+ * @meminfo: zeroed
+ *
+ * Context: process context, sleeps; allocates as any open of a file does.
+ * Return: 0, or what opening the file returned.
+ */
+int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
+{
+	struct file *file = oomlens_open_at(proc_mnt, sources[MEMINFO].path);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	meminfo->file = file;
+	return 0;
+}
+
+/**
+ * oomlens_meminfo_close() - undo oomlens_meminfo_open()
+ * @meminfo: open
+ */
+void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
+{
+	fput(meminfo->file);
+}
+
+/**
  * oomlens_sysvalues_read_own() - read the values now, without a lock
- * @meminfo: the caller's own, zeroed at first; oomlens_meminfo_close() ends it
+ * @meminfo: the caller's own, open
  * @v: filled in whole, or untouched on error
  *
  * For what any user may read: no task waits for another here.
  *
- * Context and return: as oomlens_sysvalues_read(); also what opening returned.
+ * Context and return: as oomlens_sysvalues_read().
  */
 int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
 {
 	struct oomlens_sysvalues now;
-	struct file *file;
-	int err;
+	int err = read_all(meminfo, &now);
 
-	if (!meminfo->file) {
-		file = oomlens_open_at(proc_mnt, sources[MEMINFO].path);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		meminfo->file = file;
-	}
-	err = read_all(meminfo, &now);
 	if (!err)
 		*v = now;
 	return err;
-}
-
-/**
- * oomlens_meminfo_close() - end oomlens_sysvalues_read_own()
- * @meminfo: zeroed, or read
- */
-void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
-{
-	if (meminfo->file)
-		fput(meminfo->file);
 }
 
 /**

@@ -447,10 +447,16 @@ static const struct seq_operations commit_seq = {
 	.show	= commit_seq_show,
 };
 
+static size_t commit_row_max(void)
+{
+	return OOMLENS_PATH_ROW_MAX;
+}
+
 const struct oomlens_file_ops oomlens_commit_file = {
 	.private_size	= sizeof(struct commit),
 	.release	= commit_release,
 	.snapshot	= commit_snapshot,
 	.seq		= &commit_seq,
+	.row_max	= commit_row_max,
 	.command	= commit_command,
 };

@@ -57,6 +57,13 @@ static long max_mapping(const struct oomlens_sysvalues *v, bool root,
 	return max(allowed - v->committed - 1, 0L);
 }
 
+static int overcommit_open(struct seq_file *m)
+{
+	struct overcommit *o = m->private;
+
+	return oomlens_meminfo_open(&o->meminfo);
+}
+
 static int overcommit_snapshot(struct seq_file *m)
 {
 	struct overcommit *o = m->private;
@@ -122,6 +129,7 @@ static int overcommit_show(struct seq_file *m, void *unused)
 
 const struct oomlens_file_ops oomlens_overcommit_file = {
 	.private_size	= sizeof(struct overcommit),
+	.open		= overcommit_open,
 	.release	= overcommit_release,
 	.snapshot	= overcommit_snapshot,
 	.show		= overcommit_show,
