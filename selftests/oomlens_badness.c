@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #define PF_KTHREAD	0x00200000
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #ifndef SCHED_IDLE
 #define SCHED_IDLE	5

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #define MPOL_BIND	2
 

@@ -13,7 +13,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #define TASKS		200
 #define SPARE_ROWS	12	/* module/ABI: the first 12 ranks */

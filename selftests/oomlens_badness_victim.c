@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #define HOGS		14
 #define TIDS		8

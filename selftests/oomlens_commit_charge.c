@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "oomlens_actor.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
 
 #define PAGES		300L
 #define ATTEMPTS	5

@@ -8,8 +8,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "oomlens_actor.h"
-#include "oomlens_free.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
+#include "lib/free.h"
 
 #define ACTORS	6
 

@@ -10,7 +10,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "oomlens_actor.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
 
 #define MODE_FILE	"/proc/sys/vm/overcommit_memory"
 #define ATTEMPTS	10

@@ -11,8 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "oomlens_actor.h"
-#include "oomlens_loader.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA		0x53564d41

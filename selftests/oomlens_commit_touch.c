@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "oomlens_actor.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
 
 /* At most, and of what can be had: it is mapped, touched, copied and locked. */
 #define MOST_PAGES	8000

@@ -10,7 +10,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
+#include "lib/events.h"
+#include "lib/expect.h"
 
 /* What the kernel's line says, in pages. */
 struct killed {

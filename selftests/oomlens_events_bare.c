@@ -11,8 +11,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #define ROUNDS	4
 #define EATERS	3	/* at once */

@@ -7,8 +7,9 @@
  */
 #include <fcntl.h>
 
-#include "oomlens_events.h"
-#include "oomlens_loader.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #define CONSOLE		"oomlens_console"
 /* A byte takes so long. */

@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
+#include "lib/events.h"
+#include "lib/expect.h"
 
 #define MPOL_BIND	2
 #define NODE		1

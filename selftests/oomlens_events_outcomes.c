@@ -13,8 +13,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
-#include "oomlens_loader.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 static long long told(const char *name)
 {

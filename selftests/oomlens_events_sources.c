@@ -6,8 +6,9 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "oomlens_events.h"
-#include "oomlens_loader.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #define NOTIFIER	1
 #define MARK		2

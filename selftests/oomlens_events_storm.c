@@ -14,7 +14,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
+#include "lib/events.h"
+#include "lib/expect.h"
 
 #define CGROUPS		8
 #define READERS		3

@@ -8,8 +8,9 @@
 #include <sched.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
-#include "oomlens_loader.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 #define TIED		14
 #define SHOWN		9	/* ten candidates, the last is who asks */

@@ -9,7 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/held.h"
+#include "lib/loader.h"
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define INJECT		"/sys/kernel/debug/"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 /* The names that version 1 promises, in their order; others may be among them. */
 static const char * const badness_names[] = {

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "oomlens_fuzz_model.h"
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/fuzz_model.h"
+#include "lib/held.h"
+#include "lib/loader.h"
 
 #define INPUT_MAX	6000
 #define CORPUS_MAX	512

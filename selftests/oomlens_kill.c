@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 static const struct hog_spec small = { .anon = 1000, .comm = "small hog" };
 static const struct hog_spec large = { .anon = 4000, .adj = 1000, .comm = "large" };

@@ -9,7 +9,8 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
 
 /* ---- readers ---- */
 

@@ -5,8 +5,9 @@
  */
 #include <sys/utsname.h>
 
-#include "oomlens_loader.h"
-#include "oomlens_test.h"
+#include "lib/expect.h"
+#include "lib/held.h"
+#include "lib/loader.h"
 
 /*
  * Of all with the default parameters; held where the compiler was not asked to

@@ -5,7 +5,7 @@
  */
 #include <limits.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #define MODE_FILE	"/proc/sys/vm/overcommit_memory"
 

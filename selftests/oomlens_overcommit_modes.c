@@ -8,7 +8,8 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "oomlens_actor.h"
+#include "lib/actor.h"
+#include "lib/expect.h"
 
 #define MODE_FILE	"/proc/sys/vm/overcommit_memory"
 #define RATIO_FILE	"/proc/sys/vm/overcommit_ratio"

@@ -13,8 +13,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "oomlens_free.h"
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/free.h"
+#include "lib/loader.h"
+#include "lib/writer.h"
 
 /* What the ballast leaves, so that a run takes little time. */
 #define LEFT_PAGES	16384

@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
-#include "oomlens_free.h"
-#include "oomlens_loader.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/free.h"
+#include "lib/loader.h"
+#include "lib/writer.h"
 
 /* What the ballast leaves; of this a run takes the most. */
 #define LEFT_PAGES	16384

@@ -8,7 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
+#include "lib/writer.h"
 
 #define MPOL_DEFAULT	0
 #define MPOL_BIND	2

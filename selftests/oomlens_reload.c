@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/held.h"
+#include "lib/loader.h"
 
 #define LIMIT_PAGES	256UL
 

@@ -6,12 +6,14 @@
  * Judged by /proc/zoneinfo, /proc/vmstat and how the hog ended.
  * $OOMLENS_WAITS=1 waits the ten seconds until it fills up again by itself.
  */
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
-#include "oomlens_free.h"
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/free.h"
 
 #define RESERVE_PAGES	4096	/* more than what is taken below the watermarks */
 /* What the ballast leaves, and what of it the hog takes at a run. */

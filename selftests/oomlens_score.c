@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <sys/resource.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 /* With less memory than this, the hogs are smaller. */
 #define SMALL_KB	(128 * 1024)

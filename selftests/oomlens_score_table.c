@@ -7,7 +7,7 @@
  */
 #include <limits.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 #include "score.h"
 
 /* Again, as a 32-bit machine compiles it; there, the two are the same. */

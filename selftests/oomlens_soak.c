@@ -13,7 +13,9 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/held.h"
+#include "lib/loader.h"
 
 #define LIMIT_PAGES	1024UL
 #define SWAP_PAGES	1024UL

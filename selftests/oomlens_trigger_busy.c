@@ -11,8 +11,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_free.h"
-#include "oomlens_loader.h"
+#include "lib/expect.h"
+#include "lib/free.h"
+#include "lib/loader.h"
+#include "lib/writer.h"
 
 #define WRITERS	8
 

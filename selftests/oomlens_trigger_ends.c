@@ -12,8 +12,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_loader.h"
-#include "oomlens_test.h"
+#include "lib/expect.h"
+#include "lib/loader.h"
+#include "lib/writer.h"
 
 #define SWAPPED	2000
 

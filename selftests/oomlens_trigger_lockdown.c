@@ -8,7 +8,8 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
-#include "oomlens_unchanged.h"
+#include "lib/expect.h"
+#include "lib/unchanged.h"
 
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
 

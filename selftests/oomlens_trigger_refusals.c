@@ -13,7 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_unchanged.h"
+#include "lib/expect.h"
+#include "lib/unchanged.h"
 
 static const struct hog_spec plain = { .anon = 500, .adj = 500, .comm = "target" };
 static struct hog target;

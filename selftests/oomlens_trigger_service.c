@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "lib/expect.h"
 
 #define RESTARTS	5
 

@@ -6,7 +6,7 @@
 #ifndef OOMLENS_FUZZ_MODEL_H
 #define OOMLENS_FUZZ_MODEL_H
 
-#include "oomlens_test.h"
+#include "test.h"
 
 /* As of the module: a write is shorter than this. */
 #define WRITE_MAX	4096
@@ -42,7 +42,7 @@ void fuzz_forecast(enum fuzz_file file, const char *buf, size_t len, struct fore
 /* As the module escapes a name; "-" for none. */
 void fuzz_escape(const char *s, char *to, size_t size);
 
-/* ---- oomlens_fuzz_kcov.c: does nothing on a kernel without KCOV ---- */
+/* ---- fuzz_kcov.c: does nothing on a kernel without KCOV ---- */
 
 void kcov_begin(void);
 void kcov_clear(void);

@@ -5,7 +5,7 @@
 #ifndef OOMLENS_UNCHANGED_H
 #define OOMLENS_UNCHANGED_H
 
-#include "oomlens_test.h"
+#include "test.h"
 
 /*
  * The settings of /proc/sys/vm and kernel.sysrq; each process with its adj and

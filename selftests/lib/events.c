@@ -1,23 +1,15 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
- * What the tests of events share: a descriptor that stays open and is read on,
- * and lines of key=value held against what is expected.
+ * Events read on from one descriptor, and their lines held against what is
+ * expected.
  */
-#ifndef OOMLENS_EVENTS_H
-#define OOMLENS_EVENTS_H
-
 #include <fcntl.h>
 #include <poll.h>
 
-#include "oomlens_test.h"
+#include "events.h"
+#include "text.h"
 
-/*
- * The watermarks that an event has are those of zoneinfo later on too: the kernel
- * raises a zone's for a while where it is fragmented, and to set how far they are
- * apart, though it be as they were, ends what is raised already. Source:
- * boost_watermark(), __setup_per_zone_wmarks().
- */
-static inline void watermarks_stay(void)
+void watermarks_stay(void)
 {
 	static const char apart[] = "/proc/sys/vm/watermark_scale_factor";
 	char *value = read_file(apart);
@@ -28,8 +20,7 @@ static inline void watermarks_stay(void)
 	free(value);
 }
 
-/* What there is to read from here on; "" at the end; to be freed. */
-static inline char *read_on(int fd)
+char *read_on(int fd)
 {
 	size_t size = 1 << 16, n = 0;
 	char *text = malloc(size);
@@ -45,13 +36,12 @@ static inline char *read_on(int fd)
 	return text;
 }
 
-static inline void drain(int fd)
+void drain(int fd)
 {
 	free(read_on(fd));
 }
 
-/* The next event, found by poll, with whatever came with it. */
-static inline char *next_event(int fd, long long *number)
+char *next_event(int fd, long long *number)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char *text, *line;
@@ -70,8 +60,7 @@ static inline char *next_event(int fd, long long *number)
 	return text;
 }
 
-/* The next one that killed; a real shortage can come with others before it. */
-static inline char *next_killed(int fd, long long *number)
+char *next_killed(int fd, long long *number)
 {
 	unsigned long long end = now_ns() + PATIENCE_MS * 1000000ULL;
 	char *text, *line;
@@ -92,7 +81,7 @@ static inline char *next_killed(int fd, long long *number)
 	return NULL;
 }
 
-static inline bool wants(const char *line, const char *key, long long want)
+bool wants(const char *line, const char *key, long long want)
 {
 	long long got;
 
@@ -102,7 +91,7 @@ static inline bool wants(const char *line, const char *key, long long want)
 	return false;
 }
 
-static inline bool near_to(const char *line, const char *key, long long want, long long by)
+bool near_to(const char *line, const char *key, long long want, long long by)
 {
 	long long got;
 
@@ -112,8 +101,7 @@ static inline bool near_to(const char *line, const char *key, long long want, lo
 	return false;
 }
 
-static inline bool event_has(const char *text, long long n, const char *key,
-			     const char *want)
+bool event_has(const char *text, long long n, const char *key, const char *want)
 {
 	char *line = event_line(text, "event", n, 0);
 	char got[256] = "";
@@ -126,8 +114,7 @@ static inline bool event_has(const char *text, long long n, const char *key,
 	return good;
 }
 
-static inline bool event_has_number(const char *text, long long n, const char *key,
-				    long long want)
+bool event_has_number(const char *text, long long n, const char *key, long long want)
 {
 	char value[32];
 
@@ -135,8 +122,7 @@ static inline bool event_has_number(const char *text, long long n, const char *k
 	return event_has(text, n, key, value);
 }
 
-/* exit_us and freed_us come later, within what the reaper takes at most. */
-static inline bool times_come(long long n)
+bool times_come(long long n)
 {
 	unsigned long long end = now_ns() + 10000000000ULL;
 	long long exit_us = -1, freed_us = -1;
@@ -157,16 +143,14 @@ static inline bool times_come(long long n)
 	return false;
 }
 
-/* Skips the program if one of the three sources is missing. */
-static inline void events_need_sources(void)
+void events_need_sources(void)
 {
 	if (!lens_feature("oom_probe") || !lens_feature("mark_victim") ||
 	    !lens_feature("notifier"))
 		ksft_exit_skip("not all sources are there: see oomlens_events_sources\n");
 }
 
-/* A reader of what comes from now on. */
-static inline int events_open(void)
+int events_open(void)
 {
 	int fd = open(lens_path("events"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
@@ -175,5 +159,3 @@ static inline int events_open(void)
 	drain(fd);
 	return fd;
 }
-
-#endif /* OOMLENS_EVENTS_H */

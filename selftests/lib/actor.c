@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "oomlens_actor.h"
+#include "actor.h"
+#include "text.h"
 
 char *actor_at;
 unsigned long actor_len;

@@ -16,7 +16,9 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 
-#include "oomlens_test.h"
+#include "cgroup.h"
+#include "hog.h"
+#include "text.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21

@@ -9,7 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "oomlens_loader.h"
+#include "loader.h"
+#include "text.h"
 
 static const char *const parameter_names[] = {
 	"events", "candidates", "trigger", "debugfs", "sources"

@@ -5,7 +5,10 @@
  */
 #include <sys/wait.h>
 
-#include "oomlens_events.h"
+#include "cgroup.h"
+#include "events.h"
+#include "text.h"
+#include "writer.h"
 
 pid_t writer_start(const char *command, const char *cgroup)
 {

@@ -5,7 +5,8 @@
  */
 #include <dirent.h>
 
-#include "oomlens_loader.h"
+#include "held.h"
+#include "text.h"
 
 #define SLABS	"/sys/kernel/slab"
 

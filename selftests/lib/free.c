@@ -1,15 +1,14 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Free memory to the page, and a ballast that leaves little of it. MemFree
  * leaves out what the CPUs' lists hold, and since 6.7 these grow by themselves
  * to tens of MB after a large free.
  */
-#ifndef OOMLENS_FREE_H
-#define OOMLENS_FREE_H
+#include "free.h"
+#include "hog.h"
+#include "text.h"
 
-#include "oomlens_test.h"
-
-static inline long long free_memory_kb(void)
+long long free_memory_kb(void)
 {
 	char *text = read_file("/proc/zoneinfo"), *line, *save = NULL;
 	long long pages = 0, n;
@@ -22,24 +21,14 @@ static inline long long free_memory_kb(void)
 	return pages * (long long)page_size() / 1024;
 }
 
-/*
- * What a pressure run can bring MemAvailable down to besides: its pages are the
- * kernel's, and these may not lie in a CMA area.
- */
-static inline long long cma_free_kb(void)
+long long cma_free_kb(void)
 {
 	long long kb = meminfo_kb("CmaFree");
 
 	return kb > 0 ? kb : 0;
 }
 
-/* Locked memory of tasks that are never chosen, in parts that are soon made. */
-struct ballast {
-	struct hog hog[32];
-	unsigned int n;
-};
-
-static inline void ballast_start(struct ballast *b, long long left_kb)
+void ballast_start(struct ballast *b, long long left_kb)
 {
 	struct hog_spec spec = { .adj = OOM_ADJ_NEVER, .comm = "ballast" };
 	long long most, pages;
@@ -58,7 +47,7 @@ static inline void ballast_start(struct ballast *b, long long left_kb)
 	}
 }
 
-static inline bool ballast_whole(struct ballast *b)
+bool ballast_whole(struct ballast *b)
 {
 	unsigned int i;
 
@@ -68,10 +57,8 @@ static inline bool ballast_whole(struct ballast *b)
 	return true;
 }
 
-static inline void ballast_end(struct ballast *b)
+void ballast_end(struct ballast *b)
 {
 	while (b->n)
 		hog_end(&b->hog[--b->n]);
 }
-
-#endif /* OOMLENS_FREE_H */

@@ -5,7 +5,7 @@
 #ifndef OOMLENS_LOADER_H
 #define OOMLENS_LOADER_H
 
-#include "oomlens_test.h"
+#include "test.h"
 
 /* oomlens.ko: $OOMLENS_KO, or where the rig and an installation have it; NULL. */
 const char *loader_ko(void);
@@ -32,20 +32,6 @@ bool loader_traceless(void);
 bool loader_whole(void);
 /* One of them is, and begins so: another at each call. */
 bool loader_begins(void);
-
-/*
- * What neither a task nor a file nor a cache holds, in kB: what leaks ends up
- * there. Caches and the slab's reserves are given up for it, so the tasks that
- * the caller started should be gone.
- */
-long long held_kb(void);
-/* It is so again, or at most HELD_SLACK_KB more; waits for it, and says both. */
-bool held_same(long long before);
-/* Empty slabs go back, and what KASAN keeps aside of what was freed; all is counted. */
-void slabs_settle(void);
-
-/* By chance: batches kept by a processor, the log, tables that grew once. */
-#define HELD_SLACK_KB	768
 
 /* Grace periods are short, until the program ends. */
 void hurry_rcu(void);

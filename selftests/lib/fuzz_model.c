@@ -5,7 +5,9 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "oomlens_fuzz_model.h"
+#include "cgroup.h"
+#include "fuzz_model.h"
+#include "text.h"
 
 /* Harmless by size: what a run may take, and for how long it may hold it. */
 #define RUN_PAGES	1024UL

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "oomlens_fuzz_model.h"
+#include "fuzz_model.h"
 
 #define KCOV_PCS	16384
 

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <stdarg.h>
 
-#include "oomlens_test.h"
+#include "text.h"
 
 #define DEBUGFS	"/sys/kernel/debug/oomlens"
 

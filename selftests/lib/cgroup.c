@@ -8,7 +8,8 @@
 #include <mntent.h>
 #include <sys/stat.h>
 
-#include "oomlens_test.h"
+#include "cgroup.h"
+#include "text.h"
 
 static int version = -1;
 static char root[256];

@@ -8,7 +8,7 @@
 #ifndef OOMLENS_ACTOR_H
 #define OOMLENS_ACTOR_H
 
-#include "oomlens_test.h"
+#include "test.h"
 
 /* In the child; the same @arg each time. 0 or a negative errno. */
 typedef int (*actor_fn)(long arg);

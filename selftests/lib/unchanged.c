@@ -4,8 +4,9 @@
  */
 #include <dirent.h>
 
-#include "oomlens_free.h"
-#include "oomlens_unchanged.h"
+#include "free.h"
+#include "text.h"
+#include "unchanged.h"
 
 #define SETTINGS_MAX	96
 

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Expectations: what does not hold is printed and counted.
+ */
+#include <ctype.h>
+#include <stdarg.h>
+
+#include "expect.h"
+
+static unsigned int checked, failed;
+static char of[256];
+
+void expect_of(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(of, sizeof(of), fmt, ap);
+	va_end(ap);
+}
+
+unsigned int expect_failed(void)
+{
+	return failed;
+}
+
+bool expect_settle(void)
+{
+	bool good = checked && !failed;
+
+	if (!checked)
+		ksft_print_msg("nothing was expected\n");
+	checked = 0;
+	failed = 0;
+	of[0] = '\0';
+	return good;
+}
+
+/* "FILE:LINE: OF: GOT is" */
+static void print_head(const struct expect_place *at)
+{
+	const char *name = strrchr(at->file, '/');
+
+	failed++;
+	ksft_print_msg("%s:%d: %s%s%s is ", name ? name + 1 : at->file, at->line, of,
+		       of[0] ? ": " : "", at->got);
+}
+
+/* A literal says its value itself. */
+static bool literal(const char *text)
+{
+	return isdigit(text[text[0] == '-']) || text[0] == '"';
+}
+
+static bool holds(const char *op, long long got, long long want)
+{
+	if (!op || !strcmp(op, "==") || !strcmp(op, "ok"))
+		return got == want;
+	if (!strcmp(op, "!="))
+		return got != want;
+	if (!strcmp(op, "<"))
+		return got < want;
+	if (!strcmp(op, "<="))
+		return got <= want;
+	return op[1] ? got >= want : got > want;
+}
+
+bool expect_number(const struct expect_place *at, long long got, long long want)
+{
+	checked++;
+	if (holds(at->op, got, want))
+		return true;
+	print_head(at);
+	if (!at->op)
+		printf("%s, want %s\n", got ? "true" : "false", at->want);
+	else if (!strcmp(at->op, "ok"))
+		printf("%lld (%s), want 0\n", got, strerror(got < 0 ? -got : got));
+	else if (literal(at->want))
+		printf("%lld, want %s %s\n", got, at->op, at->want);
+	else
+		printf("%lld, want %s %s, which is %lld\n", got, at->op, at->want, want);
+	return false;
+}
+
+bool expect_in_range(const struct expect_place *at, long long got, long long lo,
+		     long long hi)
+{
+	checked++;
+	if (got >= lo && got <= hi)
+		return true;
+	print_head(at);
+	printf("%lld, want %s %s, which is %lld..%lld\n", got, at->op, at->want, lo, hi);
+	return false;
+}
+
+static void print_string(const char *s)
+{
+	if (s)
+		printf("'%s'", s);
+	else
+		printf("NULL");
+}
+
+bool expect_string(const struct expect_place *at, const char *got, const char *want)
+{
+	checked++;
+	if (got && want ? !strcmp(got, want) : got == want)
+		return true;
+	print_head(at);
+	print_string(got);
+	printf(", want ");
+	if (!literal(at->want))
+		printf("%s, which is ", at->want);
+	print_string(want);
+	printf("\n");
+	return false;
+}
+
+void __noreturn must_fail(const char *file, int line, const char *what, int err)
+{
+	const char *name = strrchr(file, '/');
+
+	ksft_exit_fail_msg("%s:%d: cannot go on: %s%s%s\n", name ? name + 1 : file, line, what,
+			   err ? ": " : "", err ? strerror(err < 0 ? -err : err) : "");
+	exit(KSFT_FAIL);
+}

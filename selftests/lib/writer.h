@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A command to trigger by a process of its own, and the event of that run.
+ */
+#ifndef OOMLENS_WRITER_H
+#define OOMLENS_WRITER_H
+
+#include "test.h"
+
+/* A child that writes it to trigger, in the cgroup or where the caller is (NULL). */
+pid_t writer_start(const char *command, const char *cgroup);
+/* Waits: 0, a negative errno of the write, or the signal that it died of. */
+int writer_end(pid_t pid);
+/* The event of the last run has that key=value; said if not. */
+bool run_event_is(const char *key, const char *want);
+
+#endif /* OOMLENS_WRITER_H */
