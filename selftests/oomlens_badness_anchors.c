@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * badness read while the tasks die that its walk stands on: none twice, and
- * nobody who lived all the time left out.
+ * badness read while the tasks die that its walk stands on: no task is there
+ * twice, and none that lived all the time is missing.
  *
- * The walk lets go of RCU every so many tasks, so that whoever waits may run. A
+ * The walk lets go of RCU after a number of tasks, so that others may run. A
  * reader of the lowest class is stopped there by a real-time task on its CPU;
  * meanwhile runs of tasks around it are killed and reaped, a grace period
  * passes, and new tasks take the memory that was theirs.
@@ -26,7 +26,7 @@
 #define SCHED_IDLE	5
 #endif
 
-#define RUNS		25	/* of those who die, a quiet one after each */
+#define RUNS		25	/* of tasks that die, a quiet task after each */
 #define RUN		8
 #define PIDS		(1 << 22)
 #define LATEST_NS	3000000	/* of the stop, after a reader began */
@@ -62,16 +62,14 @@ static void pin(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		ksft_exit_fail_msg("cannot stay on CPU %d\n", cpu);
+	MUST(!sched_setaffinity(0, sizeof(set), &set));
 }
 
 static void scheduled_as(int policy, int priority)
 {
 	struct sched_param param = { .sched_priority = priority };
 
-	if (sched_setscheduler(0, policy, &param))
-		ksft_exit_fail_msg("cannot be of class %d\n", policy);
+	MUST(!sched_setscheduler(0, policy, &param));
 }
 
 /* ---- The reader ---- */
@@ -134,7 +132,7 @@ static void reader(void)
 	}
 }
 
-/* ---- Who stops it ---- */
+/* ---- The real-time task that stops it ---- */
 
 /* An emulator with one thread for all processors goes on with the next. */
 static void let_others_run(void)
@@ -233,8 +231,7 @@ static void one_round(unsigned long long *seed, int orders, int answers)
 			shared->quiet[i / RUN] = sleeper();
 	}
 	set(&shared->go, true);
-	if (write(orders, &ns, sizeof(ns)) != sizeof(ns) || read(answers, &answer, 1) != 1)
-		ksft_exit_fail_msg("the reader cannot be stopped\n");
+	MUST(write(orders, &ns, sizeof(ns)) == sizeof(ns) && read(answers, &answer, 1) == 1);
 	end_all(dying, RUNS * RUN);
 	grace_period();
 	for (i = 0; i < ARRAY_SIZE(heirs); i++)
@@ -244,8 +241,7 @@ static void one_round(unsigned long long *seed, int orders, int answers)
 	wait_until(get(&shared->looked) > looked, 1000);
 	set(&shared->go, false);
 	usleep(20000);
-	if (!all_quiet_live())
-		ksft_exit_fail_msg("a quiet one has died\n");
+	MUST(all_quiet_live());
 	end_all(heirs, ARRAY_SIZE(heirs));
 	end_all(shared->quiet, RUNS);
 }
@@ -255,37 +251,28 @@ int main(void)
 	unsigned int reads = env_number("OOMLENS_ANCHORS", 1), i;
 	unsigned long long seed = test_seed();
 	int orders[2], answers[2];
-	pid_t pid;
 
 	test_begin(0);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		ksft_exit_skip("needs two processors\n");
 	ksft_set_plan(3);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED || pipe(orders) || pipe(answers))
-		ksft_exit_fail_msg("cannot begin: %s\n", strerror(errno));
+	shared = must_share(sizeof(*shared));
+	MUST(!pipe(orders) && !pipe(answers));
 	pin(1);
-	pid = fork();
-	if (!pid)
+	if (!must_fork())
 		stopper(orders[0], answers[1]);
-	if (pid > 0) {
-		pid = fork();
-		if (!pid)
-			reader();
-	}
-	if (pid < 0)
-		ksft_exit_fail_msg("cannot fork\n");
+	if (!must_fork())
+		reader();
 	for (i = 0; shared->looked < reads && i < 10 * reads; i++)
 		one_round(&seed, orders[1], answers[0]);
 	ksft_print_msg("%u rounds, %u reads were stopped\n", i, shared->looked);
-	ksft_test_result(shared->looked, "the reader was stopped on its way\n");
-	if (shared->twice)
-		ksft_print_msg("%u twice, the last is %d\n", shared->twice, shared->last_twice);
-	ksft_test_result(!shared->twice, "none is there twice\n");
-	if (shared->missing)
-		ksft_print_msg("%u missing, the last is %d\n", shared->missing,
-			       shared->last_missing);
-	ksft_test_result(!shared->missing, "nobody who lived all the time is missing\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	EXPECT_GT(shared->looked, 0);
+	test_done("the reader was stopped on its way");
+	expect_of("pid %d", shared->last_twice);
+	EXPECT_EQ(shared->twice, 0);
+	test_done("none is there twice");
+	expect_of("pid %d", shared->last_missing);
+	EXPECT_EQ(shared->missing, 0);
+	test_done("no task that lived all the time is missing");
+	test_end();
 }

@@ -14,11 +14,7 @@
 
 static int open_badness(void)
 {
-	int fd = open(lens_path("badness"), O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		ksft_exit_fail_msg("badness: %s\n", strerror(errno));
-	return fd;
+	return must_open_lens("badness", O_RDWR);
 }
 
 static struct table *read_scope(const char *scope)
@@ -33,47 +29,27 @@ static struct table *read_scope(const char *scope)
 static long long total_of(const char *scope)
 {
 	struct table *t = read_scope(scope);
-	long long total = -1;
+	long long total = table_head(t, "totalpages");
 
-	if (t)
-		table_header(t, "totalpages", &total);
 	table_free(t);
 	return total;
-}
-
-static bool expect_total(const char *scope, long long want)
-{
-	long long got = total_of(scope);
-
-	if (got == want)
-		return true;
-	ksft_print_msg("'%s': totalpages %lld, not %lld\n", scope, got, want);
-	return false;
-}
-
-static long long kb_pages(const char *key)
-{
-	return meminfo_kb(key) * 1024 / (long long)page_size();
 }
 
 /* ---- refusals ---- */
 
 /* Written to a fresh descriptor; refused, and the file works in global scope. */
-static bool refuses(const char *text, int want)
+static void expect_refusal(const char *text, int want)
 {
 	int fd = open_badness();
-	int err = write_fd(fd, text);
-	struct table *t = table_read_fd(fd);
-	long long total = 0;
-	bool good = err == want && t && strstr(t->header, "scope global ") &&
-		    table_header(t, "totalpages", &total) && total > 0;
+	struct table *t;
 
-	if (!good)
-		ksft_print_msg("'%s' gave %d, not %d; then: %s", text, err, want,
-			       t ? t->header : "no table\n");
+	expect_of("'%s'", text);
+	EXPECT_EQ(write_fd(fd, text), want);
+	t = table_read_fd(fd);
+	EXPECT_TRUE(t && strstr(t->header, "scope global "));
+	EXPECT_GT(table_head(t, "totalpages"), 0);
 	table_free(t);
 	close(fd);
-	return good;
 }
 
 static void test_refusals(void)
@@ -82,7 +58,7 @@ static void test_refusals(void)
 		"nonsense", "globall", "global x", "memcg", "memcg ", "memcg relative/path",
 		"global\nglobal", "GLOBAL", "nodes", "\n", " ", "memcg /\n",
 	};
-	bool good = true, nodes2 = !access("/sys/devices/system/node/node1", F_OK);
+	bool nodes2 = !access("/sys/devices/system/node/node1", F_OK);
 	int none = cg_version() ? 0 : -EOPNOTSUPP;
 	unsigned int i;
 	int fd;
@@ -94,64 +70,58 @@ static void test_refusals(void)
 			want = none;
 		if (!strcmp(garbage[i], "nodes") && !nodes2)
 			want = -EOPNOTSUPP;
-		good &= refuses(garbage[i], want);
+		expect_refusal(garbage[i], want);
 	}
-	ksft_test_result(good, "garbage: EINVAL, and the file works\n");
+	test_done("garbage: EINVAL, and the file works");
 
-	if (none)
-		ksft_test_result(refuses("memcg /there/is/none", none), "no memory cgroups\n");
-	else
-		ksft_test_result(refuses("memcg /there/is/none", -ENOENT),
-				 "a cgroup that is not there: ENOENT\n");
+	expect_refusal("memcg /there/is/none", none ?: -ENOENT);
+	test_done("%s", none ? "no memory cgroups" : "a cgroup that is not there: ENOENT");
 
 	fd = open_badness();
-	good = !write_fd(fd, "global") && !write_fd(fd, "global\n");
+	EXPECT_OK(write_fd(fd, "global"));
+	EXPECT_OK(write_fd(fd, "global\n"));
 	table_free(table_read_fd(fd));
-	good &= write_fd(fd, "global") == -EINVAL;
+	EXPECT_EQ(write_fd(fd, "global"), -EINVAL);
 	lseek(fd, 0, SEEK_SET);
-	good &= write_fd(fd, "global") == -EINVAL;
+	EXPECT_EQ(write_fd(fd, "global"), -EINVAL);
 	close(fd);
-	ksft_test_result(good, "a write after the first read: EINVAL\n");
+	test_done("a write after the first read: EINVAL");
 
-	if (nodes2)
-		good = refuses("nodes 99", -EINVAL) && refuses("nodes x", -EINVAL) &&
-		       refuses("mempolicy 0-", -EINVAL);
-	else
-		good = refuses("nodes 0", -EOPNOTSUPP) && refuses("mempolicy 0", -EOPNOTSUPP);
-	ksft_test_result(good, "nodes that are not there\n");
+	if (nodes2) {
+		expect_refusal("nodes 99", -EINVAL);
+		expect_refusal("nodes x", -EINVAL);
+		expect_refusal("mempolicy 0-", -EINVAL);
+	} else {
+		expect_refusal("nodes 0", -EOPNOTSUPP);
+		expect_refusal("mempolicy 0", -EOPNOTSUPP);
+	}
+	test_done("nodes that are not there");
 }
 
 /* ---- a cgroup's scope ---- */
 
-static char *new_cgroup(const char *parent, const char *name)
-{
-	char *dir = cg_create(parent, name);
-
-	if (!dir)
-		ksft_exit_fail_msg("cannot make cgroup %s: %s\n", name, strerror(errno));
-	return dir;
-}
-
 /* mm/oom_kill.c, constrained_alloc(): the limit, and as much swap as it may use. */
-static bool check_totals(const char *dir, const char *scope, bool swap)
+static void expect_totals(const char *dir, const char *scope, bool swap)
 {
-	long long total_swap = kb_pages("SwapTotal");
-	bool good;
+	long long total_swap = meminfo_pages("SwapTotal");
 
-	good = !cg_limit(dir, 5000) && !cg_swap_limit(dir, 0) && expect_total(scope, 5000);
+	MUST_OK(cg_limit(dir, 5000));
+	MUST_OK(cg_swap_limit(dir, 0));
+	expect_of("'%s'", scope);
+	EXPECT_EQ(total_of(scope), 5000);
 	if (!swap)
-		return good;
-	good &= !cg_swap_limit(dir, 700) && expect_total(scope, 5700);
-	good &= !cg_swap_limit(dir, total_swap + 1000) &&
-		expect_total(scope, 5000 + total_swap);
+		return;
+	EXPECT_OK(cg_swap_limit(dir, 700));
+	EXPECT_EQ(total_of(scope), 5700);
+	EXPECT_OK(cg_swap_limit(dir, total_swap + 1000));
+	EXPECT_EQ(total_of(scope), 5000 + total_swap);
 	if (cg_version() == 2) {
 		/* v1 has a swappiness for each cgroup; v2 goes by the machine's. */
 		setting_write("/proc/sys/vm/swappiness", "0");
-		good &= expect_total(scope, 5000);
+		EXPECT_EQ(total_of(scope), 5000);
 		setting_write("/proc/sys/vm/swappiness", "60");
-		good &= expect_total(scope, 5000 + total_swap);
+		EXPECT_EQ(total_of(scope), 5000 + total_swap);
 	}
-	return good;
 }
 
 static void test_memcg(bool swap)
@@ -160,57 +130,56 @@ static void test_memcg(bool swap)
 	char *top, *inner, *other, scope[512], inner_scope[512];
 	struct hog in, deep, out;
 	struct table *t;
-	bool good;
 	int row;
 
 	if (!cg_version()) {
-		for (row = 0; row < 3; row++)
-			ksft_test_result_skip("no memory cgroups\n");
+		test_skip(3, "no memory cgroups\n");
 		return;
 	}
-	top = new_cgroup(NULL, "top");
-	inner = new_cgroup(top, "in ner");
-	other = new_cgroup(NULL, "other");
+	top = must_cgroup(NULL, "top");
+	inner = must_cgroup(top, "in ner");
+	other = must_cgroup(NULL, "other");
 	spec.cgroup = inner;
-	good = !hog_start(&deep, &spec);
+	must_hog(&deep, &spec);
 	spec.anon = 900;
-	good &= !hog_start(&in, &spec);
+	must_hog(&in, &spec);
 	spec.cgroup = other;
-	good &= !hog_start(&out, &spec);
-	if (!good)
-		ksft_exit_fail_msg("cannot make hogs\n");
+	must_hog(&out, &spec);
 
 	snprintf(scope, sizeof(scope), "memcg %s", cg_shown(top));
 	/* As the table prints it, and as it is. */
 	snprintf(inner_scope, sizeof(inner_scope), "memcg %s/in\\040ner", cg_shown(top));
-	ksft_test_result(check_totals(top, scope, swap) && check_totals(inner, inner_scope, swap),
-			 "totalpages is the limit and the swap that may be used\n");
+	expect_totals(top, scope, swap);
+	expect_totals(inner, inner_scope, swap);
+	test_done("totalpages is the limit and the swap that may be used");
 
 	cg_limit(top, 40000);
 	cg_limit(inner, 30000);
 	cg_swap_limit(inner, 0);
 	t = read_scope(inner_scope);
-	row = t ? table_find(t, "pid", in.pid) : -1;
-	good = row == 0 && table_number(t, row, "rank") == 1 &&
-	       table_number(t, row, "adj_points") == 100 * 30 &&
-	       !strcmp(table_cell(t, row, "fate"), "victim");
-	row = t ? table_find(t, "pid", deep.pid) : -1;
-	good &= row == 1;
-	row = t ? table_find(t, "pid", out.pid) : -1;
-	good &= row > 1 && !strcmp(table_cell(t, row, "verdict"), "scope") &&
-		!strcmp(table_cell(t, row, "rank"), "-");
+	EXPECT_EQ(table_find(t, "pid", in.pid), 0);
+	EXPECT_EQ(table_number(t, 0, "rank"), 1);
+	EXPECT_EQ(table_number(t, 0, "adj_points"), 100 * 30);
+	EXPECT_STREQ(table_cell(t, 0, "fate"), "victim");
+	EXPECT_EQ(table_find(t, "pid", deep.pid), 1);
+	row = table_find(t, "pid", out.pid);
+	EXPECT_GT(row, 1);
+	EXPECT_STREQ(table_cell(t, row, "verdict"), "scope");
+	EXPECT_STREQ(table_cell(t, row, "rank"), "-");
 	/* score is the whole machine's all the same */
-	good &= row > 0 && table_number(t, row, "score") > 700;
+	EXPECT_GT(table_number(t, row, "score"), 700);
 	table_free(t);
 	t = read_scope(scope);
-	good &= t && table_find(t, "pid", in.pid) == 0 && table_find(t, "pid", deep.pid) == 1;
+	EXPECT_EQ(table_find(t, "pid", in.pid), 0);
+	EXPECT_EQ(table_find(t, "pid", deep.pid), 1);
 	table_free(t);
-	ksft_test_result(good, "the cgroup's tasks and those below are ranked, others not\n");
+	test_done("the cgroup's tasks and those below are ranked, others not");
 	hog_end(&in);
 	hog_end(&deep);
 	hog_end(&out);
 	cg_remove(inner);
-	ksft_test_result(refuses(inner_scope, -ENOENT), "a removed cgroup: ENOENT\n");
+	expect_refusal(inner_scope, -ENOENT);
+	test_done("a removed cgroup: ENOENT");
 }
 
 static void test_no_controller(void)
@@ -222,12 +191,12 @@ static void test_no_controller(void)
 		return;
 	}
 	/* Its parent does not delegate: a cgroup, but not of memory. */
-	dir = new_cgroup(NULL, "leaf");
+	dir = must_cgroup(NULL, "leaf");
 	snprintf(path, sizeof(path), "%s/plain", dir);
-	if (mkdir(path, 0755))
-		ksft_exit_fail_msg("%s: %s\n", path, strerror(errno));
+	MUST(!mkdir(path, 0755));
 	snprintf(path, sizeof(path), "memcg %s/plain", cg_shown(dir));
-	ksft_test_result(refuses(path, -EINVAL), "not a memory cgroup: EINVAL\n");
+	expect_refusal(path, -EINVAL);
+	test_done("not a memory cgroup: EINVAL");
 }
 
 /* Two files, two scopes, read in turns. */
@@ -236,7 +205,6 @@ static void test_two_readers(void)
 	int a = open_badness(), b = open_badness();
 	struct table *ta, *tb;
 	char scope[512];
-	bool good = true;
 	unsigned int i;
 	char *dir;
 
@@ -244,46 +212,27 @@ static void test_two_readers(void)
 		ksft_test_result_skip("no second scope\n");
 		return;
 	}
-	dir = new_cgroup(NULL, "reader");
+	dir = must_cgroup(NULL, "reader");
 	cg_limit(dir, 12345);
 	cg_swap_limit(dir, 0);
 	snprintf(scope, sizeof(scope), "memcg %s", cg_shown(dir));
-	good &= !write_fd(b, scope) && !write_fd(a, "global");
+	EXPECT_OK(write_fd(b, scope));
+	EXPECT_OK(write_fd(a, "global"));
 	for (i = 0; i < 10; i++) {
-		long long na = 0, nb = 0;
-
 		ta = table_read_fd(a);
 		tb = table_read_fd(b);
-		good &= ta && tb && table_header(ta, "totalpages", &na) &&
-			table_header(tb, "totalpages", &nb) && nb == 12345 &&
-			na == kb_pages("MemTotal") + kb_pages("SwapTotal");
+		EXPECT_EQ(table_head(ta, "totalpages"),
+			  meminfo_pages("MemTotal") + meminfo_pages("SwapTotal"));
+		EXPECT_EQ(table_head(tb, "totalpages"), 12345);
 		table_free(ta);
 		table_free(tb);
 	}
 	close(a);
 	close(b);
-	ksft_test_result(good, "two readers keep their scopes\n");
+	test_done("two readers keep their scopes");
 }
 
 /* ---- nodes ---- */
-
-static long long present_pages(int node)
-{
-	char *text = read_file("/proc/zoneinfo"), *s = text;
-	long long sum = 0, n;
-	int nid = -1, found;
-
-	while (s && *s) {
-		if (sscanf(s, "Node %d, zone", &found) == 1)
-			nid = found;
-		if (nid == node && sscanf(s, " present %lld", &n) == 1)
-			sum += n;
-		s = strchr(s, '\n');
-		s = s ? s + 1 : NULL;
-	}
-	free(text);
-	return sum;
-}
 
 /* Bound by a mempolicy to a node, or, with -1, by none. */
 static pid_t bound_task(int node)
@@ -315,45 +264,42 @@ static pid_t confined_task(const char *cgroup)
 	status = read_file(path);
 	confined &= status && strstr(status, "Mems_allowed_list:\t1\n");
 	free(status);
-	if (!confined)
-		ksft_exit_fail_msg("a task cannot be confined by its cpuset\n");
+	MUST(confined);
 	return pid;
 }
 
-static bool bound_is_seen(const char *scope, pid_t pid, const char *want)
+static bool verdict_is(const char *scope, pid_t pid, const char *want)
 {
 	struct table *t = read_scope(scope);
-	int row = t ? table_find(t, "pid", pid) : -1;
-	bool good = row >= 0 && !strcmp(table_cell(t, row, "verdict"), want);
+	bool is = !strcmp(table_cell(t, table_find(t, "pid", pid), "verdict"), want);
 
 	table_free(t);
-	return good;
+	return is;
 }
 
 static void test_nodes(void)
 {
-	long long swap = kb_pages("SwapTotal");
+	long long swap = meminfo_pages("SwapTotal"), first, second;
 	char *cgroup;
 	pid_t pid;
-	bool good;
 
 	if (access("/sys/devices/system/node/node1", F_OK)) {
-		ksft_test_result_skip("one node\n");
-		ksft_test_result_skip("one node\n");
-		ksft_test_result_skip("one node\n");
+		test_skip(3, "one node\n");
 		return;
 	}
-	good = expect_total("nodes 0", swap + present_pages(0)) &&
-	       expect_total("nodes 1", swap + present_pages(1)) &&
-	       expect_total("mempolicy 0-1", swap + present_pages(0) + present_pages(1));
-	ksft_test_result(good, "totalpages is what the nodes have\n");
+	first = node_pages(0, "present");
+	second = node_pages(1, "present");
+	EXPECT_EQ(total_of("nodes 0"), swap + first);
+	EXPECT_EQ(total_of("nodes 1"), swap + second);
+	EXPECT_EQ(total_of("mempolicy 0-1"), swap + first + second);
+	test_done("totalpages is what the nodes have");
 
 	pid = bound_task(1);
-	good = wait_until(bound_is_seen("mempolicy 0", pid, "scope"), PATIENCE_MS) &&
-	       bound_is_seen("mempolicy 1", pid, "eligible") &&
-	       bound_is_seen("mempolicy 0-1", pid, "eligible");
+	EXPECT_TRUE(wait_until(verdict_is("mempolicy 0", pid, "scope"), PATIENCE_MS));
+	EXPECT_TRUE(verdict_is("mempolicy 1", pid, "eligible"));
+	EXPECT_TRUE(verdict_is("mempolicy 0-1", pid, "eligible"));
 	idle_end(&pid, 1);
-	ksft_test_result(good, "a bound task is out of other nodes' scope\n");
+	test_done("a bound task is out of other nodes' scope");
 
 	cgroup = cg_cpuset("1");
 	if (!cgroup) {
@@ -362,12 +308,12 @@ static void test_nodes(void)
 	}
 	pid = confined_task(cgroup);
 	/* A cpuset keeps it out of the scope of an OOM of other nodes' cpusets only. */
-	good = wait_until(bound_is_seen("nodes 0", pid, "scope"), PATIENCE_MS) &&
-	       bound_is_seen("nodes 1", pid, "eligible") &&
-	       bound_is_seen("nodes 0-1", pid, "eligible") &&
-	       bound_is_seen("mempolicy 0", pid, "eligible");
+	EXPECT_TRUE(wait_until(verdict_is("nodes 0", pid, "scope"), PATIENCE_MS));
+	EXPECT_TRUE(verdict_is("nodes 1", pid, "eligible"));
+	EXPECT_TRUE(verdict_is("nodes 0-1", pid, "eligible"));
+	EXPECT_TRUE(verdict_is("mempolicy 0", pid, "eligible"));
 	idle_end(&pid, 1);
-	ksft_test_result(good, "a task in a cpuset is out of other nodes' scope\n");
+	test_done("a task in a cpuset is out of other nodes' scope");
 }
 
 /* ---- one snapshot a read ---- */
@@ -394,22 +340,23 @@ static void test_snapshot(void)
 	struct table *t;
 	int fd;
 
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	fd = open_badness();
 	a = read_in_pieces(fd, 61, &hog);
 	b = read_fd(fd);	/* pread from 0: a new one, with the growth in it */
-	ksft_test_result(a && b && strcmp(a, b), "a new read from 0 is a new snapshot\n");
+	EXPECT_TRUE(a && b && strcmp(a, b));
+	test_done("a new read from 0 is a new snapshot");
 
 	/* What lies behind the first byte is still the last snapshot. */
 	lseek(fd, 1, SEEK_SET);
 	hog_do(&hog, HOG_GROW, 2000);
 	c = read_in_pieces(fd, 4096, NULL);
-	ksft_test_result(b && c && !strcmp(b + 1, c), "a later read goes on in the same one\n");
+	EXPECT_TRUE(b && c && !strcmp(b + 1, c));
+	test_done("a later read goes on in the same one");
 
 	t = table_parse(a);
-	ksft_test_result(t && table_find(t, "pid", hog.pid) == 0,
-			 "short reads make one whole table\n");
+	EXPECT_EQ(table_find(t, "pid", hog.pid), 0);
+	test_done("short reads make one whole table");
 	table_free(t);
 	free(b);
 	free(c);
@@ -429,5 +376,5 @@ int main(void)
 	test_two_readers();
 	test_nodes();
 	test_snapshot();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

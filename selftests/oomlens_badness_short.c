@@ -4,9 +4,9 @@
  * was set aside, for one open file at a time; ENOMEM for the next; and the OOM
  * killer is not run for it.
  *
- * All memory is put out of reach by vm.min_free_kbytes: then the page allocator
- * refuses everyone, and kills, unless told not to. oomlens_shortage.ko calls that
- * off meanwhile, whoever else asks for memory, and counts this program's calls.
+ * vm.min_free_kbytes puts all memory out of reach: then the page allocator
+ * refuses every task, and kills, unless told not to. Meanwhile oomlens_shortage.ko
+ * averts every OOM and counts this program's calls.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,7 +23,7 @@
 #define TEXT_MAX	(256 << 10)
 
 #define GUARD_MS	60000	/* far more than all of it takes */
-#define COME_AND_GO	8	/* tasks of others, between two readings */
+#define COME_AND_GO	8	/* other tasks, between two readings */
 
 /* What a read gave; all memory for it is touched beforehand. */
 struct reading {
@@ -37,9 +37,7 @@ static char all[16], before[16];
 
 static void open_lens(struct reading *r, const char *file)
 {
-	r->fd = open(lens_path(file), O_RDONLY | O_CLOEXEC);
-	if (r->fd < 0)
-		ksft_exit_fail_msg("%s: %s\n", file, strerror(errno));
+	r->fd = must_open_lens(file, O_RDONLY);
 }
 
 static void take(struct reading *r)
@@ -61,8 +59,8 @@ static struct table *table_of(const struct reading *r)
 }
 
 /*
- * Puts it right if a reading does not come back. Before mlockall(): whose pages
- * are shared with a child needs others to write to.
+ * Puts it right if a reading does not come back. Before mlockall(): after a fork
+ * this program would need new pages to write to those that it shares.
  */
 static pid_t guard_start(int min_free)
 {
@@ -84,37 +82,24 @@ static void take_without_memory(int min_free)
 	take(&first);
 	take(&second);
 	take(&commit);
-	if (pwrite(min_free, before, strlen(before), 0) < 0 || !short_now)
-		ksft_exit_fail_msg("%s: %s\n", MIN_FREE, strerror(errno));
-}
-
-static bool is_complete(struct table *t)
-{
-	long long complete = -1;
-
-	return t && table_header(t, "complete", &complete) && complete == 1;
+	MUST(pwrite(min_free, before, strlen(before), 0) > 0);
+	MUST(short_now);
 }
 
 /* The same tasks in the same order, and no more of them. */
-static bool first_ranks(struct table *whole, struct table *part)
+static void expect_first_ranks(struct table *whole, struct table *part)
 {
 	unsigned int i;
 
-	if (!whole || !part || part->rows != SPARE_ROWS || whole->rows <= SPARE_ROWS)
-		return false;
+	EXPECT_EQ(part ? part->rows : 0, SPARE_ROWS);
+	EXPECT_GT(whole->rows, SPARE_ROWS);
 	for (i = 0; i < SPARE_ROWS; i++) {
-		long long want = table_number(whole, i, "pid");
-		long long got = table_number(part, i, "pid");
-
-		if (want == got && table_number(part, i, "rank") == i + 1)
-			continue;
-		ksft_print_msg("rank %u: %lld, not %lld\n", i + 1, got, want);
-		return false;
+		EXPECT_EQ(table_number(part, i, "pid"), table_number(whole, i, "pid"));
+		EXPECT_EQ(table_number(part, i, "rank"), i + 1);
 	}
-	return true;
 }
 
-/* Where it notes who allocated, it does so by GFP flags of its own. */
+/* KASAN notes each allocation's stack, by GFP flags of its own. */
 static bool has_kasan(void)
 {
 	char *symbols = read_file("/proc/kallsyms");
@@ -127,43 +112,37 @@ static bool has_kasan(void)
 int main(void)
 {
 	static pid_t pids[TASKS], guard;
-	long long complete = -1, tasks = 0, all_tasks = 0;
 	struct table *whole, *part;
+	long long calls, all_tasks;
 	char pid[16];
-	long long calls;
 	int min_free, i;
-	bool good;
 
 	test_begin(0);
 	if (has_kasan())
 		ksft_exit_skip("KASAN takes memory of its own, and may kill for it\n");
-	if (!loader_helper("oomlens_shortage", ""))
-		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
+	needs_shortage();
 	ksft_set_plan(5);
 	/* Put back at the end, whatever comes between. */
 	snprintf(before, sizeof(before), "%lld", file_number(MIN_FREE));
 	snprintf(all, sizeof(all), "%lld", meminfo_kb("MemTotal"));
 	setting_write(MIN_FREE, before);
-	min_free = open(MIN_FREE, O_WRONLY | O_CLOEXEC);
+	min_free = must_open(MIN_FREE, O_WRONLY);
 	/* Each a step behind the next, so that no counter's drift swaps two. */
-	if (min_free < 0 || idle_start(pids, TASKS))
-		ksft_exit_fail_msg("cannot begin: %s\n", strerror(errno));
+	must_idle(pids, TASKS);
 	for (i = 0; i < TASKS; i++)
-		if (set_adj(pids[i], ADJ_MOST - 2 * i))
-			ksft_exit_fail_msg("oom_score_adj: %s\n", strerror(errno));
+		MUST_OK(set_adj(pids[i], ADJ_MOST - 2 * i));
 	open_lens(&first, "badness");
 	open_lens(&second, "badness");
 	open_lens(&commit, "commit");
 	guard = guard_start(min_free);
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		ksft_exit_fail_msg("mlockall: %s\n", strerror(errno));
+	MUST(!mlockall(MCL_CURRENT | MCL_FUTURE));
 	/* The buffer that a file is printed into is kept: let it be there. */
 	take(&commit);
 	take(&second);
 	take(&first);
-	whole = table_of(&first);
-	if (!is_complete(whole) || !table_header(whole, "tasks", &all_tasks))
-		ksft_exit_fail_msg("badness is not whole to begin with\n");
+	whole = MUST_HAVE(table_of(&first));
+	MUST(table_head(whole, "complete") == 1);
+	all_tasks = table_head(whole, "tasks");
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	write_file(SHORTAGE "avert", pid);
@@ -174,23 +153,23 @@ int main(void)
 	waitpid(guard, NULL, 0);
 
 	part = table_of(&first);
-	good = part && table_header(part, "complete", &complete) && !complete &&
-	       table_header(part, "tasks", &tasks) &&
-	       llabs(tasks - all_tasks) <= COME_AND_GO;
-	if (!good)
-		ksft_print_msg("error %d, complete %lld, tasks %lld, before %lld\n", first.err,
-			       complete, tasks, all_tasks);
-	ksft_test_result(good && first_ranks(whole, part),
-			 "no memory: the first ranks, and complete 0\n");
+	EXPECT_OK(first.err);
+	EXPECT_EQ(table_head(part, "complete"), 0);
+	EXPECT_NEAR(table_head(part, "tasks"), all_tasks, COME_AND_GO);
+	expect_first_ranks(whole, part);
+	test_done("no memory: the first ranks, and complete 0");
 	table_free(part);
-	ksft_test_result(second.err == -ENOMEM, "one table is set aside: the next has ENOMEM, %d\n",
-			 second.err);
+	EXPECT_EQ(second.err, -ENOMEM);
+	test_done("one table is set aside: the next has ENOMEM, %d", second.err);
 	/* Its buffer may lie in high memory, which the kernel's own shortage leaves alone. */
-	if (!commit.err && meminfo_kb("HighTotal") > 0)
+	if (!commit.err && meminfo_kb("HighTotal") > 0) {
 		ksft_test_result_skip("commit: there is high memory\n");
-	else
-		ksft_test_result(commit.err == -ENOMEM, "commit: ENOMEM, %d\n", commit.err);
-	ksft_test_result(!calls, "no read ran the OOM killer, %lld\n", calls);
+	} else {
+		EXPECT_EQ(commit.err, -ENOMEM);
+		test_done("commit: ENOMEM, %d", commit.err);
+	}
+	EXPECT_EQ(calls, 0);
+	test_done("no read ran the OOM killer, %lld", calls);
 
 	/* The next snapshot of the first gives the table back. */
 	take(&first);
@@ -199,11 +178,13 @@ int main(void)
 	part = table_of(&second);
 	table_free(whole);
 	whole = table_of(&first);
-	ksft_test_result(is_complete(whole) && is_complete(part) && !commit.err,
-			 "the memory is back: the same files show all\n");
+	EXPECT_EQ(table_head(whole, "complete"), 1);
+	EXPECT_EQ(table_head(part, "complete"), 1);
+	EXPECT_OK(commit.err);
+	test_done("the memory is back: the same files show all");
 	table_free(whole);
 	table_free(part);
 	idle_end(pids, TASKS);
 	loader_no_helper("oomlens_shortage");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -291,95 +291,87 @@ static const struct statement {
 	  NULL, tmpfs_write, tmpfs_remove, .e = { .object = 1, .resident = 1 } },
 };
 
-/* "Some more": what a thread or a stack takes besides. */
-static bool about(long long value, int units, bool more)
+/* With e->more, what a thread or a stack takes besides is in it. */
+static void expect_about(long long value, int units, bool more)
 {
-	return value == units * PAGES || (more && units && value > units * PAGES &&
-					  value < units * PAGES + 64);
+	EXPECT_IN(value, units * PAGES, units * PAGES + (more && units ? 63 : 0));
 }
 
-static bool as_stated(const struct figures *d, const struct expected *e)
+static void expect_stated(const struct figures *d, const struct expected *e)
 {
 	long long object = d->committed - d->processes;
 
-	return about(d->anon, e->anon, e->more) &&
-	       d->file_private == e->file_private * PAGES &&
-	       about(d->stack, e->stack, e->more) &&
-	       d->noreserve == e->noreserve * PAGES &&
-	       d->shared == e->shared * PAGES &&
-	       d->charge == d->anon + d->file_private + d->stack &&
-	       d->charge == d->smaps_charged &&
-	       object == e->object * PAGES &&
-	       d->meminfo_committed == d->charge + object &&
-	       d->shared_resident == e->resident * PAGES &&
-	       d->shared_promised == object - d->shared_resident &&
-	       !d->shared_swapped && !d->unattributed &&
-	       d->total_uncashed == d->uncashed + d->shared_promised &&
-	       about(d->vm_total, e->vm_total, e->more);
+	expect_of("anon");
+	expect_about(d->anon, e->anon, e->more);
+	expect_of("stack");
+	expect_about(d->stack, e->stack, e->more);
+	expect_of("vm_total");
+	expect_about(d->vm_total, e->vm_total, e->more);
+	expect_of("change");
+	EXPECT_EQ(d->file_private, e->file_private * PAGES);
+	EXPECT_EQ(d->noreserve, e->noreserve * PAGES);
+	EXPECT_EQ(d->shared, e->shared * PAGES);
+	EXPECT_EQ(d->charge, d->anon + d->file_private + d->stack);
+	EXPECT_EQ(d->charge, d->smaps_charged);
+	EXPECT_EQ(object, e->object * PAGES);
+	EXPECT_EQ(d->meminfo_committed, d->charge + object);
+	EXPECT_EQ(d->shared_resident, e->resident * PAGES);
+	EXPECT_EQ(d->shared_promised, object - d->shared_resident);
+	EXPECT_EQ(d->shared_swapped, 0);
+	EXPECT_EQ(d->unattributed, 0);
+	EXPECT_EQ(d->total_uncashed, d->uncashed + d->shared_promised);
 }
 
-static void print_figures(const struct figures *d)
-{
-	ksft_print_msg("anon %lld file_private %lld stack %lld noreserve %lld shared %lld\n",
-		       d->anon, d->file_private, d->stack, d->noreserve, d->shared);
-	ksft_print_msg("vm_total %lld smaps %lld uncashed %lld, of all %lld\n",
-		       d->vm_total, d->smaps_charged, d->uncashed, d->total_uncashed);
-	ksft_print_msg("committed %lld meminfo %lld processes %lld\n",
-		       d->committed, d->meminfo_committed, d->processes);
-	ksft_print_msg("shared_resident %lld shared_promised %lld unattributed %lld\n",
-		       d->shared_resident, d->shared_promised, d->unattributed);
-}
-
-/* 1: as stated; 0: not so; negative: could not be tried. */
+/* 0, or an error: it could not be tried. */
 static int attempt(const struct statement *s)
 {
 	static struct reading before, after;
 	struct figures d;
 	struct actor a;
-	int err, ret = -EIO;
+	int err;
 
 	/* In memory before it counts: to be touched is a change of its own. */
 	memset(&before, 0, sizeof(before));
 	memset(&after, 0, sizeof(after));
-	err = actor_start(&a);
-	if (err)
-		return err;
+	MUST_OK(actor_start(&a));
 	err = s->before ? actor_do(&a, s->before, PAGES) : 0;
-	if (!err && reading_take(&before, a.pid)) {
+	if (!err) {
+		EXPECT_TRUE(reading_take(&before, a.pid));
 		err = actor_do(&a, s->act, PAGES);
-		if (!err && reading_take(&after, a.pid) &&
-		    reading_since(&before, &after, &d)) {
-			ret = as_stated(&d, &s->e);
-			if (!ret)
-				print_figures(&d);
-		}
+	}
+	if (!err) {
+		EXPECT_TRUE(reading_take(&after, a.pid));
+		if (EXPECT_TRUE(reading_since(&before, &after, &d)))
+			expect_stated(&d, &s->e);
 		if (s->after)
 			actor_do(&a, s->after, PAGES);
 	}
 	if (s->before == open_file)
 		actor_do(&a, close_file, PAGES);
 	actor_end(&a);
-	return err ?: ret;
+	return err;
 }
 
 /* Another task may map something meanwhile: a true statement holds once in a few. */
 static void test_statement(const struct statement *s)
 {
 	unsigned int tries;
-	int ret = 0;
+	int err;
 
-	if (setting_write(MODE_FILE, s->mode ?: "0")) {
-		ksft_test_result_fail("%s: mode cannot be set\n", s->says);
+	MUST_OK(setting_write(MODE_FILE, s->mode ?: "0"));
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		expect_retry();
+		err = attempt(s);
+		if (err || !expect_failed())
+			break;
+	}
+	if (err == -EOPNOTSUPP) {
+		expect_retry();
+		ksft_test_result_skip("%s: not in this kernel\n", s->says);
 		return;
 	}
-	for (tries = 0; tries < ATTEMPTS && !ret; tries++)
-		ret = attempt(s);
-	if (ret == -EOPNOTSUPP)
-		ksft_test_result_skip("%s: not in this kernel\n", s->says);
-	else if (ret < 0)
-		ksft_test_result_fail("%s: %s\n", s->says, strerror(-ret));
-	else
-		ksft_test_result(ret, "%s\n", s->says);
+	EXPECT_OK(err);
+	test_done("%s", s->says);
 }
 
 int main(void)
@@ -389,13 +381,12 @@ int main(void)
 
 	test_begin(ARRAY_SIZE(statements));
 	mkdir("/tmp", 01777);
-	if (!mkdtemp(dir) || mount("oomlens", dir, "tmpfs", 0, NULL))
-		ksft_exit_fail_msg("no tmpfs: %s\n", strerror(errno));
+	MUST(mkdtemp(dir) && !mount("oomlens", dir, "tmpfs", 0, NULL));
 	undo_at_end("rmdir", dir);
 	undo_at_end("umount", dir);
 	snprintf(file_path, sizeof(file_path), "%s/holes", dir);
 	snprintf(tmpfs_path, sizeof(tmpfs_path), "%s/pages", dir);
 	for (i = 0; i < ARRAY_SIZE(statements); i++)
 		test_statement(&statements[i]);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

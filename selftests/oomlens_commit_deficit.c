@@ -58,24 +58,19 @@ static int call_in_locked(long unused)
 	return mlock(actor_at, actor_len) ? -errno : 0;
 }
 
-static long long pages_of(const char *key)
-{
-	return meminfo_kb(key) / (long long)(page_size() / 1024);
-}
-
 /* RAM and swap that can still be had. */
 static long long to_be_had(void)
 {
-	return pages_of("MemAvailable") + pages_of("SwapFree");
+	return meminfo_pages("MemAvailable") + meminfo_pages("SwapFree");
 }
 
-static bool header(const char *word, long long *value)
+static long long header(const char *word)
 {
-	struct table *t = table_read(lens_path("commit"));
-	bool good = t && table_header(t, word, value);
+	struct table *t = must_table("commit");
+	long long value = table_head(t, word);
 
 	table_free(t);
-	return good;
+	return value;
 }
 
 static long long taken(void)
@@ -88,17 +83,16 @@ static long long taken(void)
 	return sum;
 }
 
-static bool start_all(struct actor *a, long pages_each)
+static void start_all(struct actor *a, long pages_each)
 {
-	bool good = true;
 	int i;
 
 	for (i = 0; i < ACTORS; i++) {
 		progress[i] = 0;
-		good &= !actor_start(&a[i]) && !actor_do(&a[i], set_number, i) &&
-			!actor_do(&a[i], promise, pages_each);
+		MUST_OK(actor_start(&a[i]));
+		MUST_OK(actor_do(&a[i], set_number, i));
+		MUST_OK(actor_do(&a[i], promise, pages_each));
 	}
-	return good;
 }
 
 static void end_all(struct actor *a)
@@ -136,73 +130,65 @@ static long long call_in_all(struct actor *a)
 }
 
 /* deficit is what the other figures and the kernel's say, read at once. */
-static bool deficit_right(long long *deficit)
+static long long expect_deficit(void)
 {
-	long long uncashed, low, high;
+	long long uncashed, deficit, one, two, low, high;
 	unsigned int tries;
 
 	for (tries = 0; tries < 10; tries++) {
-		low = to_be_had();
-		if (!header("uncashed", &uncashed) || !header("deficit", deficit))
-			return false;
-		high = to_be_had();
-		if (low > high) {
-			long long swap = low;
-
-			low = high;
-			high = swap;
-		}
+		one = to_be_had();
+		uncashed = header("uncashed");
+		deficit = header("deficit");
+		two = to_be_had();
 		/* What the readings themselves take and give back. */
-		low -= 256;
-		high += 256;
-		if ((uncashed <= low && !*deficit) ||
-		    (uncashed - high <= *deficit && *deficit <= uncashed - low))
-			return true;
+		low = (one < two ? one : two) - 256;
+		high = (one < two ? two : one) + 256;
+		expect_retry();
+		if (uncashed > low || deficit)
+			EXPECT_IN(deficit, uncashed - high, uncashed - low);
+		else
+			EXPECT_EQ(deficit, 0);
+		if (!expect_failed())
+			break;
 	}
-	ksft_print_msg("uncashed %lld, to be had %lld to %lld, deficit %lld\n",
-		       uncashed, low, high, *deficit);
-	return false;
+	return deficit;
 }
 
 static void test_covered(void)
 {
 	struct actor a[ACTORS];
-	long long deficit = -1, killed;
-	bool good;
 
-	good = start_all(a, to_be_had() * 6 / 10 / ACTORS) && deficit_right(&deficit) &&
-	       !deficit;
-	killed = good ? call_in_all(a) : -1;
+	start_all(a, to_be_had() * 6 / 10 / ACTORS);
+	EXPECT_EQ(expect_deficit(), 0);
+	if (!expect_failed())
+		EXPECT_EQ(call_in_all(a), 0);
 	end_all(a);
-	ksft_test_result(good && !killed,
-			 "no deficit: every promise is kept and nobody is killed\n");
+	test_done("no deficit: every promise is kept and no task is killed");
 }
 
 static void test_deficit(void)
 {
 	struct actor a[ACTORS];
-	long long deficit = -1, owed = 0, had, promised, missing, at_kill = -1;
-	bool good, shown;
+	long long deficit, owed, had, promised, missing, at_kill;
 
-	/* What everybody else owes is in it too. */
-	header("uncashed", &owed);
+	/* What all other processes owe is in it too. */
+	owed = header("uncashed");
 	had = to_be_had();
 	promised = had * 14 / 10;
 	missing = owed + promised - had;
-	shown = start_all(a, promised / ACTORS) && deficit_right(&deficit) &&
-		deficit > missing - had / 10 && deficit < missing + had / 10;
+	start_all(a, promised / ACTORS);
+	deficit = expect_deficit();
+	EXPECT_NEAR(deficit, missing, had / 10);
+	test_done("untouched promises beyond what is there are the deficit");
 	/* MemAvailable leaves out what lies in the CPUs' lists, tens of MB of it. */
 	had = to_be_had() + (free_memory_kb() - meminfo_kb("MemFree")) * 1024 /
 			    (long long)page_size();
-	if (shown)
-		at_kill = call_in_all(a);
-	good = shown && at_kill > had * (100 - TOLERANCE) / 100 &&
-	       at_kill < had * (100 + TOLERANCE) / 100;
+	at_kill = call_in_all(a);
+	EXPECT_NEAR(at_kill, had, had * TOLERANCE / 100);
 	end_all(a);
 	ksft_print_msg("to be had %lld, promised %lld, deficit %lld, killed at %lld\n",
 		       had, promised, deficit, at_kill);
-	ksft_test_result(shown, "untouched promises beyond what is there are the deficit\n");
-	ksft_test_result(good, "called in, the OOM comes where the figure said\n");
+	test_done("called in, the OOM comes where the figure said");
 }
 
 /* ---- an OOM with swap free, where there is swap ---- */
@@ -217,48 +203,39 @@ static long long last_event(void)
 }
 
 /*
- * The first event after another in which a process is first in line; 0 if there
+ * The first event after another whose first candidate is that process; 0 if there
  * is none yet: without the return probe, one shows up late.
  */
 static long long event_of(pid_t pid, long long after)
 {
-	char *text = read_lens("events"), *line;
-	long long last = text ? event_last(text) : 0, who;
+	char *text = read_lens("events");
+	long long last = event_last(text);
 
-	while (++after <= last) {
-		line = event_line(text, "candidate", after, 0);
-		if (!line || !line_number(line, "pid", &who))
-			who = -1;
-		free(line);
-		if (who == pid)
+	while (++after <= last)
+		if (line_number(event_line(text, "candidate", after, 0), "pid") == pid)
 			break;
-	}
 	free(text);
 	return after <= last ? after : 0;
 }
 
 /* Swap is free and cannot help: what fills the memory is locked. */
-static bool event_explains(long long event, pid_t pid, bool swap)
+static void expect_explained(long long event, bool swap)
 {
 	char *text = read_lens("events");
-	char *memory = event_line(text, "memory", event, 0);
-	char *first = event_line(text, "candidate", event, 0);
-	long long swap_free = -1, swap_total = -1, locked = -1, own = -1, who = -1;
-	bool good = memory && first &&
-		    line_number(memory, "swap_free", &swap_free) &&
-		    line_number(memory, "swap_total", &swap_total) &&
-		    line_number(memory, "mlocked", &locked) &&
-		    line_number(first, "locked", &own) &&
-		    line_number(first, "pid", &who);
+	const char *memory = event_line(text, "memory", event, 0);
+	long long swap_free = line_number(memory, "swap_free");
+	long long swap_total = line_number(memory, "swap_total");
+	long long locked = line_number(memory, "mlocked");
 
-	ksft_print_msg("swap_free %lld of %lld, mlocked %lld; first pid %lld, locked %lld\n",
-		       swap_free, swap_total, locked, who, own);
-	good = good && who == pid && (swap ? swap_free > swap_total / 2 : !swap_total) &&
-	       locked > lens_key("overcommit", "ram") / 2 && own >= locked * 9 / 10;
-	free(memory);
-	free(first);
+	if (swap)
+		EXPECT_GT(swap_free, swap_total / 2);
+	else
+		EXPECT_EQ(swap_total, 0);
+	EXPECT_GT(locked, lens_key("overcommit", "ram") / 2);
+	EXPECT_GE(line_number(event_line(text, "candidate", event, 0), "locked"),
+		  locked * 9 / 10);
+	expect_show(text);
 	free(text);
-	return good;
 }
 
 static void test_locked(void)
@@ -266,7 +243,7 @@ static void test_locked(void)
 	const char *says = "an OOM is explained by what is locked, though swap is free";
 	long long before;
 	struct actor a;
-	bool good, swap;
+	bool swap;
 
 	if (!lens_feature("oom_probe") && !lens_feature("notifier")) {
 		ksft_test_result_skip("%s: no event without a source\n", says);
@@ -277,24 +254,24 @@ static void test_locked(void)
 	if (!swap)
 		ksft_print_msg("no swap here\n");
 	before = last_event();
-	good = !actor_start(&a) && !actor_do(&a, set_number, 0) &&
-	       !actor_do(&a, promise, lens_key("overcommit", "ram")) &&
-	       actor_do(&a, call_in_locked, 0) == -EPIPE &&
-	       wait_until(event_of(a.pid, before), PATIENCE_MS) &&
-	       event_explains(event_of(a.pid, before), a.pid, swap);
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, set_number, 0));
+	MUST_OK(actor_do(&a, promise, lens_key("overcommit", "ram")));
+	EXPECT_EQ(actor_do(&a, call_in_locked, 0), -EPIPE);
+	EXPECT_TRUE(wait_until(event_of(a.pid, before), PATIENCE_MS));
+	expect_explained(event_of(a.pid, before), swap);
 	actor_end(&a);
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 int main(void)
 {
 	test_begin(4);
-	progress = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	progress = must_share(page_size());
 	/* Mode 2 would not let it come to this. */
 	setting_write("/proc/sys/vm/overcommit_memory", "0");
 	test_covered();
 	test_deficit();
 	test_locked();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

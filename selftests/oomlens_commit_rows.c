@@ -28,64 +28,56 @@ static long long sum(struct table *t, const char *col)
 
 /* ---- the whole ---- */
 
-static bool adds_up(struct table *t)
+static void expect_sums(struct table *t)
 {
-	long long processes, uncashed, promised, spaces, complete, last = LLONG_MAX;
+	long long last = LLONG_MAX;
 	unsigned int i;
-	bool good = table_header(t, "processes", &processes) &&
-		    table_header(t, "uncashed", &uncashed) &&
-		    table_header(t, "shared_promised", &promised) &&
-		    table_header(t, "spaces", &spaces) &&
-		    table_header(t, "complete", &complete) &&
-		    processes == sum(t, "charge") &&
-		    uncashed == sum(t, "uncashed") + promised &&
-		    spaces == t->rows && complete == 1;
 
-	for (i = 0; good && i < t->rows; i++) {
+	EXPECT_EQ(table_head(t, "processes"), sum(t, "charge"));
+	EXPECT_EQ(table_head(t, "uncashed"),
+		  sum(t, "uncashed") + table_head(t, "shared_promised"));
+	EXPECT_EQ(table_head(t, "spaces"), t->rows);
+	EXPECT_EQ(table_head(t, "complete"), 1);
+	for (i = 0; i < t->rows; i++) {
 		long long charge = table_number(t, i, "charge");
 		long long touched = table_number(t, i, "touched");
 
-		good = charge <= last &&
-		       charge == table_number(t, i, "anon") +
-				 table_number(t, i, "file_private") +
-				 table_number(t, i, "stack") &&
-		       table_number(t, i, "uncashed") ==
-				(charge > touched ? charge - touched : 0);
+		expect_of("pid %s", table_cell(t, i, "pid"));
+		EXPECT_LE(charge, last);
+		EXPECT_EQ(charge, table_number(t, i, "anon") +
+			  table_number(t, i, "file_private") + table_number(t, i, "stack"));
+		EXPECT_EQ(table_number(t, i, "uncashed"),
+			  charge > touched ? charge - touched : 0);
 		last = charge;
 	}
-	return good;
 }
 
-/* Of the kernel's sum nothing is left over, whoever holds it. */
-static bool reconciles(struct table *t)
+/* Of the kernel's sum nothing is left over. */
+static void expect_whole_sum(struct table *t)
 {
-	long long committed, processes, resident, swapped, promised, rest;
-	long long kernel = meminfo_kb("Committed_AS") / (long long)(page_size() / 1024);
+	long long committed = table_head(t, "committed");
 
-	return table_header(t, "committed", &committed) &&
-	       table_header(t, "processes", &processes) &&
-	       table_header(t, "shared_resident", &resident) &&
-	       table_header(t, "shared_swapped", &swapped) &&
-	       table_header(t, "shared_promised", &promised) &&
-	       table_header(t, "unattributed", &rest) &&
-	       committed == kernel && !rest &&
-	       committed == processes + resident + swapped + promised;
+	EXPECT_EQ(committed, meminfo_pages("Committed_AS"));
+	EXPECT_EQ(table_head(t, "unattributed"), 0);
+	EXPECT_EQ(committed, table_head(t, "processes") + table_head(t, "shared_resident") +
+		  table_head(t, "shared_swapped") + table_head(t, "shared_promised"));
 }
 
-static void test_whole(bool (*check)(struct table *t), const char *says)
+static void test_whole(void (*check)(struct table *t), const char *says)
 {
 	unsigned int tries;
-	bool good = false;
 
-	for (tries = 0; tries < ATTEMPTS && !good; tries++) {
-		struct table *t = table_read(lens_path("commit"));
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		struct table *t = must_table("commit");
 
-		good = t && check(t);
-		if (!good)
-			ksft_print_msg("%s", t ? t->header : "commit cannot be read\n");
+		expect_retry();
+		check(t);
+		expect_show(t->header);
 		table_free(t);
+		if (!expect_failed())
+			break;
 	}
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 /* ---- each row against smaps ---- */
@@ -98,61 +90,43 @@ static long long statm_total(pid_t pid)
 	return file_number(path);
 }
 
-static bool same_as_smaps(struct table *t)
+static void expect_smaps(struct table *t)
 {
-	unsigned int i, wrong = 0, compared = 0;
+	unsigned int i, compared = 0;
 
 	for (i = 0; i < t->rows; i++) {
 		pid_t pid = table_number(t, i, "pid");
 		long long charged = smaps_charged(pid), total = statm_total(pid);
 
-		/* The reader's own heap has grown since; who exits has no smaps. */
+		/* The reader's own heap has grown since; a task that exits has no smaps. */
 		if (pid == getpid() || charged < 0)
 			continue;
 		compared++;
-		if (charged == table_number(t, i, "charge") &&
-		    total == table_number(t, i, "vm_total"))
-			continue;
-		wrong++;
-		ksft_print_msg("pid %d: charge %s of %s, smaps has %lld, statm %lld\n", pid,
-			       table_cell(t, i, "charge"), table_cell(t, i, "vm_total"),
-			       charged, total);
+		expect_of("pid %d", pid);
+		EXPECT_EQ(table_number(t, i, "charge"), charged);
+		EXPECT_EQ(table_number(t, i, "vm_total"), total);
 	}
-	ksft_print_msg("%u rows compared\n", compared);
-	return compared > 2 && !wrong;
+	EXPECT_GT(compared, 2);
 }
 
 /* ---- shapes of processes ---- */
 
-static bool row_of(struct table *t, pid_t pid, long long at_least)
-{
-	int row = table_find(t, "pid", pid);
-
-	return row >= 0 && table_number(t, row, "anon") >= at_least;
-}
-
 static void test_shape(const struct hog_spec *spec, const char *says)
 {
 	struct table *t;
+	int row, second;
 	struct hog hog;
-	bool good;
-	int err;
 
-	err = hog_start(&hog, spec);
-	if (err) {
-		ksft_test_result_fail("%s: %s\n", says, strerror(-err));
-		return;
-	}
-	t = table_read(lens_path("commit"));
-	good = t && (row_of(t, hog.pid, spec->promised) ||
-		     (hog.second && row_of(t, hog.second, spec->promised)));
+	must_hog(&hog, spec);
+	t = must_table("commit");
+	row = table_find(t, "pid", hog.pid);
+	second = hog.second ? table_find(t, "pid", hog.second) : -1;
 	/* One address space, one row: not both. */
-	if (good && hog.second)
-		good = table_find(t, "pid", hog.pid) < 0 ||
-		       table_find(t, "pid", hog.second) < 0;
+	EXPECT_TRUE(row < 0 || second < 0);
+	EXPECT_GE(table_number(t, row < 0 ? second : row, "anon"), spec->promised);
 	table_free(t);
 	hog_end(&hog);
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 /* ---- fork, copy on write ---- */
@@ -206,62 +180,59 @@ static int map_two(long pages)
 	return err;
 }
 
-static bool fork_is_charged(void)
+static void expect_fork_charged(void)
 {
 	static struct reading before, after;
 	struct figures d = {}, f = {};
+	struct table *t;
 	struct actor a;
-	int pid = 0, row;
-	bool good = !actor_start(&a) && !actor_do(&a, map_promise, 5000);
-	struct table *t = NULL;
+	int pid;
 
-	good = good && reading_take(&before, a.pid);
-	if (good)
-		pid = actor_do(&a, fork_child, 0);
-	good = good && pid > 0 && reading_take(&after, a.pid) &&
-	       reading_parse(&after, &f) && reading_since(&before, &after, &d);
-	t = table_read(lens_path("commit"));
-	row = t && pid > 0 ? table_find(t, "pid", pid) : -1;
-	good = good && row >= 0 && f.charge > 5000 && !d.charge &&
-	       d.meminfo_committed == f.charge &&
-	       table_number(t, row, "charge") == f.charge;
-	if (!good)
-		ksft_print_msg("charge %lld (%+lld), committed %+lld\n", f.charge, d.charge,
-			       d.meminfo_committed);
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_promise, 5000));
+	EXPECT_TRUE(reading_take(&before, a.pid));
+	pid = actor_do(&a, fork_child, 0);
+	EXPECT_GT(pid, 0);
+	EXPECT_TRUE(reading_take(&after, a.pid));
+	EXPECT_TRUE(reading_parse(&after, &f) && reading_since(&before, &after, &d));
+	t = must_table("commit");
+	EXPECT_GT(f.charge, 5000);
+	EXPECT_EQ(d.charge, 0);
+	EXPECT_EQ(d.meminfo_committed, f.charge);
+	EXPECT_EQ(table_number(t, table_find(t, "pid", pid), "charge"), f.charge);
 	if (pid > 0)
 		kill(pid, SIGKILL);
 	actor_end(&a);
 	table_free(t);
-	return good;
 }
 
 /* What ended before may still be giving its charge back: then once more. */
 static void test_fork(void)
 {
 	unsigned int tries;
-	bool good = false;
 
-	for (tries = 0; tries < ATTEMPTS && !good; tries++)
-		good = fork_is_charged();
-	ksft_test_result(good, "fork charges the child with all of it again\n");
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		expect_retry();
+		expect_fork_charged();
+		if (!expect_failed())
+			break;
+	}
+	test_done("fork charges the child with all of it again");
 }
 
 /* ---- the idle reservation ---- */
 
-static bool found_in_pid(pid_t pid, long long pages)
+static void expect_in_pid(pid_t pid, long long pages)
 {
-	char scope[32], start[32];
+	char scope[32];
 	struct table *t;
-	bool good;
 
 	snprintf(scope, sizeof(scope), "pid %d", pid);
 	t = commit_table(scope);
-	snprintf(start, sizeof(start), "%s", t ? table_cell(t, 0, "start") : "");
-	good = t && table_number(t, 0, "pages") == pages &&
-	       table_number(t, 0, "charged") == pages &&
-	       !strcmp(table_cell(t, 0, "perms"), "rw-p");
+	EXPECT_EQ(table_number(t, 0, "pages"), pages);
+	EXPECT_EQ(table_number(t, 0, "charged"), pages);
+	EXPECT_STREQ(table_cell(t, 0, "perms"), "rw-p");
 	table_free(t);
-	return good;
 }
 
 static void test_reservation(void)
@@ -269,33 +240,30 @@ static void test_reservation(void)
 	const char *says = "an idle reservation that makes fork fail comes first, in both scopes";
 	long long total = lens_key("overcommit", "ram") + lens_key("overcommit", "swap_total");
 	long half = total / 10 * 6;
-	struct table *t = NULL;
+	struct table *t;
 	struct actor a;
-	int err, forked;
-	bool good;
+	int forked;
 
 	if (sizeof(long) == 4 && total > (1 << 18)) {
 		ksft_test_result_skip("%s: more than the address space\n", says);
 		return;
 	}
 	setting_write(MODE_FILE, "0");
-	err = actor_start(&a);
-	if (!err)
-		err = actor_do(&a, map_two, half);
-	forked = err ? 0 : actor_do(&a, fork_child, 0);
-	t = table_read(lens_path("commit"));
-	good = !err && forked == -ENOMEM && t && table_number(t, 0, "pid") == a.pid &&
-	       table_number(t, 0, "anon") >= 2 * half &&
-	       table_number(t, 0, "uncashed") >= 2 * half &&
-	       2 * half > lens_key("overcommit", "max_mapping_root") &&
-	       found_in_pid(a.pid, 2 * half);
-	if (!good)
-		ksft_print_msg("map: %s; fork: %d; total %lld\n", strerror(-err), forked, total);
+	MUST_OK(actor_start(&a));
+	EXPECT_OK(actor_do(&a, map_two, half));
+	forked = actor_do(&a, fork_child, 0);
+	EXPECT_EQ(forked, -ENOMEM);
+	t = must_table("commit");
+	EXPECT_EQ(table_number(t, 0, "pid"), a.pid);
+	EXPECT_GE(table_number(t, 0, "anon"), 2 * half);
+	EXPECT_GE(table_number(t, 0, "uncashed"), 2 * half);
+	EXPECT_GT(2 * half, lens_key("overcommit", "max_mapping_root"));
+	expect_in_pid(a.pid, 2 * half);
 	if (forked > 0)
 		kill(forked, SIGKILL);
 	actor_end(&a);
 	table_free(t);
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 int main(void)
@@ -305,15 +273,15 @@ int main(void)
 	const struct hog_spec leader = { .promised = 900, .threads = 2, .dead_leader = true };
 
 	test_begin(8);
-	test_whole(adds_up, "rows and sums add up, the largest charge first");
-	test_whole(reconciles, "processes and shared memory are Committed_AS to the page");
-	/* Others, such as those who read our output, map and unmap meanwhile. */
-	test_whole(same_as_smaps,
+	test_whole(expect_sums, "rows and sums add up, the largest charge first");
+	test_whole(expect_whole_sum, "processes and shared memory are Committed_AS to the page");
+	/* Other tasks, such as the reader of our output, map and unmap meanwhile. */
+	test_whole(expect_smaps,
 		   "each row's charge is that of the VMAs that smaps flags ac");
 	test_shape(&sharer, "two processes with one address space have one row");
 	test_shape(&vfork, "a vfork child and its parent have one row");
 	test_shape(&leader, "a process whose leader is dead has its row");
 	test_fork();
 	test_reservation();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

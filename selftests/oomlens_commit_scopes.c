@@ -79,94 +79,87 @@ static bool is_gate(const char *name)
 	return strstr(name, "[vsyscall]") || strstr(name, "[vectors]");
 }
 
-static bool vma_right(struct table *t, char *line)
+static void expect_vma(struct table *t, char *line)
 {
 	unsigned long start, end;
 	char perms[8], name[512], want[1024];
-	int at = 0, row;
+	int at = 0, row, fields;
 
-	if (sscanf(line, "%lx-%lx %7s %*x %*x:%*x %*u%n", &start, &end, perms, &at) != 3)
-		return false;
+	fields = sscanf(line, "%lx-%lx %7s %*x %*x:%*x %*u%n", &start, &end, perms, &at);
+	expect_of("%s", line);
+	if (!EXPECT_EQ(fields, 3))
+		return;
 	snprintf(name, sizeof(name), "%s", line + at + strspn(line + at, " "));
 	escape(name, want, sizeof(want));
 	row = find_start(t, start);
-	if (is_gate(want))
-		return row < 0;
-	return row >= 0 && !strcmp(table_cell(t, row, "perms"), perms) &&
-	       table_number(t, row, "pages") == (long long)((end - start) / page_size()) &&
-	       !strcmp(table_cell(t, row, "name"), want);
+	if (is_gate(want)) {
+		EXPECT_LT(row, 0);
+		return;
+	}
+	EXPECT_STREQ(table_cell(t, row, "perms"), perms);
+	EXPECT_EQ(table_number(t, row, "pages"), (end - start) / page_size());
+	EXPECT_STREQ(table_cell(t, row, "name"), want);
 }
 
-static bool maps_agree(struct table *t, pid_t pid)
+static void expect_maps(struct table *t, pid_t pid)
 {
-	unsigned int lines = 0, wrong = 0;
 	char path[32], *text, *line, *save;
+	unsigned int lines = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	text = read_file(path);
-	for (line = strtok_r(text ? text : "", "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
+	text = must_read(path);
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		lines += !is_gate(line);
-		if (vma_right(t, line))
-			continue;
-		ksft_print_msg("not so in commit: %s\n", line);
-		wrong++;
+		expect_vma(t, line);
 	}
 	free(text);
-	ksft_print_msg("%u VMAs, %u rows\n", lines, t->rows);
-	return lines > 10 && lines == t->rows && !wrong;
+	expect_of("%u VMAs", lines);
+	EXPECT_GT(lines, 10);
+	EXPECT_EQ(t->rows, lines);
 }
 
-static bool pid_sums(struct table *t, pid_t pid)
+static void expect_pid_sums(struct table *t, pid_t pid)
 {
-	long long charge, noreserve, sum = 0, free = 0, last = LLONG_MAX;
-	struct table *all = table_read(lens_path("commit"));
-	int row = all ? table_find(all, "pid", pid) : -1;
+	long long charge = table_head(t, "charge"), noreserve = table_head(t, "noreserve");
+	long long sum = 0, free = 0, last = LLONG_MAX;
+	struct table *all = must_table("commit");
+	int row = table_find(all, "pid", pid);
 	unsigned int i;
-	bool good = row >= 0 && table_header(t, "charge", &charge) &&
-		    table_header(t, "noreserve", &noreserve);
 
+	expect_of("%s", t->header);
 	for (i = 0; i < t->rows; i++) {
 		long long charged = table_number(t, i, "charged");
 
-		good &= charged <= last;
+		EXPECT_LE(charged, last);
 		last = charged;
 		sum += charged;
 		free += table_number(t, i, "noreserve");
 	}
-	good = good && sum == charge && free == noreserve && noreserve > 0 &&
-	       charge == smaps_charged(pid) &&
-	       charge == table_number(all, row, "charge") &&
-	       noreserve == table_number(all, row, "noreserve");
+	EXPECT_EQ(sum, charge);
+	EXPECT_EQ(free, noreserve);
+	EXPECT_GT(noreserve, 0);
+	EXPECT_EQ(charge, smaps_charged(pid));
+	EXPECT_EQ(charge, table_number(all, row, "charge"));
+	EXPECT_EQ(noreserve, table_number(all, row, "noreserve"));
 	table_free(all);
-	return good;
 }
 
 static void test_pid(void)
 {
-	bool maps = false, sums = false;
-	struct table *t = NULL;
+	struct table *t;
 	struct actor a;
 	char scope[32];
-	int err = actor_start(&a);
 
-	if (!err)
-		err = actor_do(&a, map_zoo, 50);
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_zoo, 50));
 	snprintf(scope, sizeof(scope), "pid %d", a.pid);
-	if (!err)
-		t = commit_table(scope);
-	if (t) {
-		maps = maps_agree(t, a.pid);
-		sums = pid_sums(t, a.pid);
-		if (!sums)
-			ksft_print_msg("%s", t->header);
-	}
-	if (err)
-		ksft_print_msg("%s\n", strerror(-err));
+	t = MUST_HAVE(commit_table(scope));
+	expect_maps(t, a.pid);
+	test_done("pid N: one row a VMA, as in maps");
+	expect_pid_sums(t, a.pid);
+	test_done("pid N: the charges add up to the row and to smaps");
 	table_free(t);
 	actor_end(&a);
-	ksft_test_result(maps, "pid N: one row a VMA, as in maps\n");
-	ksft_test_result(sums, "pid N: the charges add up to the row and to smaps\n");
 }
 
 /* ---- memcg ---- */
@@ -203,43 +196,39 @@ static void test_memcg(void)
 	struct table *all, *sums;
 	struct hog one, two;
 	unsigned int i;
-	bool good;
 	int row;
 
 	if (!cg_version()) {
 		ksft_test_result_skip("%s: no memory cgroups\n", says);
 		return;
 	}
-	spec.cgroup = cg_create(NULL, "commit");
-	if (!spec.cgroup || hog_start(&one, &spec) || hog_start(&two, &spec)) {
-		ksft_test_result_fail("%s: no hogs\n", says);
-		return;
+	spec.cgroup = must_cgroup(NULL, "commit");
+	must_hog(&one, &spec);
+	must_hog(&two, &spec);
+	all = must_table("commit");
+	sums = MUST_HAVE(commit_table("memcg"));
+	row = row_of_memcg(sums, cg_shown(spec.cgroup));
+	EXPECT_EQ(table_number(sums, row, "spaces"), 2);
+	EXPECT_EQ(table_number(sums, row, "skipped"), 0);
+	EXPECT_GE(table_number(sums, row, "charge"), 2400);
+	for (i = 0; i < ARRAY_SIZE(cols); i++) {
+		expect_of("%s", cols[i]);
+		EXPECT_EQ(table_number(sums, row, cols[i]),
+			  sum_of(all, cols[i], cg_shown(spec.cgroup)));
 	}
-	all = table_read(lens_path("commit"));
-	sums = commit_table("memcg");
-	row = sums ? row_of_memcg(sums, cg_shown(spec.cgroup)) : -1;
-	good = all && row >= 0 && table_number(sums, row, "spaces") == 2 &&
-	       table_number(sums, row, "skipped") == 0 &&
-	       table_number(sums, row, "charge") >= 2400;
-	for (i = 0; good && i < ARRAY_SIZE(cols); i++)
-		good = table_number(sums, row, cols[i]) ==
-		       sum_of(all, cols[i], cg_shown(spec.cgroup));
 	table_free(all);
 	table_free(sums);
 	hog_end(&one);
 	hog_end(&two);
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 /* ---- what is refused, and what goes on afterwards ---- */
 
-static bool refused(int fd, const char *text, int err)
+static void expect_refusal(int fd, const char *text, int err)
 {
-	int got = write_fd(fd, text);
-
-	if (got != err)
-		ksft_print_msg("\"%s\": %s\n", text, strerror(-got));
-	return got == err;
+	expect_of("'%s'", text);
+	EXPECT_EQ(write_fd(fd, text), err);
 }
 
 static void test_bad_scopes(void)
@@ -249,65 +238,66 @@ static void test_bad_scopes(void)
 		"pid 0x1", "pid 1.0", "pid 4294967297", "pid 99999999999999999999",
 		"memcg /", "ALL", "pidd 1", "all\nall",
 	};
-	int fd = open(lens_path("commit"), O_RDWR | O_CLOEXEC);
+	int fd = must_open_lens("commit", O_RDWR);
 	struct table *t;
 	unsigned int i;
-	bool good = fd >= 0;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		good &= refused(fd, bad[i], -EINVAL);
-	good &= refused(fd, "pid 4000000", -ESRCH);
-	good &= refused(fd, "pid 2", -EINVAL);		/* kthreadd */
+		expect_refusal(fd, bad[i], -EINVAL);
+	expect_refusal(fd, "pid 4000000", -ESRCH);
+	expect_refusal(fd, "pid 2", -EINVAL);		/* kthreadd */
 	/* None of them has changed the scope. */
 	t = table_read_fd(fd);
-	good &= t && table_find(t, "pid", 1) >= 0;
+	EXPECT_GE(table_find(t, "pid", 1), 0);
 	table_free(t);
 	close(fd);
-	ksft_test_result(good, "a bad scope is refused and changes nothing\n");
+	test_done("a bad scope is refused and changes nothing");
 }
 
 static void test_own_scope(void)
 {
-	int fd = open(lens_path("commit"), O_RDWR | O_CLOEXEC);
-	int other = open(lens_path("commit"), O_RDWR | O_CLOEXEC);
+	int fd = must_open_lens("commit", O_RDWR);
+	int other = must_open_lens("commit", O_RDWR);
 	struct table *a, *b, *c;
 	char byte;
-	bool good = !write_fd(fd, "pid 1\n");
 
-	a = table_read_fd(fd);
-	b = table_read_fd(other);
-	good = good && a && b && table_col(a, "start") >= 0 && table_col(b, "pid") >= 0;
+	EXPECT_OK(write_fd(fd, "pid 1\n"));
+	a = MUST_HAVE(table_read_fd(fd));
+	b = MUST_HAVE(table_read_fd(other));
+	EXPECT_GE(table_col(a, "start"), 0);
+	EXPECT_GE(table_col(b, "pid"), 0);
 	/* Once something has been read, a scope applies from the start only. */
-	good = good && !lseek(fd, 0, SEEK_SET) && read(fd, &byte, 1) == 1 &&
-	       refused(fd, "all", -EINVAL) && !lseek(fd, 0, SEEK_SET) &&
-	       !write_fd(fd, "all");
-	c = table_read_fd(fd);
-	good = good && c && table_col(c, "pid") >= 0;
+	EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+	EXPECT_EQ(read(fd, &byte, 1), 1);
+	expect_refusal(fd, "all", -EINVAL);
+	EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+	EXPECT_OK(write_fd(fd, "all"));
+	c = MUST_HAVE(table_read_fd(fd));
+	EXPECT_GE(table_col(c, "pid"), 0);
 	table_free(a);
 	table_free(b);
 	table_free(c);
 	close(fd);
 	close(other);
-	ksft_test_result(good, "a scope is the open file's own, and all goes back\n");
+	test_done("a scope is the open file's own, and all goes back");
 }
 
 static void test_exited(void)
 {
 	const struct hog_spec spec = { .promised = 10 };
-	int fd = open(lens_path("commit"), O_RDWR | O_CLOEXEC);
+	int fd = must_open_lens("commit", O_RDWR);
 	struct hog hog;
 	char scope[32], byte;
-	bool good = false;
 
-	if (!hog_start(&hog, &spec)) {
-		snprintf(scope, sizeof(scope), "pid %d", hog.pid);
-		good = !write_fd(fd, scope);
-		hog_end(&hog);
-		good = good && read(fd, &byte, 1) < 0 && errno == ESRCH &&
-		       !write_fd(fd, "all") && read(fd, &byte, 1) == 1;
-	}
+	must_hog(&hog, &spec);
+	snprintf(scope, sizeof(scope), "pid %d", hog.pid);
+	EXPECT_OK(write_fd(fd, scope));
+	hog_end(&hog);
+	EXPECT_TRUE(read(fd, &byte, 1) < 0 && errno == ESRCH);
+	EXPECT_OK(write_fd(fd, "all"));
+	EXPECT_EQ(read(fd, &byte, 1), 1);
 	close(fd);
-	ksft_test_result(good, "a process that has exited gives ESRCH\n");
+	test_done("a process that has exited gives ESRCH");
 }
 
 /* ---- a lock that cannot be had ---- */
@@ -349,56 +339,59 @@ static int hold_lock(long pages)
 }
 
 /* Row of the holder: skipped, or right, and never anything else. */
-static bool held_row(struct table *t, pid_t pid, long pages, unsigned int *skips)
+static void expect_held_row(struct table *t, pid_t pid, long pages, unsigned int *skips)
 {
 	int row = table_find(t, "pid", pid);
-	long long skipped, complete;
+	long long skipped = table_head(t, "skipped");
 
-	if (row < 0 || !table_header(t, "skipped", &skipped) ||
-	    !table_header(t, "complete", &complete) || complete != !skipped)
-		return false;
-	if (strcmp(table_cell(t, row, "charge"), "-"))
-		return table_number(t, row, "charge") >= pages;
+	EXPECT_GE(row, 0);
+	EXPECT_EQ(table_head(t, "complete"), !skipped);
+	if (strcmp(table_cell(t, row, "charge"), "-")) {
+		EXPECT_GE(table_number(t, row, "charge"), pages);
+		return;
+	}
 	++*skips;
-	return skipped >= 1 && !strcmp(table_cell(t, row, "uncashed"), "-") &&
-	       !strcmp(table_cell(t, row, "anon"), "-");
+	EXPECT_GE(skipped, 1);
+	EXPECT_STREQ(table_cell(t, row, "uncashed"), "-");
+	EXPECT_STREQ(table_cell(t, row, "anon"), "-");
 }
 
 static void test_held_lock(void)
 {
 	unsigned long long start, took, longest = 0;
-	long pages = meminfo_kb("MemAvailable") / (long)(page_size() / 1024) / 4;
+	long pages = meminfo_pages("MemAvailable") / 4;
 	const struct hog_spec spec = { .anon = 1000, .comm = "held" };
 	unsigned int i, skips = 0;
 	struct actor a = { };
 	struct hog hog = { };
 	pid_t holder = -1;
-	bool good, sure;
+	bool sure;
 	int pid;
 
 	if (pages > HELD_PAGES)
 		pages = HELD_PAGES;
 	/* With one processor a lock that is only busy is seldom seen taken. */
 	sure = loader_helper("oomlens_shortage", "");
-	if (sure ? hog_start(&hog, &spec) : actor_start(&a)) {
-		ksft_test_result_fail("no process\n");
-		return;
-	}
 	if (sure) {
+		must_hog(&hog, &spec);
 		pages = spec.anon;
 		holder = mmap_lock_hold(hog.pid);
+		EXPECT_GT(holder, 0);
+		pid = hog.pid;
+	} else {
+		MUST_OK(actor_start(&a));
+		pid = actor_do(&a, hold_lock, pages);
+		EXPECT_GT(pid, 0);
 	}
-	pid = sure ? hog.pid : actor_do(&a, hold_lock, pages);
-	good = sure ? holder > 0 : pid > 0;
-	for (i = 0; good && i < HELD_READS && !skips; i++) {
+	for (i = 0; !expect_failed() && i < HELD_READS && !skips; i++) {
 		struct table *t;
 
 		start = now_ns();
-		t = table_read(lens_path("commit"));
+		t = must_table("commit");
 		took = now_ns() - start;
 		if (took > longest)
 			longest = took;
-		good = t && held_row(t, pid, pages, &skips);
+		expect_held_row(t, pid, pages, &skips);
 		table_free(t);
 	}
 	ksft_print_msg("skipped in %u of %u reads, the longest took %llu ms\n",
@@ -413,8 +406,9 @@ static void test_held_lock(void)
 		actor_end(&a);
 	}
 	/* 21 tries 2 ms apart, and as much again for a guest that is emulated. */
-	ksft_test_result(good && skips && longest < 2000000000ULL,
-			 "a process whose lock cannot be had is skipped, in bounded time\n");
+	EXPECT_GT(skips, 0);
+	EXPECT_LT(longest, 2000000000ULL);
+	test_done("a process whose lock cannot be had is skipped, in bounded time");
 }
 
 int main(void)
@@ -426,5 +420,5 @@ int main(void)
 	test_own_scope();
 	test_exited();
 	test_held_lock();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

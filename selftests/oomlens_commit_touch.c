@@ -16,7 +16,7 @@
 static long all, some;		/* pages */
 
 /*
- * Counters that the kernel keeps by CPU or by thread may lag by so much: in
+ * Counters that the kernel keeps by CPU or by thread lag by at most LAG: in
  * badness, which shows what the OOM killer reads, and in meminfo.
  */
 #define LAG	512
@@ -80,9 +80,8 @@ static bool child_touches(long pages)
 
 static long long badness_of(pid_t pid, const char *col)
 {
-	struct table *t = table_read(lens_path("badness"));
-	int row = t ? table_find(t, "pid", pid) : -1;
-	long long value = row < 0 ? -1 : table_number(t, row, col);
+	struct table *t = must_table("badness");
+	long long value = table_number(t, table_find(t, "pid", pid), col);
 
 	table_free(t);
 	return value;
@@ -101,24 +100,16 @@ static long long status_pages(pid_t pid, const char *key)
 }
 
 /* What a step of the actor's changes, in commit and in badness. */
-static bool step(struct actor *a, actor_fn fn, long arg, struct figures *d, long long *rss)
+static void step(struct actor *a, actor_fn fn, long arg, struct figures *d, long long *rss)
 {
 	static struct reading before, after;
-	bool good;
 
+	memset(d, 0, sizeof(*d));
 	*rss = -badness_of(a->pid, "rss_anon");
-	good = reading_take(&before, a->pid) && !actor_do(a, fn, arg) &&
-	       reading_take(&after, a->pid) && reading_since(&before, &after, d);
+	EXPECT_TRUE(reading_take(&before, a->pid));
+	EXPECT_OK(actor_do(a, fn, arg));
+	EXPECT_TRUE(reading_take(&after, a->pid) && reading_since(&before, &after, d));
 	*rss += badness_of(a->pid, "rss_anon");
-	if (good)
-		ksft_print_msg("charge %lld vm_total %lld touched %lld uncashed %lld rss %lld\n",
-			       d->charge, d->vm_total, d->touched, d->uncashed, *rss);
-	return good;
-}
-
-static bool about(long long value, long long expected)
-{
-	return value >= expected - LAG && value <= expected + LAG;
 }
 
 static void test_demand(void)
@@ -127,16 +118,22 @@ static void test_demand(void)
 	struct actor a;
 	long long rss;
 
-	if (actor_start(&a))
-		ksft_exit_fail_msg("no actor\n");
-	ksft_test_result(step(&a, map_pages, all, &d, &rss) && d.charge == all &&
-			 d.vm_total == all && !d.touched && d.uncashed == all &&
-			 about(rss, 0),
-			 "what is mapped is promised and not taken\n");
-	ksft_test_result(step(&a, touch, some, &d, &rss) && !d.charge &&
-			 !d.vm_total && d.touched == some && d.uncashed == -some &&
-			 about(rss, some),
-			 "what is touched is taken, and no longer owed\n");
+	MUST_OK(actor_start(&a));
+	step(&a, map_pages, all, &d, &rss);
+	EXPECT_EQ(d.charge, all);
+	EXPECT_EQ(d.vm_total, all);
+	EXPECT_EQ(d.touched, 0);
+	EXPECT_EQ(d.uncashed, all);
+	EXPECT_NEAR(rss, 0, LAG);
+	test_done("what is mapped is promised and not taken");
+
+	step(&a, touch, some, &d, &rss);
+	EXPECT_EQ(d.charge, 0);
+	EXPECT_EQ(d.vm_total, 0);
+	EXPECT_EQ(d.touched, some);
+	EXPECT_EQ(d.uncashed, -some);
+	EXPECT_NEAR(rss, some, LAG);
+	test_done("what is touched is taken, and no longer owed");
 	actor_end(&a);
 }
 
@@ -156,75 +153,70 @@ static long long private_pages(pid_t pid)
 /* MemFree would not do: the CPUs keep thousands of free pages in hand. */
 static long long anon_pages(void)
 {
-	return meminfo_kb("AnonPages") / (long long)(page_size() / 1024);
+	return meminfo_pages("AnonPages");
 }
 
 static void test_copy_on_write(void)
 {
 	static struct reading before, after;
-	long long anon[3] = { 0 }, own[2] = { 0 };
-	bool forked = false, written = false;
+	long long anon, own;
 	struct figures d = {};
 	struct actor a;
-	int pid = -1;
+	int pid;
 
 	with_child->order = 0;
-	if (!actor_start(&a) && !actor_do(&a, map_pages, all) &&
-	    !actor_do(&a, touch, all)) {
-		anon[0] = anon_pages();
-		pid = actor_do(&a, fork_toucher, 0);
-	}
-	if (pid > 0) {
-		/* One page first, so that the child's own few are not counted. */
-		forked = child_touches(1);
-		anon[1] = anon_pages();
-		own[0] = private_pages(pid);
-		forked = forked && about(anon[1] - anon[0], 0);
-		written = reading_take(&before, pid) && child_touches(1 + some) &&
-			  reading_take(&after, pid);
-		own[1] = private_pages(pid);
-		anon[2] = anon_pages();
-		written = written && reading_since(&before, &after, &d) &&
-			  !d.charge && !d.touched && own[1] - own[0] == some &&
-			  about(anon[2] - anon[1], some);
-		ksft_print_msg("fork took %lld pages; %ld writes made %lld private, took %lld\n",
-			       anon[1] - anon[0], some, own[1] - own[0], anon[2] - anon[1]);
-		kill(pid, SIGKILL);
-	}
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_pages, all));
+	MUST_OK(actor_do(&a, touch, all));
+	anon = anon_pages();
+	pid = actor_do(&a, fork_toucher, 0);
+	MUST(pid > 0);
+	/* One page first, so that the child's own few are not counted. */
+	EXPECT_TRUE(child_touches(1));
+	EXPECT_NEAR(anon_pages(), anon, LAG);
+	test_done("fork takes no memory for what it charges");
+
+	anon = anon_pages();
+	own = private_pages(pid);
+	EXPECT_TRUE(reading_take(&before, pid));
+	EXPECT_TRUE(child_touches(1 + some));
+	EXPECT_TRUE(reading_take(&after, pid) && reading_since(&before, &after, &d));
+	EXPECT_EQ(d.charge, 0);
+	EXPECT_EQ(d.touched, 0);
+	EXPECT_EQ(private_pages(pid), own + some);
+	EXPECT_NEAR(anon_pages(), anon + some, LAG);
+	test_done("the child's writes cost pages one by one");
+	kill(pid, SIGKILL);
 	actor_end(&a);
-	ksft_test_result(forked, "fork takes no memory for what it charges\n");
-	ksft_test_result(written, "the child's writes cost pages one by one\n");
 }
 
 static void test_locked(void)
 {
-	long long before = lens_key("overcommit", "locked"), after, locked;
+	long long before = lens_key("overcommit", "locked"), locked;
 	struct actor a;
-	bool good;
 
-	good = !actor_start(&a) && !actor_do(&a, map_pages, all) &&
-	       !badness_of(a.pid, "locked") && !actor_do(&a, lock_all, 0);
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_pages, all));
+	EXPECT_EQ(badness_of(a.pid, "locked"), 0);
+	EXPECT_OK(actor_do(&a, lock_all, 0));
 	locked = badness_of(a.pid, "locked");
-	good = good && locked >= all && locked == status_pages(a.pid, "VmLck:") &&
-	       wait_until((after = lens_key("overcommit", "locked")) - before >= all,
-			  PATIENCE_MS);
-	ksft_print_msg("locked %lld, of the machine %lld to %lld\n", locked, before,
-		       lens_key("overcommit", "locked"));
+	EXPECT_GE(locked, all);
+	EXPECT_EQ(locked, status_pages(a.pid, "VmLck:"));
+	EXPECT_TRUE(wait_until(lens_key("overcommit", "locked") - before >= all, PATIENCE_MS));
 	actor_end(&a);
-	ksft_test_result(good, "mlockall shows as locked, of the process and of the machine\n");
+	test_done("mlockall shows as locked, of the process and of the machine");
 }
 
 int main(void)
 {
 	test_begin(5);
-	all = meminfo_kb("MemAvailable") / (long)(page_size() / 1024) / PART;
+	all = meminfo_pages("MemAvailable") / PART;
 	if (all > MOST_PAGES)
 		all = MOST_PAGES;
 	some = all / 4;
-	with_child = mmap(NULL, sizeof(*with_child), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	with_child = must_share(sizeof(*with_child));
 	test_demand();
 	test_copy_on_write();
 	test_locked();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

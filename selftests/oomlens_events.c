@@ -13,61 +13,46 @@
 #include "lib/events.h"
 #include "lib/expect.h"
 
-/* What the kernel's line says, in pages. */
+/* What the kernel's line says, in kB. */
 struct killed {
-	long long total, anon, file, shmem, pgtables;
+	long long pid, total, anon, file, shmem, pgtables;
 };
 
-static bool parse_killed(const char *line, pid_t pid, struct killed *k)
+static bool parse_killed(const char *line, struct killed *k)
 {
-	long kb = page_size() / 1024;
 	const char *s = strstr(line, "Killed process ");
-	long long got;
+	const char *t = s ? strstr(s, "total-vm:") : NULL;
+	const char *p = t ? strstr(t, "pgtables:") : NULL;
 
-	if (!s || sscanf(s, "Killed process %lld", &got) != 1 || got != pid)
-		return false;
-	s = strstr(s, "total-vm:");
-	if (!s || sscanf(s, "total-vm:%lldkB, anon-rss:%lldkB, file-rss:%lldkB, shmem-rss:%lldkB,",
-			 &k->total, &k->anon, &k->file, &k->shmem) != 4)
-		return false;
-	s = strstr(s, "pgtables:");
-	if (!s || sscanf(s, "pgtables:%lldkB", &k->pgtables) != 1)
-		return false;
-	k->total /= kb;
-	k->anon /= kb;
-	k->file /= kb;
-	k->shmem /= kb;
-	k->pgtables /= kb;
-	return true;
+	return p && sscanf(s, "Killed process %lld", &k->pid) == 1 &&
+	       sscanf(t, "total-vm:%lldkB, anon-rss:%lldkB, file-rss:%lldkB, shmem-rss:%lldkB,",
+		      &k->total, &k->anon, &k->file, &k->shmem) == 4 &&
+	       sscanf(p, "pgtables:%lldkB", &k->pgtables) == 1;
 }
 
-static bool victim_is(const char *text, long long n, int kmsg, pid_t pid)
+static void expect_victim(const char *text, long long n, int kmsg, pid_t pid)
 {
-	char *line = event_line(text, "victim", n, 0);
+	const char *line = event_line(text, "victim", n, 0);
+	const long kb = page_size() / 1024;
 	/*
 	 * The SIGKILL comes before the mark, and the kernel's line after it: on another CPU
 	 * the victim may be adding up what it had kept to itself, 65 pages at most (up to
 	 * 6.1). Source: mm/memory.c, check_sync_rss_stat().
 	 */
 	const long long ran = 65;
+	struct killed k = { };
 	char log[1024];
-	struct killed k;
-	bool good;
 
-	if (!kmsg_wait(kmsg, "Killed process", log, sizeof(log), PATIENCE_MS) ||
-	    !parse_killed(log, pid, &k)) {
-		ksft_print_msg("the kernel's log does not name %d\n", pid);
-		free(line);
-		return false;
-	}
-	good = line && wants(line, "pid", pid) && wants(line, "vm_total", k.total) &&
-	       near_to(line, "rss_anon", k.anon, ran) && near_to(line, "rss_file", k.file, ran) &&
-	       near_to(line, "rss_shmem", k.shmem, ran) &&
-	       near_to(line, "pgtables", k.pgtables, 2) && wants(line, "killed", 1);
-	if (!good)
-		ksft_print_msg("'%s'\nagainst '%s'\n", line ? line : "no victim", log);
-	free(line);
-	return good;
+	EXPECT_TRUE(kmsg_wait(kmsg, "Killed process", log, sizeof(log), PATIENCE_MS) &&
+		    parse_killed(log, &k));
+	EXPECT_EQ(k.pid, pid);
+	EXPECT_EQ(line_number(line, "pid"), pid);
+	EXPECT_EQ(line_number(line, "vm_total"), k.total / kb);
+	EXPECT_NEAR(line_number(line, "rss_anon"), k.anon / kb, ran);
+	EXPECT_NEAR(line_number(line, "rss_file"), k.file / kb, ran);
+	EXPECT_NEAR(line_number(line, "rss_shmem"), k.shmem / kb, ran);
+	EXPECT_NEAR(line_number(line, "pgtables"), k.pgtables / kb, 2);
+	EXPECT_EQ(line_number(line, "killed"), 1);
 }
 
 /* ---- sysrq: and the figures of the machine ---- */
@@ -116,57 +101,58 @@ static unsigned int read_zones(struct zone *z, unsigned int max)
 	return n;
 }
 
-static bool zones_are(const char *text, long long n)
+static void expect_zones(const char *text, long long n)
 {
 	struct zone z[65];
 	unsigned int i, count = read_zones(z, 64);
-	bool good = count > 0;
 
+	EXPECT_GT(count, 0);
 	for (i = 0; i < count; i++) {
-		char *line = event_line(text, "zone", n, i);
-		char name[16] = "";
-		long long freed = 0, cma = 0, highatomic = 0, usable = 0;
+		const char *line = event_line(text, "zone", n, i);
 
-		good = good && line && line_string(line, "name", name, sizeof(name)) &&
-		       !strcmp(name, z[i].name) && wants(line, "node", z[i].node) &&
-		       wants(line, "min", z[i].min) && wants(line, "low", z[i].low) &&
-		       wants(line, "high", z[i].high) &&
-		       wants(line, "managed", z[i].managed) &&
-		       near_to(line, "free", z[i].free, 8192) &&
-		       line_number(line, "free", &freed) &&
-		       line_number(line, "free_cma", &cma) &&
-		       line_number(line, "highatomic", &highatomic) &&
-		       line_number(line, "usable", &usable) &&
-		       usable == freed - cma - highatomic;
-		if (!good)
-			ksft_print_msg("zone %s: '%s'\n", z[i].name, line ? line : "none");
-		free(line);
+		expect_of("zone %s", z[i].name);
+		EXPECT_STREQ(line_word(line, "name"), z[i].name);
+		EXPECT_EQ(line_number(line, "node"), z[i].node);
+		EXPECT_EQ(line_number(line, "min"), z[i].min);
+		EXPECT_EQ(line_number(line, "low"), z[i].low);
+		EXPECT_EQ(line_number(line, "high"), z[i].high);
+		EXPECT_EQ(line_number(line, "managed"), z[i].managed);
+		EXPECT_NEAR(line_number(line, "free"), z[i].free, 8192);
+		EXPECT_EQ(line_number(line, "usable"), line_number(line, "free") -
+			  line_number(line, "free_cma") - line_number(line, "highatomic"));
 	}
-	free(event_line(text, "zone", n, count));
-	return good;
 }
 
-static bool memory_is(const char *text, long long n)
-{
-	long kb = page_size() / 1024;
-	char *line = event_line(text, "memory", n, 0);
-	bool good = line && near_to(line, "free", meminfo_kb("MemFree") / kb, 8192) &&
-		near_to(line, "available", meminfo_kb("MemAvailable") / kb, 8192) &&
-		near_to(line, "anon", meminfo_kb("AnonPages") / kb, 8192) &&
-		near_to(line, "shmem", meminfo_kb("Shmem") / kb, 512) &&
-		near_to(line, "slab_reclaimable", meminfo_kb("SReclaimable") / kb, 512) &&
-		near_to(line, "slab_unreclaimable", meminfo_kb("SUnreclaim") / kb, 512) &&
-		near_to(line, "kernel_stack", meminfo_kb("KernelStack") / kb, 256) &&
-		near_to(line, "pagetables", meminfo_kb("PageTables") / kb, 256) &&
-		near_to(line, "committed", meminfo_kb("Committed_AS") / kb, 8192) &&
-		wants(line, "ram", meminfo_kb("MemTotal") / kb) &&
-		wants(line, "swap_total", meminfo_kb("SwapTotal") / kb) &&
-		wants(line, "commit_limit", meminfo_kb("CommitLimit") / kb);
+/* Of the event's memory line: what meminfo has under @key, give or take @by pages. */
+static const struct {
+	const char *name, *key;
+	long long by;
+} memory_figures[] = {
+	{ "free",		"MemFree",	8192 },
+	{ "available",		"MemAvailable",	8192 },
+	{ "anon",		"AnonPages",	8192 },
+	{ "shmem",		"Shmem",	512 },
+	{ "slab_reclaimable",	"SReclaimable",	512 },
+	{ "slab_unreclaimable",	"SUnreclaim",	512 },
+	{ "kernel_stack",	"KernelStack",	256 },
+	{ "pagetables",		"PageTables",	256 },
+	{ "committed",		"Committed_AS",	8192 },
+	{ "ram",		"MemTotal",	0 },
+	{ "swap_total",		"SwapTotal",	0 },
+	{ "commit_limit",	"CommitLimit",	0 },
+};
 
-	if (!good)
-		ksft_print_msg("'%s'\n", line ? line : "no memory line");
-	free(line);
-	return good;
+static void expect_memory(const char *text, long long n)
+{
+	const char *line = event_line(text, "memory", n, 0);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(memory_figures); i++) {
+		expect_of("%s", memory_figures[i].name);
+		EXPECT_NEAR(line_number(line, memory_figures[i].name),
+			    meminfo_pages(memory_figures[i].key),
+			    memory_figures[i].by);
+	}
 }
 
 static void test_sysrq(int fd)
@@ -174,33 +160,44 @@ static void test_sysrq(int fd)
 	static const struct hog_spec spec = { .anon = 4000, .shmem = 300, .adj = 1000,
 					      .comm = "sysrq hog" };
 	int kmsg = kmsg_open();
+	const char *first;
 	struct hog hog;
-	long long n;
-	char *text, *first;
-	bool good;
+	long long n = 0;
+	char *text;
 
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	free(read_lens("overcommit"));	/* what is cached is of now */
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
-	good = text && event_has(text, n, "kind", "sysrq") &&
-	       event_has(text, n, "trigger", "sysrq") &&
-	       event_has(text, n, "constraint", "none") &&
-	       event_has(text, n, "order", "-1") && event_has(text, n, "outcome", "killed") &&
-	       event_has(text, n, "victims", "1") && event_has(text, n, "by", "-") &&
-	       event_has(text, n, "walk", "complete");
-	ksft_test_result(good, "sysrq: kind, trigger, outcome\n");
-	ksft_test_result(good && victim_is(text, n, kmsg, hog.pid),
-			 "the victim's figures are those of the kernel's line\n");
-	first = good ? event_line(text, "candidate", n, 0) : NULL;
-	ksft_test_result(first && wants(first, "pid", hog.pid) && wants(first, "rank", 1) &&
-			 strstr(first, "fate=victim") && strstr(first, "comm=sysrq\\040hog"),
-			 "it was the first in line\n");
-	free(first);
-	ksft_test_result(good && memory_is(text, n), "memory against meminfo\n");
-	ksft_test_result(good && zones_are(text, n), "zones against zoneinfo\n");
-	ksft_test_result(good && times_come(n), "exit_us and freed_us come in place\n");
+	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");
+	EXPECT_STREQ(event_word(text, n, "trigger"), "sysrq");
+	EXPECT_STREQ(event_word(text, n, "constraint"), "none");
+	EXPECT_EQ(event_number(text, n, "order"), -1);
+	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	EXPECT_STREQ(event_word(text, n, "by"), "-");
+	EXPECT_STREQ(event_word(text, n, "walk"), "complete");
+	expect_show(text);
+	test_done("sysrq: kind, trigger, outcome");
+
+	expect_victim(text, n, kmsg, hog.pid);
+	test_done("the victim's figures are those of the kernel's line");
+
+	first = event_line(text, "candidate", n, 0);
+	EXPECT_EQ(line_number(first, "pid"), hog.pid);
+	EXPECT_EQ(line_number(first, "rank"), 1);
+	EXPECT_STREQ(line_word(first, "fate"), "victim");
+	EXPECT_STREQ(line_word(first, "comm"), "sysrq\\040hog");
+	test_done("it was the first in line");
+
+	expect_memory(text, n);
+	test_done("memory against meminfo");
+
+	expect_zones(text, n);
+	test_done("zones against zoneinfo");
+
+	EXPECT_TRUE(times_come(n));
+	test_done("exit_us and freed_us come in place");
 	free(text);
 	hog_end(&hog);
 	close(kmsg);
@@ -226,13 +223,12 @@ static bool traced(const char *trace, const char *name, const char *want)
 {
 	const char *line;
 
-	for (line = strstr(trace, name); line; line = strstr(line + 1, name)) {
+	for (line = trace ? strstr(trace, name) : NULL; line; line = strstr(line + 1, name)) {
 		const char *end = strchr(line, '\n'), *found = strstr(line, want);
 
 		if (found && end && found < end)
 			return true;
 	}
-	ksft_print_msg("the trace lacks '%s' with '%s'\n", name, want);
 	return false;
 }
 
@@ -244,8 +240,7 @@ static char *logged_kill(int fd, long long *n, pid_t *pid, char *log, size_t siz
 	char want[64], *text;
 	struct hog hog;
 
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	*pid = hog.pid;
 	*n = 0;
 	write_file("/proc/sysrq-trigger", "f");
@@ -261,7 +256,7 @@ static char *logged_kill(int fd, long long *n, pid_t *pid, char *log, size_t siz
 static void test_elsewhere(int fd)
 {
 	char path[128], want[128], log[1024], *text, *trace;
-	bool on = trace_on(true), good;
+	bool on = trace_on(true);
 	long long n;
 	pid_t pid;
 
@@ -272,27 +267,31 @@ static void test_elsewhere(int fd)
 		nap_ms(5000);
 		text = logged_kill(fd, &n, &pid, log, sizeof(log));
 	}
-	snprintf(want, sizeof(want), " victim_pid=%d victim_comm=traced", pid);
-	good = text && strstr(log, " kind=sysrq trigger=sysrq ") && strstr(log, want) &&
-	       strstr(log, " outcome=killed victims=1 ");
-	ksft_test_result(good, "one line in the log\n");
+	EXPECT_TRUE(text);
+	expect_of("'%s'", log);
+	EXPECT_TRUE(strstr(log, " kind=sysrq trigger=sysrq "));
+	EXPECT_EQ(line_number(log, "victim_pid"), pid);
+	EXPECT_STREQ(line_word(log, "victim_comm"), "traced");
+	EXPECT_TRUE(strstr(log, " outcome=killed victims=1 "));
+	test_done("one line in the log");
+	free(text);
 	if (!on) {
 		ksft_test_result_skip("no tracefs\n");
-	} else {
-		snprintf(path, sizeof(path), "%s/trace", tracing);
-		trace = read_file(path);
-		snprintf(want, sizeof(want), "event=%lld kind=sysrq trigger=sysrq", n);
-		good = trace && traced(trace, "oom_begin: ", want);
-		snprintf(want, sizeof(want), "event=%lld pid=%d comm=traced killed=1", n, pid);
-		good = good && traced(trace, "oom_victim: ", want);
-		snprintf(want, sizeof(want), "event=%lld kind=sysrq outcome=killed victims=1", n);
-		good = good && traced(trace, "oom_end: ", want);
-		ksft_test_result(good, "trace events with the same number\n");
-		free(trace);
-		trace_on(false);
-		write_file(path, "");
+		return;
 	}
-	free(text);
+	snprintf(path, sizeof(path), "%s/trace", tracing);
+	trace = read_file(path);
+	snprintf(want, sizeof(want), "event=%lld kind=sysrq trigger=sysrq", n);
+	EXPECT_TRUE(traced(trace, "oom_begin: ", want));
+	snprintf(want, sizeof(want), "event=%lld pid=%d comm=traced killed=1", n, pid);
+	EXPECT_TRUE(traced(trace, "oom_victim: ", want));
+	snprintf(want, sizeof(want), "event=%lld kind=sysrq outcome=killed victims=1", n);
+	EXPECT_TRUE(traced(trace, "oom_end: ", want));
+	expect_show(trace);
+	test_done("trace events with the same number");
+	free(trace);
+	trace_on(false);
+	write_file(path, "");
 }
 
 /* ---- Cgroups ---- */
@@ -300,38 +299,36 @@ static void test_elsewhere(int fd)
 static void test_memcg(int fd)
 {
 	struct hog_spec spec = { .anon = 100, .comm = "in cgroup" };
-	char *outer = cg_create(NULL, "outer"), *inner;
+	char *outer = must_limit("outer", 4096), *inner = must_cgroup(outer, "inner");
 	int kmsg = kmsg_open();
+	const char *line;
 	struct hog hog;
-	char *text, *line;
-	long long n;
-	bool good;
+	long long n = 0;
+	char *text;
 
-	if (!outer || cg_delegate(outer) || cg_limit(outer, 4096))
-		ksft_exit_fail_msg("cannot make a cgroup\n");
-	cg_swap_limit(outer, 0);
-	inner = cg_create(outer, "inner");
 	spec.cgroup = inner;
-	if (!inner || hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	hog_do(&hog, HOG_GROW, 8192);
 	text = next_event(fd, &n);
-	good = text && event_has(text, n, "kind", "memcg") &&
-	       event_has(text, n, "trigger", "allocator") &&
-	       event_has(text, n, "constraint", "memcg") &&
-	       event_has(text, n, "outcome", "killed") &&
-	       event_has(text, n, "memcg", cg_shown(outer)) &&
-	       event_has(text, n, "caller_memcg", cg_shown(inner)) &&
-	       event_has_number(text, n, "pid", hog.pid) &&
-	       event_has_number(text, n, "totalpages", 4096);
-	ksft_test_result(good, "memcg: the limit's cgroup, and the caller's\n");
-	line = good ? event_line(text, "memcg", n, 0) : NULL;
-	ksft_test_result(line && wants(line, "limit", 4096) &&
-			 near_to(line, "usage", 4096, 64) &&
-			 cg_oom_kills(cg_version() == 2 ? outer : inner) == 1,
-			 "memcg: limit and usage, and memory.events counts the same kill\n");
-	free(line);
-	ksft_test_result(good && victim_is(text, n, kmsg, hog.pid), "memcg: the victim\n");
+	EXPECT_STREQ(event_word(text, n, "kind"), "memcg");
+	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
+	EXPECT_STREQ(event_word(text, n, "constraint"), "memcg");
+	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	EXPECT_STREQ(event_word(text, n, "memcg"), cg_shown(outer));
+	EXPECT_STREQ(event_word(text, n, "caller_memcg"), cg_shown(inner));
+	EXPECT_EQ(event_number(text, n, "pid"), hog.pid);
+	EXPECT_EQ(event_number(text, n, "totalpages"), 4096);
+	expect_show(text);
+	test_done("memcg: the limit's cgroup, and the caller's");
+
+	line = event_line(text, "memcg", n, 0);
+	EXPECT_EQ(line_number(line, "limit"), 4096);
+	EXPECT_NEAR(line_number(line, "usage"), 4096, 64);
+	EXPECT_EQ(cg_oom_kills(cg_version() == 2 ? outer : inner), 1);
+	test_done("memcg: limit and usage, and memory.events counts the same kill");
+
+	expect_victim(text, n, kmsg, hog.pid);
+	test_done("memcg: the victim");
 	free(text);
 	hog_end(&hog);
 	close(kmsg);
@@ -342,39 +339,35 @@ static void test_memcg(int fd)
 static void test_group(int fd)
 {
 	struct hog_spec spec = { .anon = 200, .comm = "group" };
-	char *dir = cg_create(NULL, "group");
+	char *dir = must_limit("group", 4096), *text;
 	struct hog hog[3];
 	unsigned int i;
-	char *text;
-	long long n;
-	bool good;
+	long long n = 0;
 
-	if (!dir || cg_oom_group(dir, true)) {
+	if (cg_oom_group(dir, true)) {
 		ksft_test_result_skip("memory.oom.group needs cgroup v2\n");
 		free(dir);
 		return;
 	}
-	cg_limit(dir, 4096);
-	cg_swap_limit(dir, 0);
 	spec.cgroup = dir;
 	for (i = 0; i < 3; i++)
-		if (hog_start(&hog[i], &spec))
-			ksft_exit_fail_msg("cannot make a hog\n");
+		must_hog(&hog[i], &spec);
 	hog_do(&hog[1], HOG_GROW, 8192);
 	text = next_event(fd, &n);
-	good = text && event_has(text, n, "outcome", "killed") &&
-	       event_has(text, n, "victims", "3");
-	for (i = 0; good && i < 3; i++) {
-		char *line = event_line(text, "victim", n, i);
-		long long pid = 0;
+	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	EXPECT_EQ(event_number(text, n, "victims"), 3);
+	for (i = 0; i < 3; i++) {
+		pid_t pid = line_number(event_line(text, "victim", n, i), "pid");
 
-		good = line && line_number(line, "pid", &pid) &&
-		       (i ? pid == hog[0].pid || pid == hog[2].pid : pid == hog[1].pid);
-		free(line);
+		if (i)
+			EXPECT_TRUE(pid == hog[0].pid || pid == hog[2].pid);
+		else
+			EXPECT_EQ(pid, hog[1].pid);
 	}
+	expect_show(text);
 	for (i = 0; i < 3; i++)
-		good = good && wait_until(hog_killed(&hog[i]), PATIENCE_MS);
-	ksft_test_result(good, "memory.oom.group: several victims, one event\n");
+		EXPECT_TRUE(wait_until(hog_killed(&hog[i]), PATIENCE_MS));
+	test_done("memory.oom.group: several victims, one event");
 	for (i = 0; i < 3; i++)
 		hog_end(&hog[i]);
 	free(text);
@@ -382,34 +375,36 @@ static void test_group(int fd)
 }
 
 /* Its only task cannot be killed: the kernel tries until there is room. */
-static void test_nobody(int fd)
+static void test_no_victim(int fd)
 {
 	struct hog_spec spec = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "protected" };
-	char *dir = cg_create(NULL, "nobody"), *text, *line;
+	char *dir = must_limit("protected", 2048), *text;
+	const char *line, *walk;
 	struct hog hog;
-	long long n;
-	bool good;
+	long long n = 0;
 	pid_t pid;
 
-	cg_limit(dir, 2048);
-	cg_swap_limit(dir, 0);
 	spec.cgroup = dir;
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	pid = hog_grow_apart(&hog, 4096);
 	text = next_event(fd, &n);
 	cg_limit(dir, 65536);
-	good = text && event_has(text, n, "kind", "memcg") &&
-	       event_has(text, n, "outcome", "nobody") && event_has(text, n, "victims", "0");
-	line = good ? event_line(text, "candidate", n, 0) : NULL;
-	/* A kernel so slow that there was no time for the walk tells so instead. */
-	if (good && !line)
-		good = strstr(text, " walk=partial ") || strstr(text, " walk=limited ");
-	else
-		good = line && wants(line, "pid", hog.pid) && strstr(line, "rank=-") &&
-		       strstr(line, "verdict=adj_min");
-	ksft_test_result(good && !hog_gone(&hog), "nobody eligible: told, and why\n");
-	free(line);
+	EXPECT_STREQ(event_word(text, n, "kind"), "memcg");
+	EXPECT_STREQ(event_word(text, n, "outcome"), "nobody");
+	EXPECT_EQ(event_number(text, n, "victims"), 0);
+	line = event_line(text, "candidate", n, 0);
+	walk = event_word(text, n, "walk");
+	if (line) {
+		EXPECT_EQ(line_number(line, "pid"), hog.pid);
+		EXPECT_STREQ(line_word(line, "rank"), "-");
+		EXPECT_STREQ(line_word(line, "verdict"), "adj_min");
+	} else {
+		/* A slow kernel has no time for the walk, and says so. */
+		EXPECT_TRUE(walk && (!strcmp(walk, "partial") || !strcmp(walk, "limited")));
+	}
+	expect_show(text);
+	EXPECT_FALSE(hog_gone(&hog));
+	test_done("no eligible task: outcome nobody, and the reason");
 	free(text);
 	waitpid(pid, NULL, 0);
 	hog_end(&hog);
@@ -422,20 +417,18 @@ static void test_in_flight(int fd)
 {
 	struct hog_spec big = { .anon = 3500, .adj = 1000, .comm = "slow victim" };
 	struct hog_spec small = { .anon = 50, .adj = 0, .comm = "asks" };
-	char *dir = cg_create(NULL, "flight"), *text = NULL, *line;
+	char *dir = must_limit("flight", 4096), *text;
 	unsigned int tries;
 	struct sched_param fifo = { .sched_priority = 10 };
 	struct hog victim, asker;
+	const char *line;
 	cpu_set_t cpu;
-	long long n;
-	bool good;
+	long long n = 0;
 
-	cg_limit(dir, 4096);
-	cg_swap_limit(dir, 0);
 	big.cgroup = dir;
 	small.cgroup = dir;
-	if (hog_start(&victim, &big) || hog_start(&asker, &small))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&victim, &big);
+	must_hog(&asker, &small);
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	sched_setaffinity(victim.pid, sizeof(cpu), &cpu);
@@ -443,17 +436,18 @@ static void test_in_flight(int fd)
 	/* Before the recorder's own thread and the victim. */
 	sched_setscheduler(asker.pid, SCHED_FIFO, &fifo);
 	hog_do(&asker, HOG_GROW, 2000);
-	good = wait_until(hog_gone(&victim), PATIENCE_MS);
+	EXPECT_TRUE(wait_until(hog_gone(&victim), PATIENCE_MS));
 	/* Thousands of calls may have found it in flight: the kill is still there. */
 	text = next_killed(fd, &n);
-	good = good && text && event_has(text, n, "victims", "1");
-	line = good ? strstr(text, " outcome=in_flight ") : NULL;
-	for (tries = 0; good && !line && tries < 3; tries++) {
+	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	line = text ? strstr(text, " outcome=in_flight ") : NULL;
+	for (tries = 0; text && !line && tries < 3; tries++) {
 		free(text);
 		text = next_event(fd, &n);
 		line = text ? strstr(text, " outcome=in_flight ") : NULL;
 	}
-	ksft_test_result(line && strstr(line, " victims=0 "), "an earlier victim in flight\n");
+	EXPECT_TRUE(line && strstr(line, " victims=0 "));
+	test_done("an earlier victim in flight");
 	free(text);
 	hog_end(&victim);
 	hog_end(&asker);
@@ -463,12 +457,11 @@ static void test_in_flight(int fd)
 
 /* ---- The whole machine ---- */
 
-static bool eat_all(struct hog *hog, const struct hog_spec *spec)
+static void eat_all(struct hog *hog, const struct hog_spec *spec)
 {
-	if (hog_start(hog, spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(hog, spec);
 	hog_do(hog, HOG_GROW, meminfo_kb("MemTotal") / (page_size() / 1024) * 2);
-	return wait_until(hog_killed(hog), PATIENCE_MS);
+	EXPECT_TRUE(wait_until(hog_killed(hog), PATIENCE_MS));
 }
 
 static void test_global(int fd)
@@ -476,9 +469,9 @@ static void test_global(int fd)
 	static const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "eats all" };
 	int kmsg = kmsg_open();
 	struct hog hog;
-	char *text, *line;
-	long long n, usable = 0, min = 0, order = -1;
-	bool good;
+	const char *zone;
+	long long n = 0;
+	char *text;
 
 	if (meminfo_kb("MemTotal") > 1100000 || meminfo_kb("SwapTotal") > 0) {
 		ksft_test_result_skip("global: more than 1 GiB, or swap\n");
@@ -487,40 +480,32 @@ static void test_global(int fd)
 		return;
 	}
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
-	good = eat_all(&hog, &spec);
+	eat_all(&hog, &spec);
 	text = next_killed(fd, &n);
-	good = good && text && event_has(text, n, "kind", "global") &&
-	       event_has(text, n, "trigger", "allocator") &&
-	       event_has(text, n, "constraint", "none") &&
-	       event_has(text, n, "memcg", cg_version() ? "/" : "-") &&
-	       victim_is(text, n, kmsg, hog.pid);
-	line = good ? event_line(text, "event", n, 0) : NULL;
-	if (line)
-		line_number(line, "order", &order);
-	free(line);
+	EXPECT_STREQ(event_word(text, n, "kind"), "global");
+	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
+	EXPECT_STREQ(event_word(text, n, "constraint"), "none");
+	EXPECT_STREQ(event_word(text, n, "memcg"), cg_version() ? "/" : "-");
+	expect_victim(text, n, kmsg, hog.pid);
 	/* The last zone is where it ran out: an order-0 one below its watermark. */
-	line = good ? event_line(text, "zone", n, 1) : NULL;
-	if (line && line_number(line, "usable", &usable) && line_number(line, "min", &min) &&
-	    !order && usable > 2 * min) {
-		ksft_print_msg("'%s'\n", line);
-		good = false;
-	}
-	free(line);
-	ksft_test_result(good, "global: memory really ran out\n");
+	zone = event_line(text, "zone", n, 1);
+	if (zone && !event_number(text, n, "order"))
+		EXPECT_LE(line_number(zone, "usable"), 2 * line_number(zone, "min"));
+	expect_show(text);
+	test_done("global: memory really ran out");
 	free(text);
 	hog_end(&hog);
 	drain(fd);
 
 	setting_write("/proc/sys/vm/oom_kill_allocating_task", "1");
-	good = eat_all(&hog, &spec);
+	eat_all(&hog, &spec);
 	text = next_killed(fd, &n);
-	line = text ? event_line(text, "victim", n, 0) : NULL;
-	good = good && line && wants(line, "pid", hog.pid) &&
-	       event_has_number(text, n, "pid", hog.pid) &&
-	       event_has(text, n, "outcome", "killed");
-	ksft_test_result(good, "oom_kill_allocating_task: the caller is the victim\n");
+	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), hog.pid);
+	EXPECT_EQ(event_number(text, n, "pid"), hog.pid);
+	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	expect_show(text);
+	test_done("oom_kill_allocating_task: the caller is the victim");
 	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");
-	free(line);
 	free(text);
 	hog_end(&hog);
 	drain(fd);
@@ -536,17 +521,16 @@ int main(void)
 	if (!lens_feature("sysrq") || !cg_version())
 		ksft_exit_skip("needs sysrq and memory cgroups\n");
 	ksft_set_plan(16);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	watermarks_stay();
 	fd = events_open();
 	test_sysrq(fd);
 	test_elsewhere(fd);
 	test_memcg(fd);
 	test_group(fd);
-	test_nobody(fd);
+	test_no_victim(fd);
 	test_in_flight(fd);
 	test_global(fd);
 	close(fd);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

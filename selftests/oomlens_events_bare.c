@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "lib/expect.h"
@@ -17,20 +16,11 @@
 #define ROUNDS	4
 #define EATERS	3	/* at once */
 
-static void eat_all(void)
+static void __noreturn eat_all(void)
 {
-	size_t size = 2 * 1024 * (size_t)meminfo_kb("MemTotal");
-	char *p;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Or it would be fetched from the disk again and again instead of an OOM. */
 	mlockall(MCL_CURRENT);
-	set_adj(0, 1000);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p != MAP_FAILED)
-		memset(p, 1, size);
-	_exit(0);
+	eat(NULL, 1000, 2 * 1024 * (size_t)meminfo_kb("MemTotal"));
 }
 
 static unsigned int count(const char *text, const char *what)
@@ -52,21 +42,19 @@ int main(void)
 	if (lens_feature("oom_probe") || lens_feature("mark_victim") || lens_feature("memcg") ||
 	    !lens_feature("notifier") || kernel_kills() < 0)
 		ksft_exit_skip("needs a kernel with no source but the notifier, and no cgroups\n");
-	if (!loader_ko())
-		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	needs_ko();
 	ksft_set_plan(3);
 	mlockall(MCL_CURRENT);
 	snprintf(before, sizeof(before), "%s", loader_parameters());
 	reload_at_end(loader_ko(), before);
 	/* Two of each row are kept, besides the kills. */
-	if (loader_unload() || loader_load("events=64"))
-		ksft_exit_fail_msg("cannot load with events=64\n");
+	must_reload("events=64");
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	events = lens_key("stats", "events");
 	told = lens_key("stats", "kills");
 	kills = kernel_kills();
-	text = read_lens("events");
+	text = must_read_lens("events");
 	killed = count(text, " outcome=killed ");
 	free(text);
 	for (round = 0; round < ROUNDS; round++) {
@@ -82,13 +70,17 @@ int main(void)
 	told = lens_key("stats", "kills") - told;
 	/* The last has no end, and is shown when nothing came for a second. */
 	nap_ms(1500);
-	text = read_lens("events");
+	text = must_read_lens("events");
 	killed = count(text, " outcome=killed ") - killed;
 	ksft_print_msg("%lld kills, %lld calls, %lld killed\n", kills, events, killed);
-	ksft_test_result(kills >= ROUNDS && events >= kills, "each kill is an event\n");
-	ksft_test_result(killed == kills && count(text, " outcome=killed victims=1 ") >= kills,
-			 "each kill is told, and kept\n");
-	ksft_test_result(told == kills, "stats counts %lld kills\n", told);
+	EXPECT_GE(kills, ROUNDS);
+	EXPECT_GE(events, kills);
+	test_done("each kill is an event");
+	EXPECT_EQ(killed, kills);
+	EXPECT_GE(count(text, " outcome=killed victims=1 "), kills);
+	test_done("each kill is told, and kept");
+	EXPECT_EQ(told, kills);
+	test_done("stats counts %lld kills", told);
 	free(text);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -23,8 +23,8 @@ static char *kill_slowly(const char *parameters, long long *n)
 	char *text;
 	int fd;
 
-	if (loader_unload() || loader_load(parameters) || hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot load with %s\n", parameters);
+	must_reload(parameters);
+	must_hog(&hog, &spec);
 	fd = events_open();
 	setting_write("/proc/sys/kernel/printk", "7");
 	write_file("/proc/sysrq-trigger", "f");
@@ -48,11 +48,12 @@ static void test_one_event(void)
 	long long n = 0;
 	char *text = kill_slowly("sources=3", &n);
 
-	ksft_test_result(text && event_has(text, n, "kind", "global") &&
-			 event_has(text, n, "outcome", "killed") &&
-			 event_has(text, n, "victims", "1") &&
-			 lens_key("stats", "events") == 1,
-			 "without the return probe: one event, a global one\n");
+	EXPECT_STREQ(event_word(text, n, "kind"), "global");
+	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	EXPECT_EQ(lens_key("stats", "events"), 1);
+	expect_show(text);
+	test_done("without the return probe: one event, a global one");
 	free(text);
 }
 
@@ -66,15 +67,13 @@ static void test_one_event(void)
 static void test_times(void)
 {
 	static const struct hog_spec spec = { .anon = 500, .adj = 1000, .comm = "slow" };
-	long long n = 0, freed_us = -1;
+	long long n = 0;
 	int fd = events_open(), kmsg = kmsg_open();
-	char *text, *line, log[256];
+	char *text, log[256];
 	pid_t holder;
 	struct hog hog;
-	bool good;
 
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	holder = mmap_lock_hold(hog.pid);
 	setting_write("/proc/sys/kernel/printk", "7");
 	write_file("/proc/sysrq-trigger", "f");
@@ -83,22 +82,20 @@ static void test_times(void)
 	write_file("/dev/kmsg", "<7>" LET_GO);
 	mmap_lock_release(holder);
 	free(text);
-	good = holder > 0 && wait_until(hog_killed(&hog), PATIENCE_MS) &&
-	       wait_until(times_come(n), PATIENCE_MS);
+	EXPECT_GT(holder, 0);
+	EXPECT_TRUE(wait_until(hog_killed(&hog), PATIENCE_MS));
+	EXPECT_TRUE(wait_until(times_come(n), PATIENCE_MS));
 	setting_write("/proc/sys/kernel/printk", "1");
 	hog_end(&hog);
 	text = read_lens("events");
-	line = text ? event_line(text, "victim", n, 0) : NULL;
-	good = good && line && line_number(line, "freed_us", &freed_us) && freed_us >= 0;
-	if (!good)
-		ksft_print_msg("'%s'\n", line ? line : "no event");
+	EXPECT_GE(line_number(event_line(text, "victim", n, 0), "freed_us"), 0);
+	expect_show(text);
 	/* One after the other: what came before the first is not found after it. */
-	ksft_test_result(kmsg_wait(kmsg, LET_GO, log, sizeof(log), PATIENCE_MS) &&
-			 kmsg_wait(kmsg, "oomlens: event ", log, sizeof(log), PATIENCE_MS) && good,
-			 "freed_us without the module's own line\n");
+	EXPECT_TRUE(kmsg_wait(kmsg, LET_GO, log, sizeof(log), PATIENCE_MS));
+	EXPECT_TRUE(kmsg_wait(kmsg, "oomlens: event ", log, sizeof(log), PATIENCE_MS));
+	test_done("freed_us without the module's own line");
 	close(kmsg);
 	close(fd);
-	free(line);
 	free(text);
 }
 
@@ -110,9 +107,7 @@ int main(void)
 	if (!lens_feature("notifier") || !lens_feature("mark_victim") || !lens_feature("sysrq"))
 		ksft_exit_skip("needs the notifier, mark_victim and sysrq\n");
 	snprintf(before, sizeof(before), "%s", loader_parameters());
-	setting_write("/proc/sys/kernel/printk", "1");
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	if (!loader_helper(CONSOLE, BYTE_PARAMETER))
 		ksft_exit_skip("no oomlens_console.ko: build with OOMLENS_TESTS=1\n");
 	ksft_set_plan(2);
@@ -125,5 +120,5 @@ int main(void)
 		ksft_test_result_skip("no oomlens_shortage.ko\n");
 	loader_no_helper("oomlens_shortage");
 	loader_no_helper(CONSOLE);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

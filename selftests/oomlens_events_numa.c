@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * OOMs that are confined to some nodes: by a mempolicy and by a cpuset. The
- * rest of the machine has memory to spare, and only who shares the nodes is in
- * line.
+ * rest of the machine has memory to spare, and the candidates are the tasks that
+ * share the nodes.
  */
 #include <poll.h>
 #include <signal.h>
@@ -16,24 +16,6 @@
 
 #define MPOL_BIND	2
 #define NODE		1
-
-/* Pages that are present on a node. */
-static long long present_pages(int node)
-{
-	char *text = read_file("/proc/zoneinfo"), *line, *save = NULL;
-	long long sum = 0, n;
-	int nid = -1;
-
-	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (sscanf(line, "Node %d,", &nid) == 1)
-			continue;
-		if (nid == node && sscanf(line, " present %lld", &n) == 1)
-			sum += n;
-	}
-	free(text);
-	return sum;
-}
 
 /* A child that takes locked memory, which swap cannot save, until it is killed. */
 static pid_t eater(bool policy, const char *cgroup)
@@ -59,37 +41,34 @@ static pid_t eater(bool policy, const char *cgroup)
 	}
 }
 
-static bool confined(int fd, bool policy, const char *cgroup)
+static void expect_confined(int fd, bool policy, const char *cgroup)
 {
-	const char *kind = policy ? "mempolicy" : "cpuset";
-	long kb = page_size() / 1024;
-	long long n, free_kb;
-	char *text, *line;
-	int status;
-	bool good;
+	const char *kind = policy ? "mempolicy" : "cpuset", *line;
+	long long n = 0;
+	char *text;
+	int status = 0;
 	pid_t pid = eater(policy, cgroup);
 
-	good = waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
-	       WTERMSIG(status) == SIGKILL;
-	if (!good)
-		ksft_print_msg("it was not killed: status %#x\n", status);
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	expect_of("status %#x", status);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	text = next_killed(fd, &n);
-	good = good && text && event_has(text, n, "kind", kind) &&
-	       event_has(text, n, "constraint", kind) && event_has(text, n, "nodes", "1") &&
-	       event_has(text, n, "trigger", "allocator") &&
-	       event_has_number(text, n, "pid", pid) &&
-	       event_has_number(text, n, "totalpages",
-				present_pages(NODE) + meminfo_kb("SwapTotal") / kb);
-	line = good ? event_line(text, "candidate", n, 0) : NULL;
-	good = line && wants(line, "pid", pid) && wants(line, "rank", 1);
-	free(line);
+	EXPECT_STREQ(event_word(text, n, "kind"), kind);
+	EXPECT_STREQ(event_word(text, n, "constraint"), kind);
+	EXPECT_STREQ(event_word(text, n, "nodes"), "1");
+	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
+	EXPECT_EQ(event_number(text, n, "pid"), pid);
+	EXPECT_EQ(event_number(text, n, "totalpages"),
+		  node_pages(NODE, "present") + meminfo_pages("SwapTotal"));
+	line = event_line(text, "candidate", n, 0);
+	EXPECT_EQ(line_number(line, "pid"), pid);
+	EXPECT_EQ(line_number(line, "rank"), 1);
 	/* The other node is far from empty. */
-	line = good ? event_line(text, "memory", n, 0) : NULL;
-	good = line && line_number(line, "free", &free_kb) && free_kb > present_pages(0) / 4;
-	free(line);
+	line = event_line(text, "memory", n, 0);
+	EXPECT_GT(line_number(line, "free"), node_pages(0, "present") / 4);
+	expect_show(text);
 	free(text);
 	drain(fd);
-	return good;
 }
 
 int main(void)
@@ -103,14 +82,17 @@ int main(void)
 	if (!lens_feature("oom_probe"))
 		ksft_exit_skip("no return probe\n");
 	ksft_set_plan(2);
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
 	fd = events_open();
-	ksft_test_result(confined(fd, true, NULL), "mempolicy: its nodes, its total\n");
+	expect_confined(fd, true, NULL);
+	test_done("mempolicy: its nodes, its total");
 	cgroup = cg_cpuset("1");
-	if (cgroup)
-		ksft_test_result(confined(fd, false, cgroup), "cpuset: its nodes, its total\n");
-	else
+	if (cgroup) {
+		expect_confined(fd, false, cgroup);
+		test_done("cpuset: its nodes, its total");
+	} else {
 		ksft_test_result_skip("cpuset: no such controller\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	}
+	test_end();
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls of the OOM killer that kill nobody and that user space cannot bring
- * about at will: another driver's notifier gave memory back, an allocation may
- * not use the filesystem, the caller or the chosen one is on its way out, the
- * OOM killer is off. What the kernel asked is told by oomlens_shortage.ko's own
- * OOM notifier and by the kernel's count of its kills.
+ * Calls of the OOM killer that kill no task and that user space cannot bring
+ * about at will: another driver's notifier gives memory back, an allocation may
+ * not use the filesystem, the caller or the chosen task is on its way out, the
+ * OOM killer is off. Judged by oomlens_shortage.ko's own OOM notifier and by the
+ * kernel's count of its kills.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -25,14 +25,14 @@ static long long told(const char *name)
 	return file_number(path);
 }
 
-/* What is to be known of one run. */
+/* One run, as the kernel and the module tell it. */
 struct shortage {
 	long long caller, calls, kills, averted, events, last;
 	int status;		/* of the process that asked */
 	char *text;		/* the events' */
 };
 
-/* Returns false if somebody else ran out of memory meanwhile. */
+/* Returns false if another task ran out of memory meanwhile. */
 static bool run_once(struct shortage *s, int fd, const char *way)
 {
 	bool frozen = !strcmp(way, "disabled");
@@ -62,8 +62,7 @@ static bool run_once(struct shortage *s, int fd, const char *way)
 		if (!more)
 			break;
 		n = event_last(more);
-		if (asprintf(&all, "%s%s", s->text, more) < 0)
-			ksft_exit_fail_msg("no memory\n");
+		MUST(asprintf(&all, "%s%s", s->text, more) >= 0);
 		free(s->text);
 		free(more);
 		s->text = all;
@@ -75,16 +74,15 @@ static bool run_once(struct shortage *s, int fd, const char *way)
 static long long usable_pages(const char *text, long long n)
 {
 	long long sum = 0, usable;
+	const char *line, *name;
 	unsigned int i;
-	char *line;
 
 	for (i = 0; (line = event_line(text, "zone", n, i)); i++) {
-		if (!strstr(line, " name=HighMem ") && !strstr(line, " name=Movable ")) {
-			if (!line_number(line, "usable", &usable))
-				usable = LLONG_MAX / 2;
-			sum += usable;
-		}
-		free(line);
+		name = line_word(line, "name");
+		if (name && (!strcmp(name, "HighMem") || !strcmp(name, "Movable")))
+			continue;
+		usable = line_number(line, "usable");
+		sum += usable == LLONG_MIN ? LLONG_MAX / 2 : usable;
 	}
 	return i ? sum : LLONG_MAX;
 }
@@ -135,10 +133,10 @@ static bool run_short(struct shortage *s, int fd, const char *way)
 		free(s->text);
 		s->text = NULL;
 		if (!--tries) {
-			ksft_print_msg("each time somebody else ran out of memory, or gave some back\n");
+			ksft_print_msg("each time another task ran out of memory, or gave some back\n");
 			return false;
 		}
-		/* Of a row of calls that did nothing the first and the last are kept: end it. */
+		/* Of a run of idle calls the first and the last are kept: end the run. */
 		if (!strcmp(way, "no_fs")) {
 			run_once(s, fd, "other");
 			free(s->text);
@@ -148,78 +146,84 @@ static bool run_short(struct shortage *s, int fd, const char *way)
 	return true;
 }
 
-/* What all of them have: who asked for what, and that nobody died. */
-static bool event_is(const struct shortage *s, long long n, const char *outcome)
+/* What all of them have: the caller, its request, and that no task died. */
+static void expect_event(const struct shortage *s, long long n, const char *outcome)
 {
-	char want[32];
-	bool good;
+	char gfp[32];
 
-	snprintf(want, sizeof(want), "%#llx", told("gfp"));
-	good = event_has(s->text, n, "outcome", outcome) &&
-	       event_has(s->text, n, "kind", "global") &&
-	       event_has(s->text, n, "trigger", "allocator") &&
-	       event_has_number(s->text, n, "pid", s->caller) &&
-	       event_has(s->text, n, "gfp", want) && event_has(s->text, n, "order", "0") &&
-	       /* The kernel did not get so far as to look at either. */
-	       event_has(s->text, n, "constraint", "-") &&
-	       event_has(s->text, n, "totalpages", "-");
-	if (s->kills) {
-		ksft_print_msg("the kernel killed %lld\n", s->kills);
-		good = false;
-	}
-	return good;
+	snprintf(gfp, sizeof(gfp), "%#llx", told("gfp"));
+	EXPECT_STREQ(event_word(s->text, n, "outcome"), outcome);
+	EXPECT_STREQ(event_word(s->text, n, "kind"), "global");
+	EXPECT_STREQ(event_word(s->text, n, "trigger"), "allocator");
+	EXPECT_EQ(event_number(s->text, n, "pid"), s->caller);
+	EXPECT_STREQ(event_word(s->text, n, "gfp"), gfp);
+	EXPECT_EQ(event_number(s->text, n, "order"), 0);
+	/* The kernel did not get so far as to look at either. */
+	EXPECT_STREQ(event_word(s->text, n, "constraint"), "-");
+	EXPECT_STREQ(event_word(s->text, n, "totalpages"), "-");
+	EXPECT_EQ(s->kills, 0);
+	expect_show(s->text);
 }
 
 static void test_other(int fd)
 {
 	struct shortage s;
-	bool good = run_short(&s, fd, "other") && s.calls == 1 && s.events == 1 &&
-		s.averted == 1 && !s.status && event_is(&s, s.last, "averted") &&
-		event_has(s.text, s.last, "by", "other") &&
-		event_has(s.text, s.last, "victims", "0") &&
-		event_has_number(s.text, s.last, "freed", told("given"));
 
-	ksft_test_result(good, "averted by another driver's notifier, with its pages\n");
+	EXPECT_TRUE(run_short(&s, fd, "other"));
+	EXPECT_EQ(s.calls, 1);
+	EXPECT_EQ(s.events, 1);
+	EXPECT_EQ(s.averted, 1);
+	EXPECT_EQ(s.status, 0);
+	expect_event(&s, s.last, "averted");
+	EXPECT_STREQ(event_word(s.text, s.last, "by"), "other");
+	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
+	EXPECT_EQ(event_number(s.text, s.last, "freed"), told("given"));
+	test_done("averted by another driver's notifier, with its pages");
 	free(s.text);
 }
 
 static void test_no_fs(int fd)
 {
 	struct shortage s;
-	bool good = run_short(&s, fd, "no_fs") && s.calls == 4 && s.events == 4 &&
-		!s.averted && !s.status;
-	long long first = s.last - 3;
 
-	if (!good)
-		ksft_print_msg("%lld calls, %lld events\n", s.calls, s.events);
-	good = good && event_is(&s, first, "no_fs") && event_is(&s, s.last, "no_fs") &&
-	       event_has(s.text, s.last, "by", "-") &&
-	       event_has(s.text, s.last, "freed", "0") &&
-	       event_has(s.text, s.last, "victims", "0");
-	ksft_test_result(good, "no_fs: each call counted, the first and the last kept\n");
+	EXPECT_TRUE(run_short(&s, fd, "no_fs"));
+	EXPECT_EQ(s.calls, 4);
+	EXPECT_EQ(s.events, 4);
+	EXPECT_EQ(s.averted, 0);
+	EXPECT_EQ(s.status, 0);
+	expect_event(&s, s.last - 3, "no_fs");
+	expect_event(&s, s.last, "no_fs");
+	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
+	EXPECT_EQ(event_number(s.text, s.last, "freed"), 0);
+	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
+	test_done("no_fs: each call counted, the first and the last kept");
 	free(s.text);
 }
 
 static void test_dying(int fd)
 {
 	struct shortage s;
-	bool good = run_short(&s, fd, "dying") && s.calls == 1 && s.events == 1 &&
-		!s.averted && WIFSIGNALED(s.status) && event_is(&s, s.last, "dying") &&
-		event_has(s.text, s.last, "by", "-") &&
-		event_has(s.text, s.last, "victims", "1");
-	char *line = good ? event_line(s.text, "victim", s.last, 0) : NULL;
+	const char *line;
 
-	good = line && wants(line, "pid", s.caller) && wants(line, "killed", 0);
-	ksft_test_result(good && times_come(s.last),
-			 "dying: the caller is let go first, and is not killed\n");
-	free(line);
+	EXPECT_TRUE(run_short(&s, fd, "dying"));
+	EXPECT_EQ(s.calls, 1);
+	EXPECT_EQ(s.events, 1);
+	EXPECT_EQ(s.averted, 0);
+	EXPECT_TRUE(WIFSIGNALED(s.status));
+	expect_event(&s, s.last, "dying");
+	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
+	EXPECT_EQ(event_number(s.text, s.last, "victims"), 1);
+	line = event_line(s.text, "victim", s.last, 0);
+	EXPECT_EQ(line_number(line, "pid"), s.caller);
+	EXPECT_EQ(line_number(line, "killed"), 0);
+	EXPECT_TRUE(times_come(s.last));
+	test_done("dying: the caller is let go first, and is not killed");
 	free(s.text);
 }
 
 static void test_disabled(int fd)
 {
 	struct shortage s;
-	bool good;
 
 	if (access("/sys/power/pm_test", W_OK)) {
 		ksft_test_result_skip("disabled: no test of suspend in this kernel\n");
@@ -228,19 +232,23 @@ static void test_disabled(int fd)
 	setting_write("/sys/module/suspend/parameters/pm_test_delay", "0");
 	/* Everything is frozen, and thawed again. */
 	write_file("/sys/power/pm_test", "freezer");
-	/* The kernel does not even call the notifiers. */
-	good = run_short(&s, fd, "disabled") && !s.calls && told("failed") == 1 &&
-		s.events == 1 && !s.averted && event_is(&s, s.last, "disabled") &&
-		event_has(s.text, s.last, "comm", "shortage") &&
-		event_has(s.text, s.last, "by", "-") &&
-		event_has(s.text, s.last, "walk", "-") &&
-		event_has(s.text, s.last, "victims", "0");
+	EXPECT_TRUE(run_short(&s, fd, "disabled"));
 	write_file("/sys/power/pm_test", "none");
-	ksft_test_result(good, "disabled: while the machine is put to sleep\n");
+	/* The kernel does not even call the notifiers. */
+	EXPECT_EQ(s.calls, 0);
+	EXPECT_EQ(told("failed"), 1);
+	EXPECT_EQ(s.events, 1);
+	EXPECT_EQ(s.averted, 0);
+	expect_event(&s, s.last, "disabled");
+	EXPECT_STREQ(event_word(s.text, s.last, "comm"), "shortage");
+	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
+	EXPECT_STREQ(event_word(s.text, s.last, "walk"), "-");
+	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
+	test_done("disabled: while the machine is put to sleep");
 	free(s.text);
 }
 
-/* ---- The chosen one is on its way out ---- */
+/* ---- The chosen task is on its way out ---- */
 
 #define FREEZER		"/tmp/oomlens-freezer"
 
@@ -269,35 +277,38 @@ static void test_exiting(int fd)
 {
 	static const struct hog_spec spec = { .anon = 3000, .adj = 1000, .comm = "frozen" };
 	long long kills, n = 0;
-	char pid[16], *text, *line;
+	char pid[16], *text;
+	const char *line;
 	struct hog hog;
-	bool good;
 
 	if (!freezer_mount()) {
 		ksft_test_result_skip("exiting: no cgroup v1 freezer\n");
 		return;
 	}
-	if (hog_start(&hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&hog, &spec);
 	drain(fd);
 	snprintf(pid, sizeof(pid), "%d", hog.pid);
 	write_file(FREEZER "/ice/cgroup.procs", pid);
 	write_file(FREEZER "/ice/freezer.state", "FROZEN");
-	good = wait_until(frozen(), PATIENCE_MS);
+	EXPECT_TRUE(wait_until(frozen(), PATIENCE_MS));
 	kill(hog.pid, SIGKILL);
-	good = good && !hog_gone(&hog);
+	EXPECT_FALSE(hog_gone(&hog));
 	kills = kernel_kills();
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
-	good = good && text && event_has(text, n, "kind", "sysrq") &&
-	       event_has(text, n, "outcome", "exiting") && event_has(text, n, "victims", "1");
-	line = good ? event_line(text, "victim", n, 0) : NULL;
-	good = line && wants(line, "pid", hog.pid) && wants(line, "killed", 0) &&
-	       near_to(line, "rss_anon", 3000, 100);
-	free(line);
-	/* The kernel thaws whom it marks. */
-	good = good && wait_until(hog_gone(&hog), PATIENCE_MS) && kernel_kills() == kills;
-	ksft_test_result(good && times_come(n), "exiting: the chosen one was going already\n");
+	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");
+	EXPECT_STREQ(event_word(text, n, "outcome"), "exiting");
+	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	line = event_line(text, "victim", n, 0);
+	EXPECT_EQ(line_number(line, "pid"), hog.pid);
+	EXPECT_EQ(line_number(line, "killed"), 0);
+	EXPECT_NEAR(line_number(line, "rss_anon"), 3000, 100);
+	expect_show(text);
+	/* The kernel thaws the task that it marks. */
+	EXPECT_TRUE(wait_until(hog_gone(&hog), PATIENCE_MS));
+	EXPECT_EQ(kernel_kills(), kills);
+	EXPECT_TRUE(times_come(n));
+	test_done("exiting: the chosen task was going already");
 	write_file(FREEZER "/ice/freezer.state", "THAWED");
 	free(text);
 	hog_end(&hog);
@@ -309,11 +320,9 @@ int main(void)
 
 	test_begin(0);
 	events_need_sources();
-	if (!loader_helper("oomlens_shortage", ""))
-		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
+	needs_shortage();
 	ksft_set_plan(5);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	watermarks_stay();
 	fd = events_open();
 	test_other(fd);
@@ -326,5 +335,5 @@ int main(void)
 		ksft_test_result_skip("exiting: no sysrq\n");
 	close(fd);
 	loader_no_helper("oomlens_shortage");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

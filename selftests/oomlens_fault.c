@@ -20,7 +20,7 @@
 /* More than any of the paths has. */
 #define FAULTS_MAX	1000000
 
-/* register_kretprobe() makes so many, before it changes any code. */
+/* Allocations of register_kretprobe() before it changes any code. */
 #define PROBE_FAULTS	5
 /*
  * The files in /proc take some 16, of which half end the load; steps of 8 went past them
@@ -42,8 +42,7 @@ static void fault_arm(unsigned int n)
 	int fd = open(FAIL_NTH, O_WRONLY | O_CLOEXEC);
 	int len = snprintf(text, sizeof(text), "%u", n);
 
-	if (fd < 0 || write(fd, text, len) != len)
-		ksft_exit_fail_msg("cannot write fail-nth: %s\n", strerror(errno));
+	MUST(fd >= 0 && write(fd, text, len) == len);
 	/* close() allocates nothing; what comes after the write counts. */
 	close(fd);
 }
@@ -62,8 +61,7 @@ static unsigned int fault_left(void)
 			close(fd);
 		return 1;
 	}
-	if (read(fd, text, sizeof(text) - 1) <= 0 || write(fd, "0", 1) != 1)
-		ksft_exit_fail_msg("cannot use fail-nth: %s\n", strerror(errno));
+	MUST(read(fd, text, sizeof(text) - 1) > 0 && write(fd, "0", 1) == 1);
 	left = strtoul(text, NULL, 10);
 	close(fd);
 	return left;
@@ -101,41 +99,28 @@ static const struct {
 	{ INJECT "fail_page_alloc/probability",		"0", "0" },
 };
 
-static bool set_all(bool ours)
+static void set_all(bool ours)
 {
 	unsigned int i;
-	int err;
 
-	for (i = 0; i < ARRAY_SIZE(settings); i++) {
-		err = write_file(settings[i].path,
-				 ours ? settings[i].value : settings[i].otherwise);
-		if (err) {
-			ksft_print_msg("%s: %s\n", settings[i].path, strerror(-err));
-			return false;
-		}
-	}
-	return true;
+	for (i = 0; i < ARRAY_SIZE(settings); i++)
+		MUST_OK(write_file(settings[i].path,
+				   ours ? settings[i].value : settings[i].otherwise));
 }
 
 /* A load that a fault struck. */
-static bool judge_load(unsigned int n, int err, unsigned long *degraded)
+static void expect_struck(unsigned int n, int err, unsigned long *degraded)
 {
-	if (err) {
-		/* The kernel's own, in copying from user space: the module was not there yet. */
-		if (err == -EFAULT)
-			err = -ENOMEM;
-		if (err != -ENOMEM)
-			ksft_print_msg("fault %u: load fails with %s\n", n, strerror(-err));
-		if (!loader_traceless())
-			ksft_print_msg("fault %u: something is left of the load\n", n);
-		return err == -ENOMEM && loader_traceless();
+	expect_of("fault %u", n);
+	if (!err) {
+		++*degraded;
+		EXPECT_TRUE(loader_whole());
+		return;
 	}
-	++*degraded;
-	if (!loader_whole()) {
-		ksft_print_msg("fault %u: loaded, but not whole\n", n);
-		return false;
-	}
-	return true;
+	/* The kernel's own, in copying from user space: the module was not there yet. */
+	if (err != -EFAULT)
+		EXPECT_EQ(err, -ENOMEM);
+	EXPECT_TRUE(loader_traceless());
 }
 
 static unsigned int load_allocations(const char *parameters)
@@ -146,16 +131,16 @@ static unsigned int load_allocations(const char *parameters)
 	fault_arm(FAULTS_MAX);
 	err = loader_load(parameters);
 	left = fault_left();
-	if (err || loader_unload())
-		ksft_exit_fail_msg("cannot load with %s: %s\n", parameters, strerror(-err));
+	MUST_OK(err);
+	MUST_OK(loader_unload());
 	/* Without those of the look at what is left, which are few. */
 	return FAULTS_MAX - left;
 }
 
 /* The faults of a load with these parameters. */
-static bool load_faults(const char *parameters)
+static void load_faults(const char *parameters)
 {
-	unsigned long refused = 0, degraded = 0, wrong = 0, missed = 0, i;
+	unsigned long refused = 0, degraded = 0, missed = 0, i;
 	unsigned int all = load_allocations(parameters), n;
 	int err;
 
@@ -164,18 +149,17 @@ static bool load_faults(const char *parameters)
 		fault_arm(n);
 		err = loader_load(parameters);
 		if (fault_disarm())
-			wrong += !judge_load(n, err, &degraded);
+			expect_struck(n, err, &degraded);
 		else
 			missed++;
 		refused += err != 0;
-		if (!err && loader_unload()) {
-			ksft_print_msg("fault %u: it cannot be unloaded\n", n);
-			return false;
-		}
+		if (!err)
+			MUST_OK(loader_unload());
 	}
 	ksft_print_msg("%s: %lu of %u allocations: %lu loads refused, %lu went on, %lu were whole\n",
 		       parameters, i, all, refused, degraded, missed);
-	return !wrong && refused && missed <= i / 4;
+	EXPECT_GT(refused, 0);
+	EXPECT_LE(missed, i / 4);
 }
 
 /* Does a load end with the files in /proc, if its @n-th allocation fails? */
@@ -212,20 +196,22 @@ static unsigned int files_begin(const char *parameters)
 	return first;
 }
 
-static bool load_works(void)
+static void load_works(void)
 {
-	bool good = !loader_load("trigger=1") && loader_whole() && lens_feature("notifier") &&
-		    lens_feature("mark_victim") && lens_feature("oom_probe");
-
-	return !loader_unload() && good;
+	EXPECT_OK(loader_load("trigger=1"));
+	EXPECT_TRUE(loader_whole());
+	EXPECT_TRUE(lens_feature("notifier"));
+	EXPECT_TRUE(lens_feature("mark_victim"));
+	EXPECT_TRUE(lens_feature("oom_probe"));
+	EXPECT_OK(loader_unload());
 }
 
 /*
  * The return probe: its allocations come about where the files' would without
- * it, at @files. Only those: later ones make the kernel itself warn. How many of
- * them left the probe out; @good: as they should.
+ * it, at @files. Only those: later ones make the kernel itself warn. Returns how
+ * many of them left the probe out.
  */
-static unsigned int probe_lacking(unsigned int files, bool *good)
+static unsigned int probe_lacking(unsigned int files)
 {
 	const unsigned int from = files > MATTERLESS ? files - MATTERLESS : 1;
 	unsigned int n, last = files, lacking = 0;
@@ -235,30 +221,32 @@ static unsigned int probe_lacking(unsigned int files, bool *good)
 		fault_arm(n);
 		err = loader_load("trigger=1");
 		fault_disarm();
+		expect_of("fault %u", n);
 		if (err) {
-			*good &= err == -ENOMEM && loader_traceless();
+			EXPECT_EQ(err, -ENOMEM);
+			EXPECT_TRUE(loader_traceless());
 			continue;
 		}
 		if (!lens_feature("oom_probe")) {
 			lacking++;
 			last = n;
 		}
-		*good &= loader_whole() && !loader_unload();
+		EXPECT_TRUE(loader_whole());
+		EXPECT_OK(loader_unload());
 	}
 	ksft_print_msg("%u of %u left the probe out, and features says so\n", lacking,
 		       PROBE_FAULTS);
 	return lacking;
 }
 
-static bool probe_faults(void)
+static void probe_faults(void)
 {
-	bool good = true;
+	unsigned int lacking = 0;
 	int i;
 
-	for (i = 0; i < SEARCHES; i++)
-		if (probe_lacking(files_begin("trigger=1 sources=3"), &good) >= 2)
-			return good;
-	return false;
+	for (i = 0; i < SEARCHES && lacking < 2; i++)
+		lacking = probe_lacking(files_begin("trigger=1 sources=3"));
+	EXPECT_GE(lacking, 2);
 }
 
 /* ---- The files of a loaded module ---- */
@@ -293,10 +281,10 @@ static int use_file(const char *path, const char *text)
 	return err;
 }
 
-static bool use_faults(const struct use *use, const char *cgroup)
+static void use_faults(const struct use *use, const char *cgroup)
 {
 	char text[256], path[128];
-	unsigned int n, all, struck = 0, failed = 0, wrong = 0;
+	unsigned int n, all, struck = 0, failed = 0;
 	unsigned long i;
 	int plain, err;
 
@@ -313,32 +301,26 @@ static bool use_faults(const struct use *use, const char *cgroup)
 		struck += fault_disarm();
 		failed += err == -ENOMEM;
 		/* A part of pressure's run may be had and another not. */
-		if (err && err != -ENOMEM && err != plain && err != -EAGAIN) {
-			ksft_print_msg("%s '%s', fault %u: %s\n", use->file, text, n,
-				       strerror(-err));
-			wrong++;
-		}
+		expect_of("%s '%s', fault %u", use->file, text, n);
+		if (err && err != -ENOMEM && err != -EAGAIN)
+			EXPECT_EQ(err, plain);
 	}
-	err = use_file(path, use->write ? text : NULL);
-	if (err != plain) {
-		ksft_print_msg("%s '%s' ends with %s after the faults, %s before\n", use->file,
-			       text, strerror(-err), strerror(-plain));
-		wrong++;
-	}
+	expect_of("%s '%s' after the faults", use->file, text);
+	EXPECT_EQ(use_file(path, use->write ? text : NULL), plain);
 	ksft_print_msg("%s '%s': %u of %u allocations, %u ENOMEM\n", use->file, text, struck,
 		       all, failed);
-	return !wrong && struck;
+	EXPECT_GT(struck, 0);
 }
 
-static bool all_uses(void)
+static void all_uses(void)
 {
 	char *dir = cg_version() ? cg_create(NULL, "fault") : NULL;
-	bool good = true;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(uses); i++)
-		good &= use_faults(&uses[i], dir ? cg_shown(dir) : "/");
-	return good && loader_whole() && !lens_key("reserve", "held");
+		use_faults(&uses[i], dir ? cg_shown(dir) : "/");
+	EXPECT_TRUE(loader_whole());
+	EXPECT_EQ(lens_key("reserve", "held"), 0);
 }
 
 /* ---- Leaks ---- */
@@ -373,40 +355,44 @@ int main(void)
 	test_begin(0);
 	if (access(FAIL_NTH, W_OK) || access(INJECT "failslab", F_OK))
 		ksft_exit_skip("no fault injection: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB\n");
-	if (!loader_ko())
-		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	needs_ko();
 	ksft_set_plan(6);
 	/* It may be ended long before it is over. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	seed = test_seed();
 	faults = env_number("OOMLENS_FAULTS", 16);
 	/* Our own pages are to be there: one that is not is an allocation too. */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE) || !set_all(true))
-		ksft_exit_fail_msg("cannot set the fault injection up\n");
+	MUST(!mlockall(MCL_CURRENT | MCL_FUTURE));
+	set_all(true);
 	snprintf(with, sizeof(with), "%s", loader_parameters());
-	/* Each failed load has its line; a console is slow. */
-	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
+	oom_settings();
 	/* The kernel's own warning when it cannot note a trace event's field */
 	allow_report("event_define_fields");
 
-	ksft_test_result(!loader_unload() && load_works(), "load and unload\n");
+	EXPECT_OK(loader_unload());
+	load_works();
+	test_done("load and unload");
 	load_allocations("trigger=1 sources=3");
 	before = held_kb();
-	ksft_test_result(load_faults("trigger=1 sources=3"),
-			 "each allocation of a load fails in turn\n");
-	ksft_test_result(probe_faults(), "the return probe is left out by name\n");
-	ksft_test_result(load_works(), "the next load works\n");
+	load_faults("trigger=1 sources=3");
+	test_done("each allocation of a load fails in turn");
+	probe_faults();
+	test_done("the return probe is left out by name");
+	load_works();
+	test_done("the next load works");
 
-	if (loader_load("trigger=1"))
-		ksft_exit_fail_msg("cannot load\n");
-	ksft_test_result(all_uses(), "each allocation of each file fails in turn\n");
+	MUST_OK(loader_load("trigger=1"));
+	all_uses();
+	test_done("each allocation of each file fails in turn");
 	loader_unload();
 	if (access(KMEMLEAK, W_OK))
 		ksft_print_msg("no kmemleak: leaks are judged by what the kernel holds alone\n");
-	ksft_test_result(held_same(before) && (access(KMEMLEAK, W_OK) || !leaks()),
-			 "nothing leaked\n");
+	EXPECT_TRUE(held_same(before));
+	if (!access(KMEMLEAK, W_OK))
+		EXPECT_EQ(leaks(), 0);
+	test_done("nothing leaked");
 	set_all(false);
 	if (loader_load(with))
 		ksft_print_msg("cannot load it again with %s\n", with);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

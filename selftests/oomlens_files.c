@@ -90,71 +90,42 @@ static bool word_in(const char *text, const char *word)
 	return false;
 }
 
-static bool check_mode(const char *dir, const struct file *f)
+static void expect_mode(const char *dir, const struct file *f)
 {
-	struct stat st;
+	struct stat st = { };
 
-	if (stat(in_dir(dir, f->name), &st)) {
-		ksft_print_msg("%s/%s: %s\n", dir, f->name, strerror(errno));
-		return false;
-	}
-	if (st.st_mode != (S_IFREG | f->mode) || st.st_uid || st.st_gid) {
-		ksft_print_msg("%s/%s: mode %o, uid %d, gid %d\n", dir, f->name,
-			       st.st_mode, st.st_uid, st.st_gid);
-		return false;
-	}
-	return true;
-}
-
-static bool check_first_line(const char *text, const struct file *f)
-{
-	char want[64];
-
-	snprintf(want, sizeof(want), "# oomlens %s 1\n", f->name);
-	if (text && !strncmp(text, want, strlen(want)))
-		return true;
-	ksft_print_msg("%s begins '%.40s'\n", f->name, text ? text : "(unreadable)");
-	return false;
+	EXPECT_FALSE(stat(in_dir(dir, f->name), &st));
+	EXPECT_EQ(st.st_mode, S_IFREG | f->mode);
+	EXPECT_EQ(st.st_uid, 0);
+	EXPECT_EQ(st.st_gid, 0);
 }
 
 /* The file's names are there, in that order; and each that is there is in ABI. */
-static bool check_names(const struct file *f, char *const *have, unsigned int n)
+static void expect_names(const struct file *f, char *const *have, unsigned int n)
 {
 	unsigned int i, want = 0;
-	bool good = true;
 
 	/* Others may have been added anywhere. */
 	for (i = 0; i < n && f->names[want]; i++)
 		want += !strcmp(have[i], f->names[want]);
-	if (f->names[want]) {
-		ksft_print_msg("%s: '%s' is missing or out of order\n", f->name,
-			       f->names[want]);
-		good = false;
-	}
+	/* The first that is missing or out of order. */
+	EXPECT_STREQ(f->names[want], NULL);
 	for (i = 0; abi && i < n; i++) {
-		if (!word_in(abi, have[i])) {
-			ksft_print_msg("%s: '%s' is not in ABI\n", f->name, have[i]);
-			good = false;
-		}
+		expect_of("%s: '%s' in ABI", f->name, have[i]);
+		EXPECT_TRUE(word_in(abi, have[i]));
 	}
-	return good;
 }
 
-static bool check_columns(char *text, const struct file *f)
+static void expect_columns(const char *text, const struct file *f)
 {
-	struct table *t = table_parse(text);
-	bool good;
+	struct table *t = table_parse(strdup(text));
 
-	if (!t) {
-		ksft_print_msg("%s: not a table\n", f->name);
-		return false;
-	}
-	good = check_names(f, t->col, t->cols);
+	if (EXPECT_TRUE(t))
+		expect_names(f, t->col, t->cols);
 	table_free(t);
-	return good;
 }
 
-static bool check_keys(char *text, const struct file *f)
+static void expect_keys(char *text, const struct file *f)
 {
 	char *key[64], *line, *save = NULL;
 	unsigned int n = 0;
@@ -165,21 +136,20 @@ static bool check_keys(char *text, const struct file *f)
 			continue;
 		key[n] = line;
 		line += strcspn(line, " ");
-		if (*line != ' ' || !line[1]) {
-			ksft_print_msg("%s: '%s' has no value\n", f->name, key[n]);
-			return false;
-		}
+		expect_of("%s: the value of '%s'", f->name, key[n]);
+		if (!EXPECT_TRUE(*line == ' ' && line[1]))
+			return;
 		*line = '\0';
 		n++;
 	}
-	return check_names(f, key, n);
+	expect_of("%s", f->name);
+	expect_names(f, key, n);
 }
 
 static void test_file(const struct file *f)
 {
 	bool debugfs = lens_feature("debugfs");
-	bool good = true;
-	char *text;
+	char first[64], *text;
 
 	if (!f->proc && !debugfs) {
 		ksft_test_result_skip("%s: no debugfs\n", f->name);
@@ -189,22 +159,22 @@ static void test_file(const struct file *f)
 		ksft_test_result_skip("%s: locked down\n", f->name);
 		return;
 	}
+	expect_of("%s", f->name);
 	if (f->proc)
-		good &= check_mode("/proc/oomlens", f);
+		expect_mode("/proc/oomlens", f);
 	else
-		good &= access(in_dir("/proc/oomlens", f->name), F_OK) != 0;
+		EXPECT_TRUE(access(in_dir("/proc/oomlens", f->name), F_OK));
 	if (debugfs)
-		good &= check_mode("/sys/kernel/debug/oomlens", f);
-	text = read_lens(f->name);
-	good &= check_first_line(text, f);
-	if (text && f->form == TABLE) {
-		good &= check_columns(text, f);
-		text = NULL;		/* the table took it */
-	} else if (text && f->form == KEYS) {
-		good &= check_keys(text, f);
-	}
+		expect_mode("/sys/kernel/debug/oomlens", f);
+	text = must_read_lens(f->name);
+	snprintf(first, sizeof(first), "# oomlens %s 1\n", f->name);
+	EXPECT_TRUE(!strncmp(text, first, strlen(first)));
+	if (f->form == TABLE)
+		expect_columns(text, f);
+	else if (f->form == KEYS)
+		expect_keys(text, f);
 	free(text);
-	ksft_test_result(good, "%s\n", f->name);
+	test_done("%s", f->name);
 }
 
 static void test_abi(void)
@@ -215,24 +185,19 @@ static void test_abi(void)
 	abi = env ? read_file(env) : read_file("ABI");
 	if (!abi)
 		abi = read_file("../module/ABI");
-	if (!abi) {
-		ksft_test_result_fail("ABI is neither here nor in $OOMLENS_ABI\n");
-		return;
+	EXPECT_TRUE(abi);
+	for (i = 0; abi && i < ARRAY_SIZE(files); i++) {
+		expect_of("%s", files[i].name);
+		EXPECT_TRUE(word_in(abi, files[i].name));
 	}
-	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		if (!word_in(abi, files[i].name)) {
-			ksft_test_result_fail("ABI does not name %s\n", files[i].name);
-			return;
-		}
-	}
-	ksft_test_result_pass("ABI names every file\n");
+	test_done("ABI names every file");
 }
 
-/* In a child: tries to open every file, and exits with how many opened wrongly. */
-static int try_all(int want)
+/* In a child: no file can be opened. */
+static void __noreturn try_all(int want)
 {
 	unsigned int i;
-	int fd, wrong = 0;
+	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		const char *path = files[i].proc ?
@@ -243,15 +208,12 @@ static int try_all(int want)
 		if (want == EACCES && (files[i].mode & 0044))
 			continue;
 		fd = open(path, O_RDONLY);
-		if (fd >= 0 || (errno != want && errno != ENOENT)) {
-			ksft_print_msg("%s: open gave %s, not %s\n", path,
-				       fd < 0 ? strerror(errno) : "a descriptor",
-				       strerror(want));
-			wrong++;
-		}
+		expect_of("%s: %s", path, strerror(errno));
+		EXPECT_LT(fd, 0);
+		EXPECT_TRUE(errno == want || errno == ENOENT);
 	}
 	fflush(stdout);
-	return wrong;
+	_exit(expect_failed());
 }
 
 static int child_status(pid_t pid)
@@ -268,62 +230,57 @@ static void test_pid_namespace(void)
 	int status;
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
+	pid = must_fork();
 	if (!pid) {
 		if (unshare(CLONE_NEWPID))
 			_exit(100 + (errno != EINVAL));
 		pid = fork();
 		if (!pid)
-			_exit(try_all(EPERM));
+			try_all(EPERM);
 		_exit(child_status(pid) & 0xff);
 	}
 	status = child_status(pid);
-	if (status == 100)
+	if (status == 100) {
 		ksft_test_result_skip("no PID namespaces\n");
-	else
-		ksft_test_result(!status, "refused in another PID namespace\n");
+		return;
+	}
+	EXPECT_EQ(status, 0);
+	test_done("refused in another PID namespace");
 }
 
 static void test_unprivileged(void)
 {
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
+	pid = must_fork();
 	if (!pid) {
 		if (setgid(65534) || setuid(65534))
 			_exit(100);
-		_exit(try_all(EACCES));
+		try_all(EACCES);
 	}
-	ksft_test_result(!child_status(pid), "refused to other users\n");
+	EXPECT_EQ(child_status(pid), 0);
+	test_done("refused to other users");
 }
 
 /* What is not meant to be written says so and changes nothing. */
 static void test_read_only(void)
 {
 	static const char * const names[] = { "overcommit", "features", "stats" };
-	bool good = true;
 	unsigned int i;
-	int fd, err;
+	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		err = lens_command(names[i], "0\n");
-		if (err != -EINVAL) {
-			ksft_print_msg("%s: write gave %d\n", names[i], err);
-			good = false;
-		}
+		expect_of("%s", names[i]);
+		EXPECT_EQ(lens_command(names[i], "0\n"), -EINVAL);
 	}
-	fd = open(lens_path("badness"), O_RDWR);
+	fd = must_open_lens("badness", O_RDWR);
+	expect_of("badness, at offset 1");
 	/* seq_file knows no pwrite; a position of its own it does. */
-	if (fd < 0 || pwrite(fd, "global", 6, 1) != -1 || errno != ESPIPE ||
-	    lseek(fd, 1, SEEK_SET) != 1 || write(fd, "global", 6) != -1 ||
-	    errno != EINVAL) {
-		ksft_print_msg("badness: a write at offset 1 was not refused\n");
-		good = false;
-	}
+	EXPECT_TRUE(pwrite(fd, "global", 6, 1) == -1 && errno == ESPIPE);
+	EXPECT_EQ(lseek(fd, 1, SEEK_SET), 1);
+	EXPECT_TRUE(write(fd, "global", 6) == -1 && errno == EINVAL);
 	close(fd);
-	ksft_test_result(good, "files that take no command refuse one\n");
+	test_done("files that take no command refuse one");
 }
 
 int main(void)
@@ -337,5 +294,5 @@ int main(void)
 	test_pid_namespace();
 	test_unprivileged();
 	test_read_only();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

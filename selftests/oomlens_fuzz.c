@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Any bytes into every writable file: grammar and mutation, each result held
- * against the oracle of oomlens_fuzz_model.c, and nothing changed but what the
+ * against the oracle of lib/fuzz_model.c, and nothing changed but what the
  * line says. On a kernel with KCOV whatever reaches new code is bred from.
  * $OOMLENS_WRITES (2000) is how many lines are written, $OOMLENS_SEED repeats a
  * run.
@@ -458,24 +458,21 @@ static void make_cgroups(void)
 	}
 }
 
-static bool prepare(struct hog *hogs)
+static void prepare(struct hog *hogs)
 {
 	struct hog_spec plain = { .anon = 256 };
 	struct hog_spec spared = { .anon = 256, .adj = OOM_ADJ_NEVER };
 
-	if (hog_start(&hogs[0], &plain) || hog_start(&hogs[1], &spared))
-		return false;
+	must_hog(&hogs[0], &plain);
+	must_hog(&hogs[1], &spared);
 	fuzz_protected[0] = 1;
 	fuzz_protected[1] = 2;		/* kthreadd */
 	fuzz_protected[2] = getpid();
 	fuzz_protected[3] = hogs[1].pid;
 	make_cgroups();
-	if (!access("/proc/sys/kernel/sysrq", F_OK))
-		setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	/* The log is not what is tested, and a console is slow. */
-	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
-	return !write_file(lens_path("reserve"), "0") && note_state(&state);
+	oom_settings();
+	MUST_OK(write_file(lens_path("reserve"), "0"));
+	MUST(note_state(&state));
 }
 
 int main(void)
@@ -487,12 +484,10 @@ int main(void)
 	struct hog hogs[2];
 
 	test_begin(0);
-	if (!lens_writable() || !lens_feature("debugfs"))
-		ksft_exit_skip("the module was loaded without trigger=1, or without debugfs\n");
+	needs_trigger("debugfs");
 	ksft_set_plan(3);
 	seed = test_seed();
-	if (!prepare(hogs))
-		ksft_exit_fail_msg("cannot prepare: %s\n", strerror(errno));
+	prepare(hogs);
 	kcov_begin();
 	before = held_kb();
 
@@ -514,12 +509,17 @@ int main(void)
 		ksft_print_msg("%u places of the module's code reached, %u inputs bred from\n",
 			       places, corpus_size);
 	check_state(&in);
-	ksft_test_result(!counts.wrong && counts.passed && counts.refused,
-			 "%lu lines did what the grammar says\n", counts.writes);
+	EXPECT_EQ(counts.wrong, 0);
+	EXPECT_GT(counts.passed, 0);
+	EXPECT_GT(counts.refused, 0);
+	test_done("%lu lines did what the grammar says", counts.writes);
 
 	write_file(lens_path("reserve"), "0");
-	ksft_test_result(!hog_gone(&hogs[0]) && !hog_gone(&hogs[1]), "nobody died of it\n");
-	ksft_test_result(held_same(before) && !lens_key("reserve", "held"),
-			 "the memory is back\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	EXPECT_FALSE(hog_gone(&hogs[0]));
+	EXPECT_FALSE(hog_gone(&hogs[1]));
+	test_done("no task died of it");
+	EXPECT_TRUE(held_same(before));
+	EXPECT_EQ(lens_key("reserve", "held"), 0);
+	test_done("the memory is back");
+	test_end();
 }

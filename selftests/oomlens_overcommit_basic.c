@@ -9,73 +9,58 @@
 
 #define MODE_FILE	"/proc/sys/vm/overcommit_memory"
 
-static long long pages(const char *key)
-{
-	return meminfo_kb(key) / (long long)(page_size() / 1024);
-}
-
-/* CommitLimit is in whole kB of whole pages: equal, to the page. */
-static bool limit_equal(void)
-{
-	return lens_key("overcommit", "commit_limit") == pages("CommitLimit");
-}
-
 /*
  * Committed_AS moves with every task that maps something, so the reading lies
  * between two of the kernel's; on a quiet machine all three are the same.
  */
-static bool committed_equal(bool *exact)
+static bool expect_committed(void)
 {
-	long long before = pages("Committed_AS");
+	long long before = meminfo_pages("Committed_AS");
 	long long value = lens_key("overcommit", "committed");
-	long long after = pages("Committed_AS");
+	long long after = meminfo_pages("Committed_AS");
 
-	*exact = before == value && value == after;
-	return (before <= value && value <= after) ||
-	       (after <= value && value <= before);
+	EXPECT_IN(value, before < after ? before : after, before < after ? after : before);
+	return before == value && value == after;
 }
 
 static void test_mode(const char *mode, const char *name)
 {
-	char *text, word[16];
-	long long limit, committed, headroom, enforced, number;
-	bool good;
+	long long limit, committed, headroom, number;
+	char *text, word[16] = "";
 
-	if (setting_write(MODE_FILE, mode)) {
-		ksft_test_result_fail("mode %s cannot be set\n", mode);
-		return;
-	}
-	text = read_lens("overcommit");
-	good = text && key_number(text, "mode", &number) && number == atoi(mode) &&
-	       key_string(text, "mode_name", word, sizeof(word)) &&
-	       !strcmp(word, name) &&
-	       key_number(text, "enforced", &enforced) && enforced == (*mode == '2') &&
-	       key_number(text, "commit_limit", &limit) &&
-	       key_number(text, "committed", &committed) &&
-	       key_number(text, "headroom", &headroom) &&
-	       headroom == limit - committed;
-	if (!good)
-		ksft_print_msg("%s\n", text ? text : strerror(errno));
+	MUST_OK(setting_write(MODE_FILE, mode));
+	text = must_read_lens("overcommit");
+	EXPECT_TRUE(key_number(text, "mode", &number));
+	EXPECT_EQ(number, atoi(mode));
+	EXPECT_TRUE(key_string(text, "mode_name", word, sizeof(word)));
+	EXPECT_STREQ(word, name);
+	EXPECT_TRUE(key_number(text, "enforced", &number));
+	EXPECT_EQ(number, *mode == '2');
+	EXPECT_TRUE(key_number(text, "commit_limit", &limit));
+	EXPECT_TRUE(key_number(text, "committed", &committed));
+	EXPECT_TRUE(key_number(text, "headroom", &headroom));
+	EXPECT_EQ(headroom, limit - committed);
+	expect_show(text);
 	free(text);
-	ksft_test_result(good, "mode %s is shown as %s\n", mode, name);
+	test_done("mode %s is shown as %s", mode, name);
 }
 
 int main(void)
 {
-	bool exact = false, good = true;
-	unsigned int i, seen = 0;
+	unsigned int i, exact = 0;
 
 	test_begin(5);
-	ksft_test_result(limit_equal(), "commit_limit is CommitLimit\n");
-	for (i = 0; i < 100; i++) {
-		good &= committed_equal(&exact);
-		seen += exact;
-	}
-	ksft_print_msg("%u of %u readings equal on both sides\n", seen, i);
-	ksft_test_result(good && seen, "committed is Committed_AS\n");
+	/* CommitLimit is in whole kB of whole pages: equal, to the page. */
+	EXPECT_EQ(lens_key("overcommit", "commit_limit"), meminfo_pages("CommitLimit"));
+	test_done("commit_limit is CommitLimit");
+	for (i = 0; i < 100; i++)
+		exact += expect_committed();
+	ksft_print_msg("%u of %u readings equal on both sides\n", exact, i);
+	EXPECT_GT(exact, 0);
+	test_done("committed is Committed_AS");
 	test_mode("0", "heuristic");
 	test_mode("1", "always");
 	/* Mode 2 may refuse this very program memory: nothing is allocated in it. */
 	test_mode("2", "never");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -16,7 +16,7 @@
 #define KBYTES_FILE	"/proc/sys/vm/overcommit_kbytes"
 #define HUGE_FILE	"/proc/sys/vm/nr_hugepages"
 
-#define NOBODY		65534
+#define USER		65534
 #define ATTEMPTS	10
 
 static long long kb_to_pages(long long kb)
@@ -83,7 +83,7 @@ static int ask(const char *key, bool user)
 	on_one_cpu();
 	if (pwrite(mode_fd, mode, 1, 0) != 1)
 		return -errno;
-	if (user && setresuid(NOBODY, NOBODY, NOBODY))
+	if (user && setresuid(USER, USER, USER))
 		return -errno;
 	shared->visible = own_figure(fd, key, &shared->asked);
 	if (shared->visible) {
@@ -104,7 +104,7 @@ static int ask_user(long unused)
 	return ask("max_mapping_user", true);
 }
 
-/* Chunks of half the total, so many, and back. */
+/* That many chunks of half the total, and back. */
 static int map_halves(long halves)
 {
 	long long total = lens_key("overcommit", "max_mapping_root");
@@ -146,24 +146,24 @@ static int run(actor_fn fn, long arg)
 static void test_edge(const char *mode, actor_fn fn, const char *says)
 {
 	unsigned int tries;
-	bool good = false;
-	int err = setting_write(MODE_FILE, mode);
 
-	for (tries = 0; tries < ATTEMPTS && !err && !good; tries++) {
-		err = run(fn, 0);
-		good = !err && shared->visible && !shared->granted &&
-		       shared->refused == ENOMEM;
-		if (!good)
-			ksft_print_msg("%lld pages: %s; one more: %s\n", shared->asked,
-				       strerror(shared->granted), strerror(shared->refused));
-		if (!err && shared->visible && !address_space_holds(shared->asked)) {
+	MUST_OK(setting_write(MODE_FILE, mode));
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		expect_retry();
+		EXPECT_OK(run(fn, 0));
+		if (shared->visible && !address_space_holds(shared->asked)) {
+			expect_retry();
 			ksft_test_result_skip("%s: more than the address space\n", says);
 			return;
 		}
+		expect_of("%lld pages", shared->asked);
+		EXPECT_TRUE(shared->visible);
+		EXPECT_EQ(shared->granted, 0);
+		EXPECT_EQ(shared->refused, ENOMEM);
+		if (!expect_failed())
+			break;
 	}
-	if (err)
-		ksft_print_msg("%s\n", strerror(-err));
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 static void test_mode_0_pieces(void)
@@ -171,151 +171,127 @@ static void test_mode_0_pieces(void)
 	static struct reading before, after;
 	const char *says = "mode 0 grants more than there is, in pieces";
 	long long total = lens_key("overcommit", "max_mapping_root");
-	struct figures d;
+	struct figures d = {};
 	struct actor a;
-	bool good;
-	int err;
 
 	if (!address_space_holds(2 * total)) {
 		ksft_test_result_skip("%s: more than the address space\n", says);
 		return;
 	}
-	err = setting_write(MODE_FILE, "0") ?: actor_start(&a);
-	if (err) {
-		ksft_test_result_fail("%s: %s\n", says, strerror(-err));
-		return;
-	}
-	good = reading_take(&before, a.pid);
-	err = actor_do(&a, map_halves, 3);
-	good = good && !err && reading_take(&after, a.pid) &&
-	       lens_key("overcommit", "headroom") < 0 &&
-	       lens_key("overcommit", "enforced") == 0;
+	MUST_OK(setting_write(MODE_FILE, "0"));
+	MUST_OK(actor_start(&a));
+	EXPECT_TRUE(reading_take(&before, a.pid));
+	EXPECT_OK(actor_do(&a, map_halves, 3));
+	EXPECT_TRUE(reading_take(&after, a.pid));
+	EXPECT_LT(lens_key("overcommit", "headroom"), 0);
+	EXPECT_EQ(lens_key("overcommit", "enforced"), 0);
 	actor_end(&a);
 	/* In the actor, to read a key file allocates: a few pages of heap. */
-	good = good && reading_since(&before, &after, &d) &&
-	       d.charge >= total / 2 * 3 && d.charge < total / 2 * 3 + 256 &&
-	       d.uncashed > total;
-	if (err)
-		ksft_print_msg("%s\n", strerror(-err));
-	ksft_test_result(good, "%s\n", says);
+	EXPECT_TRUE(reading_since(&before, &after, &d));
+	EXPECT_IN(d.charge, total / 2 * 3, total / 2 * 3 + 255);
+	EXPECT_GT(d.uncashed, total);
+	test_done("%s", says);
 }
 
 static void test_mode_1(void)
 {
 	const char *says = "mode 1 grants what is absurd, and shows no largest";
 	long long total = lens_key("overcommit", "ram");
-	char *text;
-	char word[32];
-	bool good;
-	int err;
+	char word[32] = "", *text;
 
 	if (sizeof(long) == 4) {
 		ksft_test_result_skip("%s: more than the address space\n", says);
 		return;
 	}
-	err = setting_write(MODE_FILE, "1") ?: run(map_pages, 16 * total);
-	text = read_lens("overcommit");
-	good = !err && text &&
-	       key_string(text, "max_mapping_root", word, sizeof(word)) &&
-	       !strcmp(word, "-") &&
-	       key_string(text, "max_mapping_user", word, sizeof(word)) &&
-	       !strcmp(word, "-");
-	if (!good)
-		ksft_print_msg("%s\n%s\n", strerror(-err), text ? text : "");
+	MUST_OK(setting_write(MODE_FILE, "1"));
+	EXPECT_OK(run(map_pages, 16 * total));
+	text = must_read_lens("overcommit");
+	EXPECT_TRUE(key_string(text, "max_mapping_root", word, sizeof(word)));
+	EXPECT_STREQ(word, "-");
+	EXPECT_TRUE(key_string(text, "max_mapping_user", word, sizeof(word)));
+	EXPECT_STREQ(word, "-");
 	free(text);
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 /* (RAM - huge) * ratio / 100 + swap, from the kernel's own parts. */
 static long long limit_by_ratio(long long ratio)
 {
-	long long ram = kb_to_pages(meminfo_kb("MemTotal"));
-	long long huge = kb_to_pages(meminfo_kb("Hugetlb"));
-	long long swap = kb_to_pages(meminfo_kb("SwapTotal"));
+	long long ram = meminfo_pages("MemTotal");
+	long long huge = meminfo_pages("Hugetlb");
+	long long swap = meminfo_pages("SwapTotal");
 
 	return (ram - (huge > 0 ? huge : 0)) * ratio / 100 + swap;
 }
 
-static bool limit_is(long long limit)
+static void expect_limit(long long limit)
 {
-	long long shown = lens_key("overcommit", "commit_limit");
-	bool good = shown == limit && shown == kb_to_pages(meminfo_kb("CommitLimit"));
-
-	if (!good)
-		ksft_print_msg("commit_limit %lld, should be %lld\n", shown, limit);
-	return good;
+	EXPECT_EQ(lens_key("overcommit", "commit_limit"), limit);
+	EXPECT_EQ(meminfo_pages("CommitLimit"), limit);
 }
 
 static void test_ratio(const char *ratio)
 {
-	bool good = !setting_write(RATIO_FILE, ratio) &&
-		    limit_is(limit_by_ratio(atoi(ratio))) &&
-		    lens_key("overcommit", "ratio") == atoi(ratio) &&
-		    lens_key("overcommit", "kbytes") == 0;
-
-	ksft_test_result(good, "commit_limit by ratio %s\n", ratio);
+	EXPECT_OK(setting_write(RATIO_FILE, ratio));
+	expect_limit(limit_by_ratio(atoi(ratio)));
+	EXPECT_EQ(lens_key("overcommit", "ratio"), atoi(ratio));
+	EXPECT_EQ(lens_key("overcommit", "kbytes"), 0);
+	test_done("commit_limit by ratio %s", ratio);
 }
 
-/* Nothing keeps it from being negative; the kernel reckons with it as it is. */
+/* The kernel lets it be negative, and reckons with it as it is. */
 static void test_negative_ratio(void)
 {
-	bool good = true;
+	long long want = setting_write(RATIO_FILE, "-1") ? file_number(RATIO_FILE) : -1;
 
-	if (setting_write(RATIO_FILE, "-1"))
-		ksft_print_msg("this kernel does not take it\n");
-	else
-		good = lens_key("overcommit", "ratio") == -1 &&
-		       lens_key("overcommit", "commit_limit") ==
-		       kb_to_pages(meminfo_kb("CommitLimit")) &&
-		       lens_key("overcommit", "swap_total") ==
-		       kb_to_pages(meminfo_kb("SwapTotal"));
-	ksft_test_result(good, "a negative ratio does no harm\n");
+	EXPECT_EQ(lens_key("overcommit", "ratio"), want);
+	EXPECT_EQ(lens_key("overcommit", "commit_limit"), meminfo_pages("CommitLimit"));
+	EXPECT_EQ(lens_key("overcommit", "swap_total"), meminfo_pages("SwapTotal"));
+	test_done("a negative ratio does no harm");
 }
 
 static void test_kbytes(void)
 {
-	long long swap = kb_to_pages(meminfo_kb("SwapTotal"));
-	bool good = !setting_write(KBYTES_FILE, "123456") &&
-		    limit_is(kb_to_pages(123456) + swap) &&
-		    lens_key("overcommit", "kbytes") == 123456 &&
-		    lens_key("overcommit", "ratio") == 0;
-
-	ksft_test_result(good, "commit_limit by kbytes\n");
+	EXPECT_OK(setting_write(KBYTES_FILE, "123456"));
+	expect_limit(kb_to_pages(123456) + meminfo_pages("SwapTotal"));
+	EXPECT_EQ(lens_key("overcommit", "kbytes"), 123456);
+	EXPECT_EQ(lens_key("overcommit", "ratio"), 0);
+	test_done("commit_limit by kbytes");
 }
 
 static void test_huge(void)
 {
 	const char *says = "huge pages come off commit_limit";
 	long long huge;
-	bool good;
 
 	if (setting_write(HUGE_FILE, "4")) {
 		ksft_test_result_skip("%s: no huge pages in this kernel\n", says);
 		return;
 	}
 	huge = kb_to_pages(meminfo_kb("HugePages_Total") * meminfo_kb("Hugepagesize"));
-	good = !setting_write(RATIO_FILE, "50") && huge > 0 &&
-	       lens_key("overcommit", "hugetlb") == huge && limit_is(limit_by_ratio(50));
+	EXPECT_GT(huge, 0);
+	EXPECT_OK(setting_write(RATIO_FILE, "50"));
+	EXPECT_EQ(lens_key("overcommit", "hugetlb"), huge);
+	expect_limit(limit_by_ratio(50));
 	setting_write(HUGE_FILE, "0");
-	ksft_test_result(good, "%s\n", says);
+	test_done("%s", says);
 }
 
 static void test_swap(void)
 {
-	const char *says = "swap adds to commit_limit and to what mode 0 grants";
 	long long swap;
-	bool good;
 
 	/* Where there can be none, it is as none that it must show. */
 	if (!swap_ensure(4096))
 		ksft_print_msg("no swap here\n");
-	swap = kb_to_pages(meminfo_kb("SwapTotal"));
-	good = !setting_write(MODE_FILE, "0") && !setting_write(RATIO_FILE, "50") &&
-	       lens_key("overcommit", "swap_total") == swap &&
-	       limit_is(limit_by_ratio(50)) &&
-	       lens_key("overcommit", "max_mapping_root") ==
-	       kb_to_pages(meminfo_kb("MemTotal")) + swap;
-	ksft_test_result(good, "%s\n", says);
+	swap = meminfo_pages("SwapTotal");
+	EXPECT_OK(setting_write(MODE_FILE, "0"));
+	EXPECT_OK(setting_write(RATIO_FILE, "50"));
+	EXPECT_EQ(lens_key("overcommit", "swap_total"), swap);
+	expect_limit(limit_by_ratio(50));
+	EXPECT_EQ(lens_key("overcommit", "max_mapping_root"),
+		  meminfo_pages("MemTotal") + swap);
+	test_done("swap adds to commit_limit and to what mode 0 grants");
 }
 
 /*
@@ -325,13 +301,12 @@ static void test_swap(void)
 static void test_swapoff(void)
 {
 	long long full = meminfo_kb("SwapTotal"), before, after, swap, root;
-	long long total = kb_to_pages(meminfo_kb("MemTotal"));
-	unsigned int seen = 0, wrong = 0, tries;
+	long long total = meminfo_pages("MemTotal");
+	unsigned int seen = 0, tries;
 	struct swapoff off;
-	bool good = true;
 	char *text;
 
-	for (tries = 0; good && !seen && tries < 10; tries++) {
+	for (tries = 0; !expect_failed() && !seen && tries < 10; tries++) {
 		if (!swapoff_start(&off)) {
 			ksft_test_result_skip("no swap to be emptied\n");
 			return;
@@ -340,35 +315,34 @@ static void test_swapoff(void)
 			before = meminfo_kb("SwapTotal");
 			text = read_lens("overcommit");
 			after = meminfo_kb("SwapTotal");
-			/* Under way from first to last, and nobody else's */
+			/* Under way from first to last, and this one alone */
 			if (before < full && after > 0 && key_number(text, "swap_total", &swap) &&
 			    key_number(text, "max_mapping_root", &root)) {
 				seen++;
-				wrong += swap || root != total;
+				EXPECT_EQ(swap, 0);
+				EXPECT_EQ(root, total);
 			}
 			free(text);
 		}
-		good = swapoff_end(&off);
+		EXPECT_TRUE(swapoff_end(&off));
 	}
-	ksft_print_msg("looked %u times under way, %u times wrong\n", seen, wrong);
-	ksft_test_result(good && seen && !wrong, "an area that is being swapped off counts no more\n");
+	EXPECT_GT(seen, 0);
+	test_done("an area that is being swapped off counts no more");
 }
 
 static void test_reserves(void)
 {
-	bool good = lens_key("overcommit", "admin_reserve") ==
-		    kb_to_pages(file_number("/proc/sys/vm/admin_reserve_kbytes")) &&
-		    lens_key("overcommit", "user_reserve") ==
-		    kb_to_pages(file_number("/proc/sys/vm/user_reserve_kbytes"));
-
-	ksft_test_result(good, "the reserves are the sysctls'\n");
+	EXPECT_EQ(lens_key("overcommit", "admin_reserve"),
+		  kb_to_pages(file_number("/proc/sys/vm/admin_reserve_kbytes")));
+	EXPECT_EQ(lens_key("overcommit", "user_reserve"),
+		  kb_to_pages(file_number("/proc/sys/vm/user_reserve_kbytes")));
+	test_done("the reserves are the sysctls'");
 }
 
 int main(void)
 {
 	test_begin(16);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = must_share(sizeof(*shared));
 	/* Each of ratio and kbytes resets the other: the one in use goes last. */
 	if (file_number(KBYTES_FILE) > 0)
 		setting_write(KBYTES_FILE, "0");
@@ -391,5 +365,5 @@ int main(void)
 	test_huge();
 	test_swap();
 	test_swapoff();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

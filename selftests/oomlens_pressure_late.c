@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An allocation that fails while pressure has the memory, and gets to the OOM
- * killer only when all of it is back: nobody dies of that, and of a real shortage
- * right after it somebody does. Judged by /proc/vmstat and by who is alive.
+ * killer only when all of it is back: no task dies of that, and of a real shortage
+ * right after it one does. Judged by /proc/vmstat and by the tasks that are left.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -27,8 +27,8 @@ static bool ended(pid_t writer)
 }
 
 /*
- * Takes memory until somebody is killed: the writer, or whom the OOM killer takes.
- * Little at a time at the end, so that what it takes too much is soon made up for.
+ * Takes memory until a task is killed: the writer, or the OOM killer's choice.
+ * Little at a time at the end, so that its excess is soon made up for.
  */
 static void ask(struct hog *hog, pid_t writer, long long kills)
 {
@@ -47,25 +47,22 @@ static void test_late(int fd)
 	long long taken_kb = TAKEN_PAGES * (long long)page_size() / 1024;
 	char *text, command[64], pid[16];
 	pid_t writer;
-	int status;
-	bool good;
 
 	snprintf(command, sizeof(command), "pressure limit=%lldK hold=60000", taken_kb);
 	writer = writer_start(command, NULL);
 	snprintf(pid, sizeof(pid), "%d", writer);
-	good = wait_until(before - free_memory_kb() > taken_kb * 9 / 10, PATIENCE_MS);
-	good = good && !write_file(SHORTAGE "end", pid);
+	EXPECT_TRUE(wait_until(before - free_memory_kb() > taken_kb * 9 / 10, PATIENCE_MS));
+	EXPECT_OK(write_file(SHORTAGE "end", pid));
 	ask(&asker, writer, kills);
 	text = next_event(fd, &n);
 	/* It is killed by the first OOM alone. */
-	status = writer_end(writer);
-	good = good && status == SIGKILL && kernel_kills() == kills && !hog_gone(&chosen) &&
-	       text && event_has(text, n, "outcome", "averted") &&
-	       event_has(text, n, "by", "pressure");
-	if (!good)
-		ksft_print_msg("the writer's end %d, kills %lld, '%s'\n", status,
-			       kernel_kills() - kills, text ? text : "no event");
-	ksft_test_result(good, "memory came back meanwhile: nobody dies\n");
+	EXPECT_EQ(writer_end(writer), SIGKILL);
+	EXPECT_EQ(kernel_kills(), kills);
+	EXPECT_FALSE(hog_gone(&chosen));
+	EXPECT_STREQ(event_word(text, n, "outcome"), "averted");
+	EXPECT_STREQ(event_word(text, n, "by"), "pressure");
+	expect_show(text);
+	test_done("memory came back meanwhile: no task dies");
 	free(text);
 }
 
@@ -76,38 +73,33 @@ static void test_real(void)
 	long long kills = kernel_kills();
 	struct hog greedy;
 
-	if (hog_start(&greedy, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&greedy, &spec);
 	ask(&greedy, 0, kills);
-	ksft_test_result(wait_until(hog_killed(&greedy), PATIENCE_MS),
-			 "and then it is out: who takes the most dies\n");
+	EXPECT_TRUE(wait_until(hog_killed(&greedy), PATIENCE_MS));
+	test_done("and then it is out: the largest task dies");
 	hog_end(&greedy);
 }
 
 int main(void)
 {
-	const struct hog_spec first_in_line = { .anon = 100, .adj = 1000, .comm = "chosen" };
+	const struct hog_spec first_choice = { .anon = 100, .adj = 1000, .comm = "chosen" };
 	const struct hog_spec never = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "asker" };
 	struct ballast ballast;
 	int fd;
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
-		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
-	if (!loader_helper("oomlens_shortage", ""))
-		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
+	needs_trigger("notifier");
+	needs_shortage();
 	ksft_set_plan(2);
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	setting_write("/proc/sys/kernel/printk", "1");
+	oom_settings();
 	/* A cache would be dropped meanwhile, and its memory be taken for the run's. */
 	write_file("/proc/sys/vm/drop_caches", "3");
 	ballast_start(&ballast, LEFT_PAGES * (long long)page_size() / 1024);
-	if (hog_start(&chosen, &first_in_line) || hog_start(&asker, &never))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&chosen, &first_choice);
+	must_hog(&asker, &never);
 	fd = events_open();
 	test_late(fd);
-	/* Else who runs the tests would be next. */
+	/* Else the shell that runs the tests would be next. */
 	if (!ksft_get_fail_cnt())
 		test_real();
 	else
@@ -117,5 +109,5 @@ int main(void)
 	hog_end(&chosen);
 	ballast_end(&ballast);
 	loader_no_helper("oomlens_shortage");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -20,7 +20,7 @@ static const char *const parameters[] = {
 };
 
 /*
- * So many times as long as what began at @begin took: most of the time is to go
+ * Sleeps @times as long as what began at @begin took: most of the time is to go
  * to loads, however slow the machine and its checkers are.
  */
 static void rest(unsigned long long begin, unsigned int times)
@@ -60,29 +60,15 @@ static void read_for_ever(unsigned int turn)
 /* One memory cgroup OOM after the other; killed by the kernel each time. */
 static void oom_for_ever(const char *dir)
 {
-	size_t size = 4 * LIMIT_PAGES * page_size();
-
 	for (;;) {
 		unsigned long long begin = now_ns();
 		pid_t pid = fork();
-		char *p;
 
-		if (pid < 0) {
-			nap_ms(10);
-			continue;
-		}
-		if (pid) {
+		if (!pid)
+			eat(dir, 0, 4 * LIMIT_PAGES * page_size());
+		if (pid > 0)
 			waitpid(pid, NULL, 0);
-			rest(begin, 9);
-			continue;
-		}
-		if (set_adj(0, 0) || cg_attach(dir, 0))
-			_exit(1);
-		p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-		if (p != MAP_FAILED)
-			memset(p, 1, size);
-		_exit(0);
+		rest(begin, 9);
 	}
 }
 
@@ -150,15 +136,11 @@ int main(void)
 	char *dir, with[256];
 
 	test_begin(0);
-	if (!loader_ko())
-		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	needs_ko();
 	ksft_set_plan(4);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	snprintf(with, sizeof(with), "%s", loader_parameters());
-	/* Each OOM has its page in the log; a console is slow. */
-	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
-	if (!access("/proc/sys/vm/oom_dump_tasks", F_OK))
-		setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	hurry_rcu();
 	allow_debugfs_race();
 	dir = cg_version() ? cg_create(NULL, "storm") : NULL;
@@ -166,8 +148,11 @@ int main(void)
 		cg_limit(dir, LIMIT_PAGES);
 		cg_swap_limit(dir, 0);
 	}
-	ksft_test_result(!loader_unload() && !loader_load("trigger=1") && loader_whole() &&
-			 !loader_unload() && loader_traceless(), "load and unload\n");
+	EXPECT_OK(loader_reload("trigger=1"));
+	EXPECT_TRUE(loader_whole());
+	EXPECT_OK(loader_unload());
+	EXPECT_TRUE(loader_traceless());
+	test_done("load and unload");
 	/* The first loads and the first OOM leave what is kept for good. */
 	disturb(dir);
 	reload(2, &whole);
@@ -180,19 +165,22 @@ int main(void)
 		kills = cg_oom_kills(dir);
 	disturb(dir);
 	done = reload(loads, &whole);
-	ksft_test_result(done == loads && whole == loads,
-			 "%lu loads and unloads under readers and OOMs\n", loads);
+	EXPECT_EQ(done, loads);
+	EXPECT_EQ(whole, loads);
+	test_done("%lu loads and unloads under readers and OOMs", loads);
 	if (dir)
 		wait_until(cg_oom_kills(dir) > kills, PATIENCE_MS);
 	leave_alone();
 	if (dir) {
 		kills = cg_oom_kills(dir) - kills;
-		ksft_test_result(kills > 0, "OOMs meanwhile: %lld killed\n", kills);
+		EXPECT_GT(kills, 0);
+		test_done("OOMs meanwhile: %lld killed", kills);
 	} else {
 		ksft_test_result_skip("OOMs meanwhile: no memory cgroups\n");
 	}
-	ksft_test_result(held_same(before), "the memory is the same\n");
+	EXPECT_TRUE(held_same(before));
+	test_done("the memory is the same");
 	if (loader_load(with))
 		ksft_print_msg("cannot load it again with %s\n", with);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

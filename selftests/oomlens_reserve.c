@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The air bag: with pages in reserve a hog's first OOM kills nobody, whoever
- * polls on events is told and ends the hog, and nobody dies; without it the hog
- * is killed. The reserve fills up again, and sysrq's OOM gets none of it.
+ * The air bag: with pages in reserve a hog's first OOM kills no task; a process
+ * that polls on events is told and ends the hog. Without a reserve the hog is
+ * killed. The reserve fills up again, and sysrq's OOM gets none of it.
  * Judged by /proc/zoneinfo, /proc/vmstat and how the hog ended.
  * $OOMLENS_WAITS=1 waits the ten seconds until it fills up again by itself.
  */
@@ -27,39 +27,26 @@ static long long pages_to_kb(long long pages)
 	return pages * (long long)page_size() / 1024;
 }
 
-static bool same(const char *what, long long got, long long want)
+static void expect_held(long long pages)
 {
-	if (got != want)
-		ksft_print_msg("%s: got %lld, want %lld\n", what, got, want);
-	return got == want;
-}
-
-static bool near(const char *what, long long got, long long want)
-{
-	bool good = llabs(got - want) < DRIFT_KB;
-
-	if (!good)
-		ksft_print_msg("%s: got %lld kB, want %lld kB\n", what, got, want);
-	return good;
+	EXPECT_EQ(lens_key("reserve", "target"), pages);
+	EXPECT_EQ(lens_key("reserve", "held"), pages);
 }
 
 static void test_set(void)
 {
 	long long before = free_memory_kb(), bytes = lens_key("stats", "memory_bytes");
-	const long long pages = RESERVE_PAGES;
-	bool good;
 
-	good = same("write", lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)), 0) &&
-	       same("target", lens_key("reserve", "target"), pages) &&
-	       same("held", lens_key("reserve", "held"), pages) &&
-	       same("memory_bytes", lens_key("stats", "memory_bytes") - bytes,
-		    pages * page_size()) &&
-	       near("free memory", free_memory_kb(), before - pages_to_kb(RESERVE_PAGES));
-	good &= same("write", lens_command("reserve", "0\n"), 0) &&
-		same("held", lens_key("reserve", "held"), 0) &&
-		same("memory_bytes", lens_key("stats", "memory_bytes"), bytes) &&
-		near("free memory", free_memory_kb(), before);
-	ksft_test_result(good, "set aside, shown, counted, and given back\n");
+	EXPECT_OK(lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)));
+	expect_held(RESERVE_PAGES);
+	EXPECT_EQ(lens_key("stats", "memory_bytes"),
+		  bytes + RESERVE_PAGES * (long long)page_size());
+	EXPECT_NEAR(free_memory_kb(), before - pages_to_kb(RESERVE_PAGES), DRIFT_KB - 1);
+	EXPECT_OK(lens_command("reserve", "0\n"));
+	EXPECT_EQ(lens_key("reserve", "held"), 0);
+	EXPECT_EQ(lens_key("stats", "memory_bytes"), bytes);
+	EXPECT_NEAR(free_memory_kb(), before, DRIFT_KB - 1);
+	test_done("set aside, shown, counted, and given back");
 }
 
 static void test_malformed(void)
@@ -68,18 +55,20 @@ static void test_malformed(void)
 		"\n", "16MB\n", "-1\n", "0x1000\n", "1 M\n", "M\n", "16M 16M\n", "1.5M\n",
 		"99999999999999999999\n", "18446744073709551615T\n", "all\n",
 	};
-	bool good = same("write", lens_command("reserve", "1M\n"), 0);
-	long long held = lens_key("reserve", "held");
+	long long held;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(malformed); i++)
-		good &= same(malformed[i], lens_command("reserve", "%s", malformed[i]), -EINVAL);
-	good &= same("all memory", lens_command("reserve", "%lldK\n", meminfo_kb("MemTotal")),
-		     -ENOMEM);
-	good &= same("held", lens_key("reserve", "held"), held) &&
-		same("target", lens_key("reserve", "target"), held);
+	EXPECT_OK(lens_command("reserve", "1M\n"));
+	held = lens_key("reserve", "held");
+	for (i = 0; i < ARRAY_SIZE(malformed); i++) {
+		expect_of("'%s'", malformed[i]);
+		EXPECT_EQ(lens_command("reserve", "%s", malformed[i]), -EINVAL);
+	}
+	expect_of("all memory");
+	EXPECT_EQ(lens_command("reserve", "%lldK\n", meminfo_kb("MemTotal")), -ENOMEM);
+	expect_held(held);
 	lens_command("reserve", "0\n");
-	ksft_test_result(good, "what is malformed or too much is refused, what is held stays\n");
+	test_done("what is malformed or too much is refused, what is held stays");
 }
 
 /*
@@ -91,10 +80,7 @@ static void hog_until_oom(struct hog *h)
 	size_t run = 0, size, at;
 	char *mem;
 
-	fflush(stdout);
-	*h = (struct hog){ .ctl = -1, .ack = -1, .pid = fork() };
-	if (h->pid < 0)
-		ksft_exit_fail_msg("cannot make a hog\n");
+	*h = (struct hog){ .ctl = -1, .ack = -1, .pid = must_fork() };
 	if (h->pid)
 		return;
 	if (set_adj(0, 1000))
@@ -142,37 +128,33 @@ static void test_air_bag(void)
 	long long kills = kernel_kills(), spent = lens_key("reserve", "spent");
 	int fd = events_open(), status = 0;
 	struct hog h;
-	bool good;
 
-	if (lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)))
-		ksft_exit_fail_msg("no reserve\n");
+	MUST_OK(lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)));
 	hog_until_oom(&h);
-	good = told(fd, text, sizeof(text)) && strstr(text, "outcome=averted") &&
-	       strstr(text, "by=reserve");
+	EXPECT_TRUE(told(fd, text, sizeof(text)));
+	EXPECT_TRUE(strstr(text, "outcome=averted"));
+	EXPECT_TRUE(strstr(text, "by=reserve"));
+	expect_show(text);
 	kill(h.pid, SIGTERM);
-	if (waitpid(h.pid, &status, 0) != h.pid || !WIFSIGNALED(status) ||
-	    WTERMSIG(status) != SIGTERM)
-		good = false;
+	EXPECT_EQ(waitpid(h.pid, &status, 0), h.pid);
+	expect_of("the hog's end %#x", status);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 	h.gone = true;
-	if (!good)
-		ksft_print_msg("the hog ended with %#x; told: %s\n", status, text);
 	hog_end(&h);
 	close(fd);
-	good &= same("kills", kernel_kills(), kills) &&
-		same("spent", lens_key("reserve", "spent") - spent, RESERVE_PAGES);
-	ksft_test_result(good, "with a reserve nobody dies: the poller ends the hog\n");
+	EXPECT_EQ(kernel_kills(), kills);
+	EXPECT_EQ(lens_key("reserve", "spent"), spent + RESERVE_PAGES);
+	test_done("with a reserve no task dies: the poller ends the hog");
 }
 
 /* Not before there is plenty: twice what it takes, and a 64th of all memory. */
 static void test_refill(struct ballast *ballast)
 {
-	bool good;
-
 	ballast_end(ballast);
-	good = wait_until(lens_key("reserve", "held") == RESERVE_PAGES, PATIENCE_MS) &&
-	       wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS);
+	EXPECT_TRUE(wait_until(lens_key("reserve", "held") == RESERVE_PAGES, PATIENCE_MS));
+	EXPECT_TRUE(wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS));
 	ballast_start(ballast, pages_to_kb(LEFT_PAGES));
-	ksft_test_result(good, "it fills up again by itself\n");
+	test_done("it fills up again by itself");
 }
 
 static void test_sysrq(void)
@@ -180,34 +162,31 @@ static void test_sysrq(void)
 	const struct hog_spec spec = { .anon = 100, .comm = "chosen" };
 	long long spent = lens_key("reserve", "spent");
 	struct hog h;
-	bool good;
 
 	if (!lens_feature("sysrq") || !lens_feature("oom_probe")) {
 		ksft_test_result_skip("no sysrq, or nothing to tell its OOM by\n");
 		return;
 	}
-	if (hog_start(&h, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
-	good = same("held", lens_key("reserve", "held"), RESERVE_PAGES) &&
-	       same("kill", lens_command("trigger", "kill pid=%d\n", h.pid), 0) &&
-	       wait_until(hog_killed(&h), PATIENCE_MS) &&
-	       same("spent", lens_key("reserve", "spent"), spent);
+	must_hog(&h, &spec);
+	EXPECT_EQ(lens_key("reserve", "held"), RESERVE_PAGES);
+	EXPECT_OK(lens_command("trigger", "kill pid=%d\n", h.pid));
+	EXPECT_TRUE(wait_until(hog_killed(&h), PATIENCE_MS));
+	EXPECT_EQ(lens_key("reserve", "spent"), spent);
 	hog_end(&h);
-	ksft_test_result(good, "sysrq's OOM kills, and gets nothing of it\n");
+	test_done("sysrq's OOM kills, and gets nothing of it");
 }
 
 static void test_without(void)
 {
 	long long kills = kernel_kills();
 	struct hog h;
-	bool good;
 
 	lens_command("reserve", "0\n");
 	hog_until_oom(&h);
-	good = wait_until(hog_killed(&h), PATIENCE_MS) &&
-	       same("kills", kernel_kills(), kills + 1);
+	EXPECT_TRUE(wait_until(hog_killed(&h), PATIENCE_MS));
+	EXPECT_EQ(kernel_kills(), kills + 1);
 	hog_end(&h);
-	ksft_test_result(good, "without a reserve the hog is killed\n");
+	test_done("without a reserve the hog is killed");
 }
 
 int main(void)
@@ -216,13 +195,9 @@ int main(void)
 	struct ballast ballast;
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
-		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
+	needs_trigger("notifier");
 	ksft_set_plan(5 + waits);
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/kernel/printk", "1");
+	oom_settings();
 	write_file("/proc/sys/vm/drop_caches", "3");
 	test_set();
 	test_malformed();
@@ -236,5 +211,5 @@ int main(void)
 	test_sysrq();
 	test_without();
 	ballast_end(&ballast);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

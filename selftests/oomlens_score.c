@@ -103,11 +103,9 @@ static int by_pid(const void *a, const void *b)
 
 static void watch_all(void)
 {
-	struct table *t = table_read(lens_path("badness"));
+	struct table *t = must_table("badness");
 	unsigned int i;
 
-	if (!t)
-		ksft_exit_fail_msg("badness: %s\n", strerror(errno));
 	for (i = 0; i < t->rows; i++) {
 		pid_t pid = table_number(t, i, "pid");
 
@@ -168,18 +166,17 @@ static void compare(struct table *t, unsigned int row, struct reading *r)
 
 static void one_round(bool want_sums)
 {
-	long long totalpages = 0;
 	unsigned int i, seen = 0;
+	long long totalpages;
 	struct table *t;
 
 	/* The last round's second reading is this one's first. */
 	for (i = 0; i < nreadings; i++)
 		readings[i].before = readings[i].after;
-	t = table_read(lens_path("badness"));
+	t = must_table("badness");
 	for (i = 0; i < nreadings; i++)
 		readings[i].after = read_score(readings[i].fd);
-	if (!t || !table_header(t, "totalpages", &totalpages))
-		ksft_exit_fail_msg("badness cannot be read: %s\n", strerror(errno));
+	totalpages = table_head(t, "totalpages");
 	for (i = 0; i < t->rows; i++) {
 		struct reading *r = reading_of(table_number(t, i, "pid"));
 
@@ -249,9 +246,12 @@ static void test_quiet(unsigned long long *seed)
 	}
 	ksft_print_msg("%lu comparisons, %u rounds, %u tasks: %lu wrong, %lu moved\n",
 		       compared, rounds, nreadings, wrong, moved);
-	ksft_test_result(!wrong && !vanished && compared >= goal,
-			 "score is oom_score on quiet tasks\n");
-	ksft_test_result(!bad_sums, "the terms add up to points\n");
+	EXPECT_EQ(wrong, 0);
+	EXPECT_EQ(vanished, 0);
+	EXPECT_GE(compared, goal);
+	test_done("score is oom_score on quiet tasks");
+	EXPECT_EQ(bad_sums, 0);
+	test_done("the terms add up to points");
 }
 
 static void test_busy(void)
@@ -260,11 +260,11 @@ static void test_busy(void)
 	struct hog busy[BUSY];
 	unsigned int i, rounds = 0;
 	/* Enough to move the score by some 30, in steps that a reading can see. */
-	unsigned long pages = meminfo_kb("MemTotal") * 1024 / page_size() / 30;
+	unsigned long pages = meminfo_pages("MemTotal") / 30;
 
 	for (i = 0; i < BUSY; i++) {
-		if (hog_start(&busy[i], &spec) || hog_do(&busy[i], HOG_CHURN, pages))
-			ksft_exit_fail_msg("cannot make a busy hog\n");
+		must_hog(&busy[i], &spec);
+		MUST_OK(hog_do(&busy[i], HOG_CHURN, pages));
 		watch(busy[i].pid, false);
 	}
 	qsort(readings, nreadings, sizeof(*readings), by_pid);
@@ -278,7 +278,9 @@ static void test_busy(void)
 	}
 	ksft_print_msg("%lu comparisons in %u rounds, %lu on a score that moved: %lu wrong\n",
 		       compared, rounds, moved, wrong);
-	ksft_test_result(!wrong && moved, "two readings bracket the score of a busy task\n");
+	EXPECT_EQ(wrong, 0);
+	EXPECT_GT(moved, 0);
+	test_done("two readings bracket the score of a busy task");
 	for (i = 0; i < BUSY; i++)
 		hog_end(&busy[i]);
 }
@@ -290,7 +292,6 @@ int main(void)
 	unsigned long long seed;
 	unsigned int i, share;
 	bool swap;
-	int err;
 
 	test_begin(4);
 	seed = test_seed();
@@ -307,23 +308,19 @@ int main(void)
 		spec.promised /= share;
 		if (!swap)
 			spec.swapped = 0;
-		err = hog_start(&hogs[i], &spec);
-		if (err)
-			ksft_exit_fail_msg("hog %u: %s\n", i, strerror(-err));
+		must_hog(&hogs[i], &spec);
 	}
 	idles = meminfo_kb("MemTotal") / 512;
 	idles = idles < IDLE ? idles : IDLE;
-	err = idle_start(idle, idles);
-	if (err)
-		ksft_exit_fail_msg("idle tasks: %s\n", strerror(-err));
+	must_idle(idle, idles);
 
 	test_quiet(&seed);
 	if (swap) {
-		struct table *t = table_read(lens_path("badness"));
-		int row = t ? table_find(t, "pid", hogs[5].pid) : -1;
+		struct table *t = must_table("badness");
 
-		ksft_test_result(row >= 0 && table_number(t, row, "swap") >= 1900 / share,
-				 "swapped pages were among them\n");
+		EXPECT_GE(table_number(t, table_find(t, "pid", hogs[5].pid), "swap"),
+			  1900 / share);
+		test_done("swapped pages were among them");
 		table_free(t);
 	} else {
 		ksft_test_result_skip("no swap\n");
@@ -332,5 +329,5 @@ int main(void)
 	idle_end(idle, idles);
 	unwatch_all();
 	test_busy();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -33,8 +33,6 @@
 #define wide	long long	/* holds 31 bits times 1000 */
 #endif
 
-static unsigned long checks;
-
 /* The low bits, as a signed number. */
 static wide cut(wide v, unsigned int bits)
 {
@@ -61,15 +59,7 @@ static wide want_score(wide points, wide total, unsigned int bits)
 	return v < 0 ? v + ((wide)1 << bits) : v;	/* printed by %lu */
 }
 
-static bool fail(const char *what, unsigned int bits, long adj, long long a, long long b,
-		 long long got, long long want)
-{
-	ksft_print_msg("%s, %u bits: adj %ld, %lld, %lld: got %lld, want %lld\n",
-		       what, bits, adj, a, b, got, want);
-	return false;
-}
-
-static bool check64(long adj, unsigned long total, unsigned long mem)
+static void check64(long adj, unsigned long total, unsigned long mem)
 {
 	struct oomlens_terms t = { mem / 2, mem / 4, mem / 8, 0, 0 };
 	unsigned int bits = sizeof(long) * 8;
@@ -80,19 +70,12 @@ static bool check64(long adj, unsigned long total, unsigned long mem)
 	t.pgtables = mem - mem / 2 - mem / 4 - mem / 8 - t.swap;
 	points = cut((wide)mem + ap, bits);
 	score = want_score(points, total, bits);
-	checks++;
-	if (oomlens_adj_points(adj, total) != ap)
-		return fail("adj_points", bits, adj, total, mem,
-			    oomlens_adj_points(adj, total), ap);
-	if (oomlens_points(&t, ap) != points)
-		return fail("points", bits, adj, total, mem, oomlens_points(&t, ap), points);
-	if (oomlens_score(points, total) != (unsigned long)score)
-		return fail("score", bits, adj, total, points,
-			    oomlens_score(points, total), score);
-	return true;
+	EXPECT_EQ(oomlens_adj_points(adj, total), ap);
+	EXPECT_EQ(oomlens_points(&t, ap), points);
+	EXPECT_EQ(oomlens_score(points, total), (unsigned long)score);
 }
 
-static bool check32(int adj, unsigned int total, unsigned int mem)
+static void check32(int adj, unsigned int total, unsigned int mem)
 {
 	struct terms32 t = { mem / 2, mem / 4, mem / 8, 0, 0 };
 	wide ap = want_adj(adj, total, 32);
@@ -102,14 +85,9 @@ static bool check32(int adj, unsigned int total, unsigned int mem)
 	t.pgtables = mem - mem / 2 - mem / 4 - mem / 8 - t.swap;
 	points = cut((wide)mem + ap, 32);
 	score = want_score(points, total, 32);
-	checks++;
-	if (adj_points32(adj, total) != ap)
-		return fail("adj_points", 32, adj, total, mem, adj_points32(adj, total), ap);
-	if (points32(&t, ap) != points)
-		return fail("points", 32, adj, total, mem, points32(&t, ap), points);
-	if (score32(points, total) != (unsigned int)score)
-		return fail("score", 32, adj, total, points, score32(points, total), score);
-	return true;
+	EXPECT_EQ(adj_points32(adj, total), ap);
+	EXPECT_EQ(points32(&t, ap), points);
+	EXPECT_EQ(score32(points, total), (unsigned int)score);
 }
 
 /* Worked out by hand: the oracle itself must be right too. */
@@ -141,7 +119,6 @@ static const struct {
 
 static void test_known(void)
 {
-	bool good = true;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
@@ -161,13 +138,13 @@ static void test_known(void)
 		} else {
 			continue;
 		}
-		if (points != known[i].points || score != (long long)known[i].score) {
-			ksft_print_msg("row %u: points %lld, score %lld\n", i, points, score);
-			good = false;
-		}
+		expect_of("row %u", i);
+		EXPECT_EQ(points, known[i].points);
+		EXPECT_EQ(score, known[i].score);
 	}
-	good &= oomlens_score(5, 0) == 0 && score32(5, 0) == 0;
-	ksft_test_result(good, "%zu cases worked out by hand\n", ARRAY_SIZE(known));
+	EXPECT_EQ(oomlens_score(5, 0), 0);
+	EXPECT_EQ(score32(5, 0), 0);
+	test_done("%zu cases worked out by hand", ARRAY_SIZE(known));
 }
 
 static const unsigned long long totals[] = {
@@ -176,10 +153,21 @@ static const unsigned long long totals[] = {
 	2147483647, 4294967296ULL /* 16 TB */, 1099511627776ULL,
 };
 
-static void test_sweep(unsigned long long *seed)
+/* One case on longs of @bits bits, where it fits; not after a failure. */
+static void check(unsigned int bits, long adj, unsigned long long total, unsigned long long mem)
+{
+	if (expect_failed() || total > (bits == 32 ? INT_MAX : LONG_MAX))
+		return;
+	expect_of("adj %ld, total %llu, mem %llu", adj, total, mem);
+	if (bits == 32)
+		check32(adj, total, mem);
+	else
+		check64(adj, total, mem);
+}
+
+static void test_sweep(unsigned int bits, unsigned long long seed)
 {
 	static const unsigned int shares[] = { 0, 1, 3, 10, 100, 500, 999, 1000, 1500, 2000 };
-	bool good64 = true, good32 = true;
 	unsigned int i, j;
 	long adj;
 
@@ -188,37 +176,28 @@ static void test_sweep(unsigned long long *seed)
 			for (j = 0; j < ARRAY_SIZE(shares); j++) {
 				unsigned long long total = totals[i];
 				unsigned long long mem = total / 1000 * shares[j] +
-					rnd_range(seed, 0, total < 1000 ? total : 1000);
+					rnd_range(&seed, 0, total < 1000 ? total : 1000);
 
-				if (total <= LONG_MAX)
-					good64 = good64 && check64(adj, total, mem);
-				if (total <= INT_MAX)
-					good32 = good32 && check32(adj, total, mem);
+				check(bits, adj, total, mem);
 			}
 		}
 	}
-	/* Whatever the bits may be, above all those that overflow. */
+	/* Any bits at all, above all those that overflow. */
 	for (i = 0; i < 200000; i++) {
-		unsigned long total = (rnd(seed) >> rnd_range(seed, 1, 63) & LONG_MAX) + 1;
-		unsigned long mem = rnd(seed) >> rnd_range(seed, 0, 63);
+		unsigned long total = (rnd(&seed) >> rnd_range(&seed, 1, 63) & LONG_MAX) + 1;
+		unsigned long mem = rnd(&seed) >> rnd_range(&seed, 0, 63);
 
-		adj = (long)rnd_range(seed, 0, 2000) - 1000;
-		if (total <= LONG_MAX)
-			good64 = good64 && check64(adj, total, mem);
-		if (total <= INT_MAX)
-			good32 = good32 && check32(adj, total, mem);
+		check(bits, (long)rnd_range(&seed, 0, 2000) - 1000, total, mem);
 	}
-	ksft_print_msg("%lu cases\n", checks);
-	ksft_test_result(good64, "a long of %zu bits\n", sizeof(long) * 8);
-	ksft_test_result(good32, "a long of 32 bits\n");
+	test_done("a long of %u bits", bits);
 }
 
 /*
  * oom_evaluate_task(): a task is passed over if it has fewer points than the
- * one chosen so far. Played again and again until nobody is left, it must take
+ * one chosen so far. Played again and again until no task is left, it must take
  * the tasks in the order that oomlens_precedes() gives.
  */
-static bool check_order(unsigned long long *seed)
+static void check_order(unsigned long long *seed)
 {
 	enum { N = 24 };
 	long points[N];
@@ -244,29 +223,24 @@ static bool check_order(unsigned long long *seed)
 			chosen = i;
 			chosen_points = points[i];
 		}
-		if (place[chosen] != round) {
-			ksft_print_msg("round %u takes %d, whose place is %u\n",
-				       round, chosen, place[chosen]);
-			return false;
-		}
+		EXPECT_EQ(place[chosen], round);
 		gone[chosen] = true;
 	}
-	return true;
 }
 
 int main(void)
 {
 	unsigned long long seed;
 	unsigned int i;
-	bool good = true;
 
 	ksft_print_header();
 	ksft_set_plan(4);
 	seed = test_seed();
 	test_known();
-	test_sweep(&seed);
-	for (i = 0; i < 2000 && good; i++)
-		good = check_order(&seed);
-	ksft_test_result(good, "the order of victims, ties included\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_sweep(sizeof(long) * 8, seed);
+	test_sweep(32, seed);
+	for (i = 0; i < 2000 && !expect_failed(); i++)
+		check_order(&seed);
+	test_done("the order of victims, ties included");
+	test_end();
 }

@@ -154,21 +154,12 @@ static bool can_trigger(void)
 
 static void step_oom(void)
 {
-	size_t size = 4 * LIMIT_PAGES * page_size();
 	pid_t pid = fork();
-	char *p;
 
-	if (pid) {
-		if (pid > 0)
-			waitpid(pid, NULL, 0);
-		return;
-	}
-	if (set_adj(0, 0) || cg_attach(cgroup[rnd(&seed) % 2], 0))
-		_exit(1);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p != MAP_FAILED)
-		memset(p, 1, size);
-	_exit(0);
+	if (!pid)
+		eat(cgroup[rnd(&seed) % 2], 0, 4 * LIMIT_PAGES * page_size());
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 }
 
 static bool can_oom(void)
@@ -282,11 +273,7 @@ static void set_up(void)
 	unsigned int i;
 	char name[16];
 
-	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
-	if (!access("/proc/sys/kernel/sysrq", F_OK))
-		setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	oom_settings();
 	for (i = 0; i < ARRAY_SIZE(cgroup) && cg_version(); i++) {
 		snprintf(name, sizeof(name), "storm%u", i);
 		cgroup[i] = cg_create(NULL, name);
@@ -299,10 +286,7 @@ static void set_up(void)
 	}
 	snprintf(with, sizeof(with), "%s", loader_parameters());
 	locked = lens_locked_down();
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (tally == MAP_FAILED)
-		ksft_exit_fail_msg("no shared memory\n");
+	tally = must_share(sizeof(*tally));
 }
 
 /* In its own process, until @end; at least one step, and what was begun is ended. */
@@ -350,7 +334,7 @@ static void allow_affinity_race(void)
 		allow_report("affine_move_task");
 }
 
-/* All of them for so long; false if one does not end. */
+/* All of them for @ms; false if one does not end. */
 static bool run(unsigned long ms)
 {
 	unsigned long long end = now_ns() + ms * 1000000ULL;
@@ -380,7 +364,7 @@ static bool calm(void)
 int main(void)
 {
 	unsigned long seconds = env_number("OOMLENS_SOAK_S", 3);
-	bool ended, whole;
+	bool ended;
 	long long before;
 	unsigned int i;
 
@@ -398,16 +382,20 @@ int main(void)
 	memset(tally->steps, 0, sizeof(tally->steps));
 	ended = ended && run(seconds * 1000);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
-		if (pids[i] < 0)
+		if (pids[i] < 0) {
 			ksft_test_result_skip("%s: not possible here\n", workers[i].name);
-		else
-			ksft_test_result(tally->steps[i], "%s: %lu steps\n", workers[i].name,
-					 tally->steps[i]);
+			continue;
+		}
+		EXPECT_GT(tally->steps[i], 0);
+		test_done("%s: %lu steps", workers[i].name, tally->steps[i]);
 	}
-	ksft_test_result(ended, "all ended within their time\n");
-	ksft_test_result(!tally->wrong, "nothing was wrong with any\n");
-	whole = calm();
-	ksft_test_result(whole, "all files are there and whole\n");
-	ksft_test_result(held_same(before), "the memory is the same\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	EXPECT_TRUE(ended);
+	test_done("all ended within their time");
+	EXPECT_EQ(tally->wrong, 0);
+	test_done("nothing was wrong with any");
+	EXPECT_TRUE(calm());
+	test_done("all files are there and whole");
+	EXPECT_TRUE(held_same(before));
+	test_done("the memory is the same");
+	test_end();
 }

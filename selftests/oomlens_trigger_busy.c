@@ -26,52 +26,47 @@ static int unload(void)
 	return syscall(SYS_delete_module, "oomlens", O_NONBLOCK) ? -errno : 0;
 }
 
-/* One run, held, with every way to disturb it tried; it ends by @sig or alone. */
-static bool disturb(const char *command, int sig)
+/* At most 1% of the machine's memory is missing. */
+static void expect_free(long long free_kb)
 {
-	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100;
-	pid_t pid = writer_start(command, NULL);
-	bool good = wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS);
-	int i, err = 0, busy = 0, bad = 0;
+	EXPECT_TRUE(wait_until(free_memory_kb() > free_kb - meminfo_kb("MemTotal") / 100,
+			       PATIENCE_MS));
+}
 
-	for (i = 0; good && i < 20; i++) {
+/* One run, held, with every way to disturb it tried; it ends by @sig or alone. */
+static void disturb(const char *command, int sig)
+{
+	long long free_kb = free_memory_kb();
+	pid_t pid = writer_start(command, NULL);
+	int i, err;
+
+	EXPECT_TRUE(wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS));
+	for (i = 0; !expect_failed() && i < 20; i++) {
+		expect_of("try %d", i);
 		err = unload();
-		if (err != -EWOULDBLOCK && err != -EBUSY)
-			break;
-		busy = lens_command("trigger", "pressure limit=1M\n");
-		/* What is malformed is so at any time. */
-		bad = lens_command("trigger", i % 2 ? "pressure leave=x\n" : "kill pid=0\n");
-		if (busy != -EBUSY || bad != -EINVAL || lens_key("trigger", "running") != 1)
-			break;
+		EXPECT_TRUE(err == -EWOULDBLOCK || err == -EBUSY);
+		EXPECT_EQ(lens_command("trigger", "pressure limit=1M\n"), -EBUSY);
+		/* A malformed line is refused as such at any time. */
+		EXPECT_EQ(lens_command("trigger", i % 2 ? "pressure leave=x\n" : "kill pid=0\n"),
+			  -EINVAL);
+		EXPECT_EQ(lens_key("trigger", "running"), 1);
 		nap_ms(10);
 	}
-	if (i < 20) {
-		ksft_print_msg("after %d tries rmmod gave %d, a second writer %d, a malformed line %d\n",
-			       i, err, busy, bad);
-		good = false;
-	}
-	good &= loader_whole();
+	EXPECT_TRUE(loader_whole());
 	if (sig)
 		kill(pid, sig);
 	err = writer_end(pid);
-	if (sig ? err != sig && err != -EINTR : err) {
-		ksft_print_msg("the disturbed run gave %d\n", err);
-		good = false;
-	}
-	return good && wait_until(free_memory_kb() > free_kb - slack, PATIENCE_MS);
+	expect_of("the run's end %d", err);
+	EXPECT_TRUE(sig ? err == sig || err == -EINTR : !err);
+	expect_free(free_kb);
 }
 
-static bool reload(const char *parameters)
+static void reload(const char *parameters)
 {
-	int err = loader_unload();
-	bool good = !err && loader_traceless();
-
-	if (!good)
-		ksft_print_msg("unload gave %d, or something is left\n", err);
-	err = good ? loader_load(parameters) : 0;
-	if (err)
-		ksft_print_msg("load gave %d\n", err);
-	return good && !err && loader_whole();
+	EXPECT_OK(loader_unload());
+	EXPECT_TRUE(loader_traceless());
+	EXPECT_OK(loader_load(parameters));
+	EXPECT_TRUE(loader_whole());
 }
 
 static void test_unload(void)
@@ -79,11 +74,13 @@ static void test_unload(void)
 	char parameters[256];
 
 	snprintf(parameters, sizeof(parameters), "%s", loader_parameters());
-	ksft_test_result(disturb("pressure limit=8M hold=1500", 0),
-			 "while a run goes on: rmmod is refused, a second run is EBUSY, a malformed line EINVAL\n");
-	ksft_test_result(reload(parameters), "after it rmmod works\n");
-	ksft_test_result(disturb("pressure limit=8M hold=60000", SIGKILL) && reload(parameters),
-			 "and after one whose writer was killed\n");
+	disturb("pressure limit=8M hold=1500", 0);
+	test_done("while a run goes on: rmmod is refused, a second run is EBUSY, a malformed line EINVAL");
+	reload(parameters);
+	test_done("after it rmmod works");
+	disturb("pressure limit=8M hold=60000", SIGKILL);
+	reload(parameters);
+	test_done("and after one whose writer was killed");
 }
 
 /* Shared with the writers: how many of them are in a run by their own account. */
@@ -115,49 +112,43 @@ static void write_many(unsigned long writes, unsigned long long state)
 static void test_writers(void)
 {
 	unsigned long writes = env_number("OOMLENS_WRITERS", 100), i;
-	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100;
-	long long bytes = lens_key("stats", "memory_bytes");
+	long long free_kb = free_memory_kb(), bytes = lens_key("stats", "memory_bytes");
 	pid_t pids[WRITERS];
-	bool good = true;
 
 	memset(tally, 0, sizeof(*tally));
-	fflush(stdout);
 	for (i = 0; i < WRITERS; i++) {
 		unsigned long long state = rnd(&seed);
 
-		pids[i] = fork();
+		pids[i] = must_fork();
 		if (!pids[i]) {
 			write_many(writes / WRITERS, state);
 			_exit(0);
 		}
 	}
 	for (i = 0; i < WRITERS; i++)
-		good &= writer_end(pids[i]) == 0;
-	good &= !tally->other && tally->ran && tally->busy &&
-		tally->written >= (int)(writes / WRITERS * WRITERS) &&
-		tally->ran + tally->busy == tally->written;
-	if (!good)
-		ksft_print_msg("%d ran, %d were busy, one gave %d\n", tally->ran, tally->busy,
-			       tally->other);
-	good &= lens_key("trigger", "running") == 0 && !hog_gone(&bystander) &&
-		lens_key("stats", "memory_bytes") == bytes &&
-		wait_until(free_memory_kb() > free_kb - slack, PATIENCE_MS);
-	ksft_test_result(good, "%lu writes by %d writers: each ran or was told EBUSY\n", writes,
-			 WRITERS);
+		EXPECT_OK(writer_end(pids[i]));
+	EXPECT_EQ(tally->other, 0);
+	EXPECT_GT(tally->ran, 0);
+	EXPECT_GT(tally->busy, 0);
+	EXPECT_GE(tally->written, writes / WRITERS * WRITERS);
+	EXPECT_EQ(tally->ran + tally->busy, tally->written);
+	EXPECT_EQ(lens_key("trigger", "running"), 0);
+	EXPECT_FALSE(hog_gone(&bystander));
+	EXPECT_EQ(lens_key("stats", "memory_bytes"), bytes);
+	expect_free(free_kb);
+	test_done("%lu writes by %d writers: each ran or was told EBUSY", writes, WRITERS);
 }
 
 /* Whichever was last, the reserve is what one of them wrote, to the page. */
 static void test_reserve(void)
 {
 	static const unsigned long mib[] = { 1, 2, 3, 4 };
-	long long free_kb = free_memory_kb(), slack = meminfo_kb("MemTotal") / 100, target;
+	long long free_kb = free_memory_kb(), target;
 	pid_t pids[ARRAY_SIZE(mib)];
-	bool good = true;
 	unsigned int i, j;
 
-	fflush(stdout);
 	for (i = 0; i < ARRAY_SIZE(mib); i++) {
-		pids[i] = fork();
+		pids[i] = must_fork();
 		if (pids[i])
 			continue;
 		for (j = 0; j < 25; j++)
@@ -166,17 +157,16 @@ static void test_reserve(void)
 		_exit(0);
 	}
 	for (i = 0; i < ARRAY_SIZE(mib); i++)
-		good &= writer_end(pids[i]) == 0;
+		EXPECT_OK(writer_end(pids[i]));
 	target = lens_key("reserve", "target") * (long long)page_size();
-	good &= target >= 1 << 20 && target <= 4 << 20 && !(target % (1 << 20)) &&
-		wait_until(lens_key("reserve", "held") * (long long)page_size() == target,
-			   PATIENCE_MS);
-	if (!good)
-		ksft_print_msg("target %lld bytes, held %lld pages\n", target,
-			       lens_key("reserve", "held"));
-	good &= !lens_command("reserve", "0\n") && lens_key("reserve", "held") == 0 &&
-		wait_until(free_memory_kb() > free_kb - slack, PATIENCE_MS);
-	ksft_test_result(good, "a reserve set by four at once is one of theirs\n");
+	EXPECT_IN(target, 1 << 20, 4 << 20);
+	EXPECT_EQ(target % (1 << 20), 0);
+	EXPECT_TRUE(wait_until(lens_key("reserve", "held") * (long long)page_size() == target,
+			       PATIENCE_MS));
+	EXPECT_OK(lens_command("reserve", "0\n"));
+	EXPECT_EQ(lens_key("reserve", "held"), 0);
+	expect_free(free_kb);
+	test_done("a reserve set by four at once is one of theirs");
 }
 
 int main(void)
@@ -184,20 +174,16 @@ int main(void)
 	const struct hog_spec spec = { .anon = 1000, .comm = "bystander" };
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier"))
-		ksft_exit_skip("needs debugfs, the OOM notifier and trigger=1\n");
-	if (!loader_ko())
-		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	needs_trigger("notifier");
+	needs_ko();
 	ksft_set_plan(5);
 	reload_at_end(loader_ko(), loader_parameters());
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		     -1, 0);
-	if (tally == MAP_FAILED || hog_start(&bystander, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	tally = must_share(sizeof(*tally));
+	must_hog(&bystander, &spec);
 	seed = test_seed();
 	test_unload();
 	test_writers();
 	test_reserve();
 	hog_end(&bystander);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -2,7 +2,7 @@
 /*
  * What a command is told that cannot begin or cannot go on: two writers on one
  * descriptor, a signal that was there before it began, a target whose memory is
- * busy, and one beside whom the kernel has flagged another to go first.
+ * busy, and another task that the kernel has flagged to go first.
  * $OOMLENS_WAITS=1 adds the busy target, which takes some seconds.
  */
 #include <fcntl.h>
@@ -20,13 +20,6 @@
 
 static struct hog bystander;
 
-static bool same(const char *what, long long got, long long want)
-{
-	if (got != want)
-		ksft_print_msg("%s: got %lld, want %lld\n", what, got, want);
-	return got == want;
-}
-
 /* ---- One descriptor ---- */
 
 static pid_t write_start(int fd, const char *text)
@@ -42,29 +35,24 @@ static pid_t write_start(int fd, const char *text)
 
 static void test_one_descriptor(void)
 {
-	int fd = open(lens_path("trigger"), O_RDWR | O_CLOEXEC);
+	int fd = must_open_lens("trigger", O_RDWR);
 	unsigned long long begin;
 	char text[4096] = "";
-	bool good;
 	pid_t pid;
 
-	if (fd < 0)
-		ksft_exit_fail_msg("cannot open trigger\n");
 	pid = write_start(fd, "pressure limit=1M hold=3000");
-	good = wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS);
+	EXPECT_TRUE(wait_until(lens_key("trigger", "running") == 1, PATIENCE_MS));
 	begin = now_ns();
-	good &= same("a second writer", writer_end(write_start(fd, "pressure limit=1M")),
-		     -EBUSY) &
-		same("a malformed line", writer_end(write_start(fd, "pressure limit=x")),
-		     -EINVAL) &
-		same("a reader", pread(fd, text, sizeof(text) - 1, 0) > 0 &&
-		     strstr(text, "running 1"), 1) &
-		same("ms that it took", (now_ns() - begin) / 1000000 < 2000, 1);
+	EXPECT_EQ(writer_end(write_start(fd, "pressure limit=1M")), -EBUSY);
+	EXPECT_EQ(writer_end(write_start(fd, "pressure limit=x")), -EINVAL);
+	EXPECT_GT(pread(fd, text, sizeof(text) - 1, 0), 0);
+	EXPECT_TRUE(strstr(text, "running 1"));
+	EXPECT_LT((now_ns() - begin) / 1000000, 2000);
 	kill(pid, SIGTERM);
 	writer_end(pid);
-	good &= wait_until(lens_key("trigger", "running") == 0, PATIENCE_MS);
+	EXPECT_TRUE(wait_until(lens_key("trigger", "running") == 0, PATIENCE_MS));
 	close(fd);
-	ksft_test_result(good, "a second writer on the same descriptor does not wait\n");
+	test_done("a second writer on the same descriptor does not wait");
 }
 
 /* ---- A signal ---- */
@@ -114,43 +102,43 @@ static int write_signalled(const char *file, const char *text)
 
 static void test_signals(void)
 {
-	long long bytes;
-	bool good;
+	long long pages;
 
-	good = same("pressure", write_signalled("trigger", "pressure limit=4M"), -EINTR) &
-	       same("last_result", lens_key("trigger", "last_result"), -EINTR) &
-	       same("running", lens_key("trigger", "running"), 0);
-	ksft_test_result(good, "a signal ends pressure: EINTR\n");
+	EXPECT_EQ(write_signalled("trigger", "pressure limit=4M"), -EINTR);
+	EXPECT_EQ(lens_key("trigger", "last_result"), -EINTR);
+	EXPECT_EQ(lens_key("trigger", "running"), 0);
+	test_done("a signal ends pressure: EINTR");
 
 	lens_command("reserve", "1M\n");
-	bytes = lens_key("reserve", "held");
-	good = same("reserve", write_signalled("reserve", "8M"), -EINTR) &
-	       same("held", lens_key("reserve", "held"), bytes) &
-	       same("target", lens_key("reserve", "target"), bytes);
+	pages = lens_key("reserve", "held");
+	EXPECT_EQ(write_signalled("reserve", "8M"), -EINTR);
+	EXPECT_EQ(lens_key("reserve", "held"), pages);
+	EXPECT_EQ(lens_key("reserve", "target"), pages);
 	lens_command("reserve", "0\n");
-	ksft_test_result(good, "and a reserve, which stays as it was\n");
+	test_done("and a reserve, which stays as it was");
 }
 
 /* ---- A target whose memory is busy ---- */
 
-static bool kill_is_busy(pid_t target)
+static void expect_busy(pid_t target)
 {
-	return same("kill pid", lens_command("trigger", "kill pid=%d\n", target), -EBUSY);
+	EXPECT_EQ(lens_command("trigger", "kill pid=%d\n", target), -EBUSY);
 }
 
 static void test_busy(void)
 {
 	pid_t holder = mmap_lock_hold(bystander.pid);
-	bool good = holder > 0 && kill_is_busy(bystander.pid);
 
+	EXPECT_GT(holder, 0);
+	expect_busy(bystander.pid);
 	mmap_lock_release(holder);
-	ksft_test_result(good && !hog_gone(&bystander),
-			 "a target whose mmap_lock is held: EBUSY\n");
+	EXPECT_FALSE(hog_gone(&bystander));
+	test_done("a target whose mmap_lock is held: EBUSY");
 }
 
 /* ---- A rival ---- */
 
-/* Empties swap, as one whom the cgroup's limit slows down on the way. */
+/* Empties swap, slowed down by the cgroup's limit on the way. */
 static pid_t emptier_start(const char *cgroup, const char *disk)
 {
 	pid_t pid;
@@ -167,9 +155,8 @@ static pid_t emptier_start(const char *cgroup, const char *disk)
 
 static bool flagged(pid_t pid)
 {
-	struct table *t = table_read(lens_path("badness"));
-	int row = t ? table_find(t, "pid", pid) : -1;
-	bool yes = row >= 0 && !strcmp(table_cell(t, row, "verdict"), "origin");
+	struct table *t = must_table("badness");
+	bool yes = !strcmp(table_cell(t, table_find(t, "pid", pid), "verdict"), "origin");
 
 	table_free(t);
 	return yes;
@@ -182,28 +169,28 @@ static void test_rival(void)
 	long long kills = kernel_kills();
 	char path[512];
 	struct hog h;
-	bool good;
 	pid_t pid;
 
 	if (cg_version() != 2 || !disk || !swap_ensure(SWAPPED + 1000)) {
 		ksft_test_result_skip("no swap to be emptied in a cgroup\n");
 		return;
 	}
-	spec.cgroup = cg_create(NULL, "rival");
-	if (hog_start(&h, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	spec.cgroup = must_cgroup(NULL, "rival");
+	must_hog(&h, &spec);
 	snprintf(path, sizeof(path), "%s/memory.high", spec.cgroup);
 	write_file(path, "0");
 	undo_at_end("swapon", disk);
 	pid = emptier_start(spec.cgroup, disk);
-	good = wait_until(flagged(pid), 3000);
-	good = good && kill_is_busy(bystander.pid) && kill_is_busy(pid);
+	EXPECT_TRUE(wait_until(flagged(pid), 3000));
+	expect_busy(bystander.pid);
+	expect_busy(pid);
 	write_file(path, "max");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	hog_end(&h);
-	good &= same("kills", kernel_kills(), kills) && !hog_gone(&bystander);
-	ksft_test_result(good, "beside one whom the kernel has flagged: EBUSY\n");
+	EXPECT_EQ(kernel_kills(), kills);
+	EXPECT_FALSE(hog_gone(&bystander));
+	test_done("beside a task that the kernel has flagged: EBUSY");
 }
 
 int main(void)
@@ -212,16 +199,12 @@ int main(void)
 	bool busy;
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("notifier") ||
-	    !lens_feature("sysrq"))
-		ksft_exit_skip("needs debugfs, the OOM notifier, sysrq and trigger=1\n");
+	needs_trigger("notifier");
+	needs_trigger("sysrq");
 	busy = env_number("OOMLENS_WAITS", 0) && loader_helper("oomlens_shortage", "");
 	ksft_set_plan(busy ? 5 : 4);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	if (hog_start(&bystander, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	oom_settings();
+	must_hog(&bystander, &spec);
 	test_one_descriptor();
 	test_signals();
 	if (busy)
@@ -229,5 +212,5 @@ int main(void)
 	test_rival();
 	hog_end(&bystander);
 	loader_no_helper("oomlens_shortage");
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * "kill pid=N" takes N and nobody else: random targets among many processes of
+ * "kill pid=N" takes N and no other task: random targets among many processes of
  * random size, adj and threads, in a row; and targets that die by another hand
  * at the very moment. Judged by the exit status of every process and by the
  * kernel's own count of its kills.
@@ -27,57 +27,48 @@ static void start(struct hog *h)
 		.threads = rnd_range(&seed, 0, 3) ? 0 : 3,
 		.comm = "target",
 	};
-	int err = hog_start(h, &spec);
 
-	if (err)
-		ksft_exit_fail_msg("cannot make a target: %s\n", strerror(-err));
+	must_hog(h, &spec);
 }
 
 /* All but @but are there. */
-static bool others_live(const struct hog *but)
+static void expect_others(const struct hog *but)
 {
-	bool good = true;
 	unsigned int i;
 
 	for (i = 0; i < TARGETS; i++) {
-		if (&hogs[i] == but || !hog_gone(&hogs[i]))
+		if (&hogs[i] == but)
 			continue;
-		ksft_print_msg("process %d died, who was not asked for\n", hogs[i].pid);
-		start(&hogs[i]);
-		good = false;
+		expect_of("bystander %d", hogs[i].pid);
+		if (!EXPECT_FALSE(hog_gone(&hogs[i])))
+			start(&hogs[i]);
 	}
-	return good;
 }
 
-static bool nobody_flagged(void)
+static void expect_none_flagged(void)
 {
-	struct table *t = table_read(lens_path("badness"));
-	bool good = t;
+	struct table *t = must_table("badness");
 	unsigned int i;
 
-	for (i = 0; t && i < t->rows; i++)
-		if (!strcmp(table_cell(t, i, "verdict"), "origin"))
-			good = false;
+	for (i = 0; i < t->rows; i++) {
+		expect_of("pid %s", table_cell(t, i, "pid"));
+		EXPECT_TRUE(strcmp(table_cell(t, i, "verdict"), "origin"));
+	}
 	table_free(t);
-	return good;
 }
 
-static bool kill_one(void)
+static void kill_one(void)
 {
 	struct hog *h = &hogs[rnd_range(&seed, 0, TARGETS - 1)];
 	long long before = kernel_kills();
-	int err = lens_command("trigger", "kill pid=%d\n", h->pid);
-	bool good;
 
-	good = !err && wait_until(hog_killed(h), PATIENCE_MS) &&
-	       kernel_kills() == before + 1;
-	if (!good)
-		ksft_print_msg("kill pid=%d: %d, %s, the kernel counts %lld\n", h->pid, err,
-			       hog_gone(h) ? "gone" : "alive", kernel_kills() - before);
-	good &= others_live(h);
+	expect_of("target %d", h->pid);
+	EXPECT_OK(lens_command("trigger", "kill pid=%d\n", h->pid));
+	EXPECT_TRUE(wait_until(hog_killed(h), PATIENCE_MS));
+	EXPECT_EQ(kernel_kills(), before + 1);
+	expect_others(h);
 	hog_end(h);
 	start(h);
-	return good;
 }
 
 struct rival {
@@ -96,61 +87,51 @@ static void *kill_at_once(void *arg)
 	return NULL;
 }
 
-/* The target is killed by somebody else, before, while or after we ask. */
-static bool kill_racing(unsigned int *ours)
+/* Another task kills the target too, before, while or after we ask. */
+static void kill_racing(unsigned int *ours)
 {
 	struct hog *h = &hogs[rnd_range(&seed, 0, TARGETS - 1)];
 	struct rival r = { .pid = h->pid, .spin = rnd_range(&seed, 0, 200000) };
 	long long before = kernel_kills();
 	pthread_t thread;
-	bool good;
 	int err;
 
-	if (pthread_create(&thread, NULL, kill_at_once, &r))
-		ksft_exit_fail_msg("cannot make a thread\n");
+	MUST_OK(pthread_create(&thread, NULL, kill_at_once, &r));
 	err = lens_command("trigger", "kill pid=%d\n", h->pid);
 	pthread_join(thread, NULL);
-	good = (!err || err == -ESRCH) && wait_until(hog_gone(h), PATIENCE_MS) &&
-	       kernel_kills() - before <= 1;
-	if (!good)
-		ksft_print_msg("kill pid=%d: %d, %s, the kernel counts %lld\n", h->pid, err,
-			       hog_gone(h) ? "gone" : "alive", kernel_kills() - before);
+	expect_of("target %d, kill gave %d", h->pid, err);
+	EXPECT_TRUE(!err || err == -ESRCH);
+	EXPECT_TRUE(wait_until(hog_gone(h), PATIENCE_MS));
+	EXPECT_LE(kernel_kills() - before, 1);
 	*ours += !err;
-	good &= others_live(h);
+	expect_others(h);
 	hog_end(h);
 	start(h);
-	return good;
 }
 
 int main(void)
 {
 	unsigned long kills = env_number("OOMLENS_KILLS", 50), i;
 	unsigned int ours = 0;
-	bool good = true;
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("sysrq"))
-		ksft_exit_skip("needs debugfs, sysrq and trigger=1\n");
+	needs_trigger("sysrq");
 	ksft_set_plan(3);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	setting_write("/proc/sys/kernel/printk", "1");
+	oom_settings();
 	seed = test_seed();
 	for (i = 0; i < TARGETS; i++)
 		start(&hogs[i]);
 
-	for (i = 0; i < kills; i++)
-		good &= kill_one();
-	ksft_test_result(good, "%lu of %lu kills took the one named and no other\n",
-			 good ? kills : 0, kills);
+	for (i = 0; i < kills && !expect_failed(); i++)
+		kill_one();
+	test_done("%lu of %lu kills took the one named and no other", i, kills);
 
-	good = true;
-	for (i = 0; i < kills / 2; i++)
-		good &= kill_racing(&ours);
-	ksft_test_result(good, "%lu kills of who was dying already took no other (%u in time)\n",
-			 kills / 2, ours);
-	ksft_test_result(nobody_flagged(), "no process is left flagged\n");
+	for (i = 0; i < kills / 2 && !expect_failed(); i++)
+		kill_racing(&ours);
+	test_done("%lu kills of a task that was dying took no other (%u in time)", i, ours);
+	expect_none_flagged();
+	test_done("no process is left flagged");
 	for (i = 0; i < TARGETS; i++)
 		hog_end(&hogs[i]);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

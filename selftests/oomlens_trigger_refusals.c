@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may run a command of trigger, and on whom: each refusal with its errno,
- * and with nothing changed: nobody dead, nobody flagged, the same adj, the same
- * settings, and no run recorded where there was none.
+ * The rights that a command of trigger needs, and the tasks that it may take:
+ * each refusal with its errno, and with nothing changed: no task dead or flagged,
+ * the same adj, the same settings, and no run recorded where there was none.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -19,49 +19,47 @@
 static const struct hog_spec plain = { .anon = 500, .adj = 500, .comm = "target" };
 static struct hog target;
 
-static bool kill_refused(pid_t pid, const char *what, int want)
+static void expect_no_kill(pid_t pid, const char *what, int want)
 {
 	struct snapshot *before = snapshot_take();
-	int err = lens_command("trigger", "kill pid=%d\n", pid);
 
-	return refused(before, what, err, want) && !hog_gone(&target);
+	expect_refused(before, what, lens_command("trigger", "kill pid=%d\n", pid), want);
+	EXPECT_FALSE(hog_gone(&target));
 }
 
-static bool command_refused(const char *command, int want)
+static void expect_no_command(const char *command, int want)
 {
 	struct snapshot *before = snapshot_take();
 
-	return refused(before, command, lens_command("trigger", "%s", command), want);
+	expect_refused(before, command, lens_command("trigger", "%s", command), want);
 }
 
 static void test_targets(void)
 {
 	const struct hog_spec vfork_spec = { .anon = 10, .vfork = true, .comm = "vfork" };
 	struct hog vforked;
-	bool good;
 	pid_t pid;
 	siginfo_t si;
 
-	good = kill_refused(1, "init", -EPERM) & kill_refused(2, "a kernel thread", -EPERM);
+	expect_no_kill(1, "init", -EPERM);
+	expect_no_kill(2, "a kernel thread", -EPERM);
 	set_adj(target.pid, OOM_ADJ_NEVER);
-	good &= kill_refused(target.pid, "adj -1000", -EPERM);
+	expect_no_kill(target.pid, "adj -1000", -EPERM);
 	set_adj(target.pid, plain.adj);
 
-	fflush(stdout);
-	pid = fork();
+	pid = must_fork();
 	if (!pid)
 		_exit(0);
 	waitid(P_PID, pid, &si, WEXITED | WNOWAIT);
-	good &= kill_refused(pid, "a zombie", -ESRCH);
+	expect_no_kill(pid, "a zombie", -ESRCH);
 	waitpid(pid, NULL, 0);
-	good &= kill_refused(pid, "one that is gone", -ESRCH);
-	good &= kill_refused(INT_MAX, "no pid at all", -ESRCH);
+	expect_no_kill(pid, "one that is gone", -ESRCH);
+	expect_no_kill(INT_MAX, "no pid at all", -ESRCH);
 
-	if (hog_start(&vforked, &vfork_spec))
-		ksft_exit_fail_msg("cannot make a vfork child\n");
-	good &= kill_refused(vforked.second, "a vfork child", -EBUSY);
+	must_hog(&vforked, &vfork_spec);
+	expect_no_kill(vforked.second, "a vfork child", -EBUSY);
 	hog_end(&vforked);
-	ksft_test_result(good, "targets that may not or cannot be killed\n");
+	test_done("targets that may not or cannot be killed");
 }
 
 static void *thread_main(void *arg)
@@ -77,35 +75,33 @@ static void test_thread(void)
 	static volatile pid_t tid;
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, thread_main, (void *)&tid) ||
-	    !wait_until(tid, PATIENCE_MS))
-		ksft_exit_fail_msg("cannot make a thread\n");
-	ksft_test_result(kill_refused(tid, "a thread", -ESRCH), "a thread is no process\n");
+	MUST_OK(pthread_create(&thread, NULL, thread_main, (void *)&tid));
+	MUST(wait_until(tid, PATIENCE_MS));
+	expect_no_kill(tid, "a thread", -ESRCH);
+	test_done("a thread is no process");
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
 }
 
 static void test_settings(void)
 {
-	bool good;
-
 	setting_write("/proc/sys/kernel/sysrq", "438");
-	good = kill_refused(target.pid, "sysrq=438, kill pid", -EPERM);
-	good &= command_refused("kill", -EPERM);
+	expect_no_kill(target.pid, "sysrq=438, kill pid", -EPERM);
+	expect_no_command("kill", -EPERM);
 	setting_write("/proc/sys/kernel/sysrq", "0");
-	good &= kill_refused(target.pid, "sysrq=0, kill pid", -EPERM);
+	expect_no_kill(target.pid, "sysrq=0, kill pid", -EPERM);
 	setting_write("/proc/sys/kernel/sysrq", "1");
 	setting_write("/proc/sys/vm/panic_on_oom", "2");
-	good &= kill_refused(target.pid, "panic_on_oom=2, kill pid", -EPERM);
-	good &= command_refused("kill", -EPERM) &
-		command_refused("pressure outcome=kill", -EPERM);
+	expect_no_kill(target.pid, "panic_on_oom=2, kill pid", -EPERM);
+	expect_no_command("kill", -EPERM);
+	expect_no_command("pressure outcome=kill", -EPERM);
 	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	ksft_test_result(good, "kernel.sysrq and panic_on_oom are respected\n");
+	test_done("kernel.sysrq and panic_on_oom are respected");
 }
 
 #define FEW	64
 
-/* Makes exempt whom the kernel could take; how many, who, and what they had. */
+/* Exempts the tasks that the kernel could take: their number, pids and old adj. */
 static unsigned int exempt_all(pid_t *pids, int *adjs)
 {
 	struct table *t = table_read(lens_path("badness"));
@@ -124,24 +120,22 @@ static unsigned int exempt_all(pid_t *pids, int *adjs)
 }
 
 /* The kernel would panic: all but init, and what is exempt, is made exempt. */
-static void test_nobody(void)
+static void test_no_choice(void)
 {
 	struct table *t;
-	long long eligible = -1;
 	unsigned int i, n;
 	pid_t pids[FEW];
 	int adjs[FEW];
-	bool good;
 
 	n = exempt_all(pids, adjs);
-	t = table_read(lens_path("badness"));
-	if (n == FEW || !t || !table_header(t, "eligible", &eligible) || eligible) {
+	t = must_table("badness");
+	if (n == FEW || table_head(t, "eligible")) {
 		ksft_test_result_skip("more processes than a test should exempt\n");
 	} else {
-		good = command_refused("kill", -EPERM) &
-		       command_refused("pressure outcome=kill", -EPERM) &
-		       command_refused("pressure outcome=kill limit=1M timeout=1", -EPERM);
-		ksft_test_result(good, "with nobody to kill nothing lethal is done\n");
+		expect_no_command("kill", -EPERM);
+		expect_no_command("pressure outcome=kill", -EPERM);
+		expect_no_command("pressure outcome=kill limit=1M timeout=1", -EPERM);
+		test_done("with no eligible task nothing lethal is done");
 	}
 	table_free(t);
 	for (i = 0; i < n && n < FEW; i++)
@@ -160,7 +154,7 @@ static int drop_sys_admin(void)
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
-/* Writes as one who is not an administrator, to a file that one has opened. */
+/* Opens as an administrator, and writes as a task that is none. */
 static int write_unprivileged(void *arg)
 {
 	int fd = open(lens_path(arg), O_WRONLY);
@@ -172,7 +166,7 @@ static int write_unprivileged(void *arg)
 
 static volatile int lent_fd;
 
-/* Opens as one who is not, and leaves the descriptor behind. */
+/* Opens without the right, and leaves the descriptor behind. */
 static int open_unprivileged(void *arg)
 {
 	if (drop_sys_admin())
@@ -189,8 +183,7 @@ static int in_clone(int (*fn)(void *), const char *file)
 	pid_t pid = clone(fn, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD,
 			  (void *)file);
 
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		ksft_exit_fail_msg("clone: %s\n", strerror(errno));
+	MUST(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
 	return -WEXITSTATUS(status);
 }
 
@@ -198,75 +191,71 @@ static void test_rights(void)
 {
 	static const char * const files[] = { "trigger", "reserve" };
 	struct snapshot *before;
-	bool good = true;
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		before = snapshot_take();
-		good &= refused(before, files[i], in_clone(write_unprivileged, files[i]),
-				-EPERM);
+		expect_refused(before, files[i], in_clone(write_unprivileged, files[i]), -EPERM);
 		before = snapshot_take();
 		in_clone(open_unprivileged, files[i]);
-		err = lent_fd < 0 ? -EPERM :
-		      write_fd(lent_fd, i ? "1M\n" : "kill\n");
-		good &= refused(before, files[i], err, -EPERM);
+		err = lent_fd < 0 ? -EPERM : write_fd(lent_fd, i ? "1M\n" : "kill\n");
+		expect_refused(before, files[i], err, -EPERM);
 		if (lent_fd >= 0)
 			close(lent_fd);
 	}
-	ksft_test_result(good, "neither who writes nor who opened may lack CAP_SYS_ADMIN\n");
+	test_done("both the writer and the opener need CAP_SYS_ADMIN");
 }
 
 /* What no file takes, whatever it is about. */
-static bool sizes_refused(const char *file, const char *valid)
+static void expect_sizes_refused(const char *file, const char *valid)
 {
 	static char big[1 << 20];
 	struct snapshot *before = snapshot_take();
-	int fd = open(lens_path(file), O_WRONLY);
-	bool good = fd >= 0 && !write(fd, "", 0);
+	int fd = must_open_lens(file, O_WRONLY);
 	unsigned int i;
 	char byte;
 
+	expect_of("%s", file);
+	EXPECT_EQ(write(fd, "", 0), 0);
 	memset(big, ' ', sizeof(big));
 	memcpy(big, valid, strlen(valid));
-	good &= write(fd, big, 4096) == -1 && errno == EINVAL;
-	good &= write(fd, big, sizeof(big)) == -1 && errno == EINVAL;
-	good &= pwrite(fd, valid, strlen(valid), 1) == -1;
+	EXPECT_TRUE(write(fd, big, 4096) == -1 && errno == EINVAL);
+	EXPECT_TRUE(write(fd, big, sizeof(big)) == -1 && errno == EINVAL);
+	EXPECT_EQ(pwrite(fd, valid, strlen(valid), 1), -1);
 	for (i = 0; i < 256; i++) {
 		byte = i;
 		/* A size of one digit is one. */
 		if (!strcmp(file, "reserve") && byte >= '0' && byte <= '9')
 			continue;
-		good &= write(fd, &byte, 1) == -1 && errno == EINVAL;
+		expect_of("%s, byte %u", file, i);
+		EXPECT_TRUE(write(fd, &byte, 1) == -1 && errno == EINVAL);
 	}
 	close(fd);
-	return unchanged(before, file) && good;
+	expect_unchanged(before, file);
 }
 
 static void test_sizes(void)
 {
-	bool good = sizes_refused("trigger", "kill");
-
-	ksft_test_result(sizes_refused("reserve", "1M") && good && !hog_gone(&target),
-			 "0 bytes, 4 KiB, 1 MiB, another offset, each byte\n");
+	expect_sizes_refused("trigger", "kill");
+	expect_sizes_refused("reserve", "1M");
+	EXPECT_FALSE(hog_gone(&target));
+	test_done("0 bytes, 4 KiB, 1 MiB, another offset, each byte");
 }
 
 int main(void)
 {
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("sysrq"))
-		ksft_exit_skip("needs debugfs, sysrq and trigger=1\n");
+	needs_trigger("sysrq");
 	ksft_set_plan(6);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	if (hog_start(&target, &plain))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	oom_settings();
+	must_hog(&target, &plain);
 	test_targets();
 	test_thread();
 	test_settings();
-	test_nobody();
+	test_no_choice();
 	test_rights();
 	test_sizes();
 	hog_end(&target);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

@@ -59,24 +59,19 @@ static bool attached(const char *cg, pid_t pid)
 int main(void)
 {
 	struct report r;
-	bool good = true;
 	pid_t supervisor;
-	int i, err, fd[2];
+	int i, status, fd[2];
 	char *cg;
 
 	test_begin(0);
-	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature("sysrq"))
-		ksft_exit_skip("needs debugfs, sysrq and trigger=1\n");
+	needs_trigger("sysrq");
 	if (!cg_version())
 		ksft_exit_skip("no memory cgroups\n");
 	ksft_set_plan(2);
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	cg = cg_create(NULL, "service");
-	if (pipe(fd))
-		ksft_exit_fail_msg("pipe: %s\n", strerror(errno));
-	fflush(stdout);
-	supervisor = fork();
+	oom_settings();
+	cg = must_cgroup(NULL, "service");
+	MUST(!pipe(fd));
+	supervisor = must_fork();
 	if (!supervisor) {
 		set_adj(0, 0);
 		supervise_worker(cg, fd[1]);
@@ -84,27 +79,24 @@ int main(void)
 	close(fd[1]);
 
 	for (i = 0; i <= RESTARTS; i++) {
-		if (read(fd[0], &r, sizeof(r)) != sizeof(r)) {
-			ksft_print_msg("the supervisor gave up after %d restarts\n", i);
-			good = false;
+		expect_of("restart %d", i);
+		if (!EXPECT_EQ(read(fd[0], &r, sizeof(r)), sizeof(r)))
 			break;
-		}
-		good &= r.oom_kills == i && (!i || (WIFSIGNALED(r.status) &&
-						    WTERMSIG(r.status) == SIGKILL));
+		EXPECT_EQ(r.oom_kills, i);
+		if (i)
+			EXPECT_TRUE(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGKILL);
 		if (i == RESTARTS)
 			break;
-		good &= wait_until(attached(cg, r.worker), PATIENCE_MS);
-		err = lens_command("trigger", "kill pid=%d\n", r.worker);
-		if (err)
-			ksft_print_msg("kill pid=%d: %d\n", r.worker, err);
-		good &= !err;
+		EXPECT_TRUE(wait_until(attached(cg, r.worker), PATIENCE_MS));
+		EXPECT_OK(lens_command("trigger", "kill pid=%d\n", r.worker));
 	}
-	ksft_test_result(good, "%d times the supervisor saw an OOM kill and restarted\n", i);
+	test_done("%d times the supervisor saw an OOM kill and restarted", i);
 
 	/* A plain SIGKILL is none, or the test above would prove nothing. */
 	kill(r.worker, SIGKILL);
-	waitpid(supervisor, &err, 0);
-	ksft_test_result(WIFEXITED(err) && WEXITSTATUS(err) == 2,
-			 "a plain SIGKILL is not taken for one\n");
-	ksft_exit(!ksft_get_fail_cnt());
+	waitpid(supervisor, &status, 0);
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), 2);
+	test_done("a plain SIGKILL is not taken for one");
+	test_end();
 }

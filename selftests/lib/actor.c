@@ -174,9 +174,12 @@ bool reading_parse(struct reading *r, struct figures *f)
 	int row;
 
 	memset(f, 0, sizeof(*f));
-	for (i = 0; good && i < ARRAY_SIZE(header_figures); i++)
-		good = table_header(t, header_figures[i].name,
-				    figure(f, header_figures[i].at));
+	for (i = 0; good && i < ARRAY_SIZE(header_figures); i++) {
+		long long *value = figure(f, header_figures[i].at);
+
+		*value = table_head(t, header_figures[i].name);
+		good = *value != LLONG_MIN;
+	}
 	row = good ? table_find(t, "pid", r->pid) : -1;
 	good = row >= 0;
 	for (i = 0; good && i < ARRAY_SIZE(row_figures); i++) {

@@ -136,6 +136,17 @@ char *cg_create(const char *parent, const char *name)
 	return dir;
 }
 
+char *cg_create_limited(const char *name, unsigned long pages)
+{
+	char *dir = cg_create(NULL, name);
+
+	if (!dir || cg_limit(dir, pages))
+		return NULL;
+	/* Where swap is not accounted there is no such file. */
+	cg_swap_limit(dir, 0);
+	return dir;
+}
+
 const char *cg_shown(const char *dir)
 {
 	const char *shown = dir + strlen(cg_root());

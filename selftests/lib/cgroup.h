@@ -11,6 +11,8 @@ int cg_version(void);			/* 2, 1, or 0: no memory controller */
 const char *cg_root(void);		/* where the hierarchy is mounted */
 /* Directory of a new cgroup below @parent (NULL: the test's own); removed at end. */
 char *cg_create(const char *parent, const char *name);
+/* With that limit of memory, and no swap. */
+char *cg_create_limited(const char *name, unsigned long pages);
 /* As the module and /proc/PID/cgroup show it. */
 const char *cg_shown(const char *dir);
 int cg_attach(const char *dir, pid_t pid);	/* pid 0: the caller */

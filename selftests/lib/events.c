@@ -4,6 +4,7 @@
  * expected.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 
 #include "events.h"
@@ -81,61 +82,19 @@ char *next_killed(int fd, long long *number)
 	return NULL;
 }
 
-bool wants(const char *line, const char *key, long long want)
-{
-	long long got;
-
-	if (line_number(line, key, &got) && got == want)
-		return true;
-	ksft_print_msg("want %s=%lld in '%s'\n", key, want, line);
-	return false;
-}
-
-bool near_to(const char *line, const char *key, long long want, long long by)
-{
-	long long got;
-
-	if (line_number(line, key, &got) && got >= want - by && got <= want + by)
-		return true;
-	ksft_print_msg("want %s=%lld, give or take %lld, in '%s'\n", key, want, by, line);
-	return false;
-}
-
-bool event_has(const char *text, long long n, const char *key, const char *want)
-{
-	char *line = event_line(text, "event", n, 0);
-	char got[256] = "";
-	bool good = line && line_string(line, key, got, sizeof(got)) && !strcmp(got, want);
-
-	if (!good)
-		ksft_print_msg("event %lld: want %s=%s in '%s'\n", n, key, want,
-			       line ? line : "nothing");
-	free(line);
-	return good;
-}
-
-bool event_has_number(const char *text, long long n, const char *key, long long want)
-{
-	char value[32];
-
-	snprintf(value, sizeof(value), "%lld", want);
-	return event_has(text, n, key, value);
-}
-
 bool times_come(long long n)
 {
 	unsigned long long end = now_ns() + 10000000000ULL;
-	long long exit_us = -1, freed_us = -1;
+	long long exit_us, freed_us;
 
 	do {
 		char *text = read_lens("events");
-		char *line = event_line(text, "victim", n, 0);
-		bool both = line && line_number(line, "exit_us", &exit_us) &&
-			    line_number(line, "freed_us", &freed_us);
+		const char *line = event_line(text, "victim", n, 0);
 
-		free(line);
+		exit_us = line_number(line, "exit_us");
+		freed_us = line_number(line, "freed_us");
 		free(text);
-		if (both)
+		if (exit_us != LLONG_MIN && freed_us != LLONG_MIN)
 			return exit_us >= 0 && freed_us > 0 && freed_us < 10000000;
 		nap_ms(5);
 	} while (now_ns() < end);

@@ -25,10 +25,6 @@ char *next_event(int fd, long long *number);
 
 /* The next one that killed; a real shortage can come with others before it. */
 char *next_killed(int fd, long long *number);
-bool wants(const char *line, const char *key, long long want);
-bool near_to(const char *line, const char *key, long long want, long long by);
-bool event_has(const char *text, long long n, const char *key, const char *want);
-bool event_has_number(const char *text, long long n, const char *key, long long want);
 
 /* exit_us and freed_us come later, within what the reaper takes at most. */
 bool times_come(long long n);

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #include "expect.h"
 
@@ -22,6 +23,24 @@ void expect_of(const char *fmt, ...)
 unsigned int expect_failed(void)
 {
 	return failed;
+}
+
+void expect_show(const char *text)
+{
+	size_t len;
+
+	for (; failed && text && *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		ksft_print_msg("| %.*s\n", (int)len, text);
+	}
+}
+
+void expect_retry(void)
+{
+	if (failed)
+		ksft_print_msg("once more\n");
+	checked = 0;
+	failed = 0;
 }
 
 bool expect_settle(void)
@@ -123,4 +142,11 @@ void __noreturn must_fail(const char *file, int line, const char *what, int err)
 	ksft_exit_fail_msg("%s:%d: cannot go on: %s%s%s\n", name ? name + 1 : file, line, what,
 			   err ? ": " : "", err ? strerror(err < 0 ? -err : err) : "");
 	exit(KSFT_FAIL);
+}
+
+void *shared_memory(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
 }

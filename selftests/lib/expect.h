@@ -71,6 +71,10 @@ void expect_of(const char *fmt, ...)
 	__printf(1, 2);
 /* Expectations that have failed since the last test_done(). */
 unsigned int expect_failed(void);
+/* If one has failed: the text that was judged, line by line. */
+void expect_show(const char *text);
+/* What has failed counts no more: for what holds once in a few tries. */
+void expect_retry(void);
 /* Whether all held since the last call; there must have been one. */
 bool expect_settle(void);
 
@@ -124,9 +128,14 @@ void __noreturn must_fail(const char *file, int line, const char *what, int err)
 	n_;								\
 })
 
+/* Zeroed, and shared with all children from now on; NULL if there is none. */
+void *shared_memory(size_t size);
+
 #define must_hog(hog, spec)		MUST_OK(hog_start(hog, spec))
 #define must_idle(pids, n)		MUST_OK(idle_start(pids, n))
 #define must_cgroup(parent, name)	MUST_HAVE(cg_create(parent, name))
+#define must_limit(name, pages)		MUST_HAVE(cg_create_limited(name, pages))
+#define must_share(size)		MUST_HAVE(shared_memory(size))
 #define must_read(path)			MUST_HAVE(read_file(path))
 #define must_read_lens(file)		MUST_HAVE(read_lens(file))
 #define must_table(file)		MUST_HAVE(table_read(lens_path(file)))

@@ -4,9 +4,8 @@
  * leaves out what the CPUs' lists hold, and since 6.7 these grow by themselves
  * to tens of MB after a large free.
  */
+#include "expect.h"
 #include "free.h"
-#include "hog.h"
-#include "text.h"
 
 long long free_memory_kb(void)
 {
@@ -41,8 +40,7 @@ void ballast_start(struct ballast *b, long long left_kb)
 		pages = pages < most ? pages : most;
 		spec.anon = pages;
 		spec.locked = pages;
-		if (hog_start(&b->hog[b->n], &spec))
-			ksft_exit_fail_msg("cannot make a ballast of %lld pages\n", most);
+		must_hog(&b->hog[b->n], &spec);
 		b->n++;
 	}
 }

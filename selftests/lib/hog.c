@@ -16,9 +16,7 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 
-#include "cgroup.h"
-#include "hog.h"
-#include "text.h"
+#include "expect.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -491,6 +489,21 @@ void hog_end(struct hog *hog)
 	memset(hog, 0, sizeof(*hog));
 }
 
+void __noreturn eat(const char *cgroup, int adj, size_t bytes)
+{
+	char *at;
+	size_t i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (set_adj(0, adj) || (cgroup && cg_attach(cgroup, 0)))
+		_exit(1);
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	for (i = 0; at != MAP_FAILED && i < bytes; i += page_size())
+		__atomic_store_n(at + i, 1, __ATOMIC_RELAXED);
+	_exit(1);
+}
+
 int idle_start(pid_t *pids, unsigned int n)
 {
 	unsigned int i;
@@ -544,8 +557,7 @@ bool swapoff_start(struct swapoff *s)
 	free(text);
 	if (!found)
 		return false;
-	if (hog_start(&s->hog, &spec))
-		ksft_exit_fail_msg("cannot make a hog\n");
+	must_hog(&s->hog, &spec);
 	ksft_print_msg("%lld kB are to be swapped in\n",
 		       meminfo_kb("SwapTotal") - meminfo_kb("SwapFree"));
 	undo_at_end("swapon", s->area);

@@ -42,10 +42,10 @@ struct hog {
 };
 
 enum hog_op {
-	HOG_GROW,		/* touch so many pages more */
-	HOG_SHRINK,		/* give so many back, at most what GROW took */
-	HOG_FORK,		/* so many children that come and go */
-	HOG_CHURN,		/* a thread that grows by so many, slowly; answers first */
+	HOG_GROW,		/* touch that many pages more */
+	HOG_SHRINK,		/* give that many back, at most what GROW took */
+	HOG_FORK,		/* that many children that come and go */
+	HOG_CHURN,		/* a thread that grows by that many, slowly; answers first */
 	HOG_SPIN,		/* use the CPU until killed; no answer */
 };
 
@@ -58,12 +58,14 @@ bool hog_gone(struct hog *hog);		/* has exited (and is reaped now) */
 bool hog_second_gone(const struct hog *hog);	/* none, a zombie, or reaped */
 bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */
 void hog_end(struct hog *hog);		/* SIGKILL, and waits */
-/* So many children that only sleep, each with its parent's pages; -errno. */
+/* The end of a child: with that adj, in that cgroup (or NULL), touches that many bytes. */
+void __noreturn eat(const char *cgroup, int adj, size_t bytes);
+/* That many children that only sleep, each with its parent's pages; -errno. */
 int idle_start(pid_t *pids, unsigned int n);
 void idle_end(pid_t *pids, unsigned int n);
 int set_adj(pid_t pid, int adj);
 /*
- * So much swap: what is in use, or else the spare disk that OOMLENS_SWAP_DISK
+ * At least that much swap: what is in use, or else the spare disk that OOMLENS_SWAP_DISK
  * names, made by mkswap(8), for as long as the test runs. None is made out of
  * memory, which could lock the machine up.
  */

@@ -44,6 +44,18 @@ const char *loader_ko(void)
 	return NULL;
 }
 
+void needs_ko(void)
+{
+	if (!loader_ko())
+		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+}
+
+void needs_shortage(void)
+{
+	if (!loader_helper("oomlens_shortage", ""))
+		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
+}
+
 bool loader_loaded(void)
 {
 	return !access("/sys/module/oomlens", F_OK);
@@ -94,6 +106,11 @@ int loader_unload(void)
 	wait_until(!(err = unload_once()) || (err != -EAGAIN && err != -EWOULDBLOCK &&
 					      err != -EBUSY), PATIENCE_MS);
 	return err;
+}
+
+int loader_reload(const char *parameters)
+{
+	return loader_unload() ?: loader_load(parameters);
 }
 
 bool loader_traceless(void)

@@ -10,12 +10,18 @@
 /* oomlens.ko: $OOMLENS_KO, or where the rig and an installation have it; NULL. */
 const char *loader_ko(void);
 bool loader_loaded(void);
+/* Skip the program: oomlens.ko is not to be found; oomlens_shortage cannot be loaded. */
+void needs_ko(void);
+void needs_shortage(void);
 /* The parameters that it is loaded with now, as load() takes them. */
 const char *loader_parameters(void);
 /* 0 or a negative errno of finit_module(2). */
 int loader_load(const char *parameters);
-/* Waits, with a bound, until nobody has a file open. */
+/* Waits, with a bound, while a process has a file open. */
 int loader_unload(void);
+/* Unloaded and loaded again with these; for must_reload(). */
+int loader_reload(const char *parameters);
+#define must_reload(parameters)	MUST_OK(loader_reload(parameters))
 /* A module of the tests', from beside oomlens.ko or below it, and away again. */
 bool loader_helper(const char *name, const char *parameters);
 void loader_no_helper(const char *name);

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings from the environment, random numbers and time.
+ * Settings, random numbers and time.
  */
 #include "test.h"
+
+void oom_settings(void)
+{
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
+}
 
 unsigned long env_number(const char *name, unsigned long otherwise)
 {

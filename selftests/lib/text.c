@@ -47,6 +47,12 @@ bool lens_writable(void)
 	return yes;
 }
 
+void needs_trigger(const char *feature)
+{
+	if (!lens_feature("debugfs") || !lens_writable() || !lens_feature(feature))
+		ksft_exit_skip("needs debugfs, trigger=1 and %s\n", feature);
+}
+
 char *read_fd(int fd)
 {
 	size_t room = 1 << 16, len = 0;
@@ -183,6 +189,28 @@ long long meminfo_kb(const char *key)
 		value = -1;
 	free(text);
 	return value;
+}
+
+long long meminfo_pages(const char *key)
+{
+	return meminfo_kb(key) / (long long)(page_size() / 1024);
+}
+
+long long node_pages(int node, const char *field)
+{
+	char *text = read_file("/proc/zoneinfo"), *line, *save = NULL, got[16];
+	long long sum = 0, n;
+	int nid = -1;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "Node %d,", &nid) == 1 || nid != node)
+			continue;
+		if (sscanf(line, " pages %15s %lld", got, &n) == 2 ||
+		    sscanf(line, " %15s %lld", got, &n) == 2)
+			sum += strcmp(got, field) ? 0 : n;
+	}
+	free(text);
+	return sum;
 }
 
 long long file_key(const char *path, const char *key)
@@ -338,7 +366,7 @@ int table_col(struct table *t, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->cols; i++) {
+	for (i = 0; t && i < t->cols; i++) {
 		t->last = (t->last + 1) % t->cols;
 		if (!strcmp(t->col[t->last], name))
 			return t->last;
@@ -366,30 +394,31 @@ int table_find(struct table *t, const char *col, long long value)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->rows; i++)
+	for (i = 0; t && i < t->rows; i++)
 		if (table_number(t, i, col) == value)
 			return i;
 	return -1;
 }
 
-bool table_header(const struct table *t, const char *word, long long *value)
+long long table_head(const struct table *t, const char *word)
 {
 	size_t len = strlen(word);
-	const char *s = t->header;
+	const char *s = t ? t->header : NULL;
+	long long value;
 	char *end;
 
-	while ((s = strstr(s, word))) {
+	while (s && (s = strstr(s, word))) {
 		if (s > t->header && s[-1] == ' ' && s[len] == ' ') {
-			*value = strtoll(s + len, &end, 10);
-			return end != s + len;
+			value = strtoll(s + len, &end, 10);
+			return end == s + len ? LLONG_MIN : value;
 		}
 		s += len;
 	}
-	return false;
+	return LLONG_MIN;
 }
 
-char *event_line(const char *events, const char *type, long long number,
-		 unsigned int nth)
+const char *event_line(const char *events, const char *type, long long number,
+		       unsigned int nth)
 {
 	char prefix[64];
 	int len = snprintf(prefix, sizeof(prefix), "%s %lld", type, number);
@@ -397,7 +426,7 @@ char *event_line(const char *events, const char *type, long long number,
 	while (events && *events) {
 		if (!strncmp(events, prefix, len) &&
 		    (events[len] == ' ' || events[len] == '\n') && !nth--)
-			return strndup(events, strcspn(events, "\n"));
+			return events;
 		events = strchr(events, '\n');
 		if (events)
 			events++;
@@ -423,7 +452,7 @@ static const char *line_find(const char *line, const char *key)
 {
 	size_t len = strlen(key);
 
-	while ((line = strchr(line, ' '))) {
+	while (line && (line = strpbrk(line, "\n ")) && *line == ' ') {
 		line++;
 		if (!strncmp(line, key, len) && line[len] == '=')
 			return line + len + 1;
@@ -431,25 +460,39 @@ static const char *line_find(const char *line, const char *key)
 	return NULL;
 }
 
-bool line_number(const char *line, const char *key, long long *value)
+long long line_number(const char *line, const char *key)
 {
 	const char *s = line_find(line, key);
+	long long value;
 	char *end;
 
 	if (!s)
-		return false;
-	*value = strtoll(s, &end, 10);
-	return end != s;
+		return LLONG_MIN;
+	value = strtoll(s, &end, 10);
+	return end == s ? LLONG_MIN : value;
 }
 
-bool line_string(const char *line, const char *key, char *value, size_t size)
+const char *line_word(const char *line, const char *key)
 {
+	static char word[8][512];
+	static unsigned int turn;
 	const char *s = line_find(line, key);
+	char *w = word[turn++ % ARRAY_SIZE(word)];
 
 	if (!s)
-		return false;
-	snprintf(value, size, "%.*s", (int)strcspn(s, "\n "), s);
-	return true;
+		return NULL;
+	snprintf(w, sizeof(word[0]), "%.*s", (int)strcspn(s, "\n "), s);
+	return w;
+}
+
+const char *event_word(const char *events, long long number, const char *key)
+{
+	return line_word(event_line(events, "event", number, 0), key);
+}
+
+long long event_number(const char *events, long long number, const char *key)
+{
+	return line_number(event_line(events, "event", number, 0), key);
 }
 
 int kmsg_open(void)

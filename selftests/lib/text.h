@@ -16,6 +16,9 @@ const char *lens_path(const char *file);
 bool lens_writable(void);	/* loaded with trigger=1, and not locked down */
 bool lens_locked_down(void);	/* the kernel is: no trigger, no reserve */
 
+/* Skips the program unless trigger can be written, and the module has that feature. */
+void needs_trigger(const char *feature);
+
 /* Whole text, to be freed by the caller; NULL with errno on error. */
 char *read_file(const char *path);
 char *read_fd(int fd);		/* from offset 0, by pread */
@@ -36,6 +39,9 @@ bool key_string(const char *text, const char *key, char *value, size_t size);
 
 /* One number of a file of the kernel: meminfo in kB, or a one-number file. */
 long long meminfo_kb(const char *key);	/* e.g. "MemAvailable"; -1 if absent */
+long long meminfo_pages(const char *key);
+/* A field of a node's zones in /proc/zoneinfo, "free" or "present", in pages. */
+long long node_pages(int node, const char *field);
 /* Of a file of lines as key_number() takes them; -1 if it is not there. */
 long long file_key(const char *path, const char *key);
 long long kernel_kills(void);	/* by /proc/vmstat's oom_kill; -1 if it has none */
@@ -61,20 +67,30 @@ struct table *table_parse(char *text);	/* takes the text; NULL if malformed */
 struct table *table_read(const char *path);
 struct table *table_read_fd(int fd);
 void table_free(struct table *t);
+/* All of these take NULL, and a row of -1, as a table without that cell. */
 int table_col(struct table *t, const char *name);	/* -1 if absent */
-const char *table_cell(struct table *t, unsigned int row, const char *col);
+const char *table_cell(struct table *t, unsigned int row, const char *col); /* "" if absent */
+/* LLONG_MIN if it is no number. */
 long long table_number(struct table *t, unsigned int row, const char *col);
 /* The row whose column holds that number, -1 if none. */
 int table_find(struct table *t, const char *col, long long value);
-/* The number after a word of the "#" lines, e.g. "totalpages". */
-bool table_header(const struct table *t, const char *word, long long *value);
+/* The number after a word of the "#" lines, e.g. "totalpages"; LLONG_MIN if none. */
+long long table_head(const struct table *t, const char *word);
 
-/* events: the line "TYPE NUMBER ..." of an event (nth of that type, from 0). */
-char *event_line(const char *events, const char *type, long long number,
-		 unsigned int nth);		/* to be freed; NULL if none */
+/*
+ * events: the line "TYPE NUMBER ..." of an event, the nth of that type from 0. It
+ * points into the text and ends with the newline. NULL if there is none; all of
+ * these take NULL for a text or a line that is not there.
+ */
+const char *event_line(const char *events, const char *type, long long number,
+		       unsigned int nth);
 long long event_last(const char *events);	/* highest number, 0 if none */
-bool line_number(const char *line, const char *key, long long *value);
-bool line_string(const char *line, const char *key, char *value, size_t size);
+/* The value of key=value: LLONG_MIN if it is no number, NULL if there is no such key. */
+long long line_number(const char *line, const char *key);
+const char *line_word(const char *line, const char *key);	/* good for seven more calls */
+/* The same of the line "event NUMBER". */
+long long event_number(const char *events, long long number, const char *key);
+const char *event_word(const char *events, long long number, const char *key);
 
 /* The kernel's log from now on. */
 int kmsg_open(void);

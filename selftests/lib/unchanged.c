@@ -4,8 +4,8 @@
  */
 #include <dirent.h>
 
+#include "expect.h"
 #include "free.h"
-#include "text.h"
 #include "unchanged.h"
 
 #define SETTINGS_MAX	96
@@ -53,8 +53,7 @@ struct snapshot *snapshot_take(void)
 	struct snapshot *s = calloc(1, sizeof(*s));
 	char *vmstat = read_file("/proc/vmstat");
 
-	if (!s || !vmstat)
-		ksft_exit_fail_msg("no memory for the test\n");
+	MUST(s && vmstat);
 	key_number(vmstat, "oom_kill", &s->kills);
 	free(vmstat);
 	add_settings(s);
@@ -78,82 +77,61 @@ static void snapshot_free(struct snapshot *s)
 	free(s);
 }
 
-static bool same(const char *what, const char *key, long long now, long long before)
+static void expect_settings(const struct snapshot *before, const struct snapshot *now)
 {
-	if (now != before)
-		ksft_print_msg("%s changed %s from %lld to %lld\n", what, key, before, now);
-	return now == before;
-}
-
-static bool same_settings(const char *what, const struct snapshot *before,
-			  const struct snapshot *now)
-{
-	bool good = same(what, "the number of settings", now->n, before->n) && now->n > 10;
 	unsigned int i, j;
 
+	EXPECT_EQ(now->n, before->n);
+	EXPECT_GT(now->n, 10);
 	for (i = 0; i < before->n; i++) {
+		const struct setting *was = &before->settings[i];
+
 		for (j = 0; j < now->n; j++)
-			if (!strcmp(before->settings[i].path, now->settings[j].path))
+			if (!strcmp(was->path, now->settings[j].path))
 				break;
-		if (j < now->n && !strcmp(before->settings[i].value, now->settings[j].value))
-			continue;
-		ksft_print_msg("%s changed %s\n", what, before->settings[i].path);
-		good = false;
+		if (!EXPECT_LT(j, now->n) ||
+		    !EXPECT_STREQ(now->settings[j].value, was->value))
+			ksft_print_msg("that is %s\n", was->path);
 	}
-	return good;
 }
 
-/* Nobody is flagged, and who is still there has the adj that it had. */
-static bool same_tasks(const char *what, struct table *before, struct table *now)
+/* No task is flagged, and each that is still there has the adj that it had. */
+static void expect_tasks(struct table *before, struct table *now)
 {
-	bool good = before && now;
 	unsigned int i;
 	int row;
 
-	for (i = 0; good && i < now->rows; i++) {
-		if (!strcmp(table_cell(now, i, "verdict"), "origin")) {
-			ksft_print_msg("%s left pid %lld flagged\n", what,
-				       table_number(now, i, "pid"));
-			good = false;
-		}
+	EXPECT_TRUE(before && now);
+	for (i = 0; now && i < now->rows; i++) {
+		EXPECT_TRUE(strcmp(table_cell(now, i, "verdict"), "origin"));
 		row = table_find(before, "pid", table_number(now, i, "pid"));
-		if (row >= 0 && !same(what, "an adj", table_number(now, i, "adj"),
-				      table_number(before, row, "adj")))
-			good = false;
+		if (row >= 0)
+			EXPECT_EQ(table_number(now, i, "adj"), table_number(before, row, "adj"));
 	}
-	return good;
 }
 
-bool unchanged(struct snapshot *before, const char *what)
+void expect_unchanged(struct snapshot *before, const char *what)
 {
 	struct snapshot *now = snapshot_take();
-	bool good = same_settings(what, before, now) &
-		    same_tasks(what, before->tasks, now->tasks) &
-		    same(what, "the kernel's oom_kill", now->kills, before->kills) &
-		    same(what, "events", now->events, before->events) &
-		    same(what, "memory_bytes", now->memory_bytes, before->memory_bytes);
 
+	expect_of("after %s", what);
+	expect_settings(before, now);
+	expect_tasks(before->tasks, now->tasks);
+	EXPECT_EQ(now->kills, before->kills);
+	EXPECT_EQ(now->events, before->events);
+	EXPECT_EQ(now->memory_bytes, before->memory_bytes);
 	/* Without debugfs, and in lockdown, it cannot be read. */
-	if (before->reserve && now->reserve && strcmp(before->reserve, now->reserve)) {
-		ksft_print_msg("%s changed the reserve:\n%s\n", what, now->reserve);
-		good = false;
-	}
-	if (!wait_until(free_memory_kb() >= before->free_kb - meminfo_kb("MemTotal") / 100,
-			5000)) {
-		ksft_print_msg("%s: %lld kB were free, now %lld\n", what, before->free_kb,
-			       free_memory_kb());
-		good = false;
-	}
+	if (before->reserve && now->reserve)
+		EXPECT_STREQ(now->reserve, before->reserve);
+	EXPECT_TRUE(wait_until(free_memory_kb() >= before->free_kb - meminfo_kb("MemTotal") / 100,
+			       5000));
 	snapshot_free(now);
 	snapshot_free(before);
-	return good;
 }
 
-bool refused(struct snapshot *before, const char *what, int err, int want)
+void expect_refused(struct snapshot *before, const char *what, int err, int want)
 {
-	bool good = unchanged(before, what);
-
-	if (err != want)
-		ksft_print_msg("%s gave %d, not %d\n", what, err, want);
-	return good && err == want;
+	expect_of("%s", what);
+	EXPECT_EQ(err, want);
+	expect_unchanged(before, what);
 }

@@ -15,9 +15,9 @@
 struct snapshot;
 
 struct snapshot *snapshot_take(void);
-/* Held against now, within 1% of free memory, and freed. Says what changed. */
-bool unchanged(struct snapshot *before, const char *what);
+/* Held against now, within 1% of free memory, and freed. */
+void expect_unchanged(struct snapshot *before, const char *what);
 /* Both: nothing has changed, and @err is @want. */
-bool refused(struct snapshot *before, const char *what, int err, int want);
+void expect_refused(struct snapshot *before, const char *what, int err, int want);
 
 #endif /* OOMLENS_UNCHANGED_H */

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 
 #include "cgroup.h"
-#include "events.h"
 #include "text.h"
 #include "writer.h"
 
@@ -34,11 +33,11 @@ int writer_end(pid_t pid)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
 }
 
-bool run_event_is(const char *key, const char *want)
+const char *run_event_word(const char *key)
 {
 	char *text = read_lens("events");
-	bool good = event_has(text ? text : "", lens_key("trigger", "last_event"), key, want);
+	const char *word = event_word(text, lens_key("trigger", "last_event"), key);
 
 	free(text);
-	return good;
+	return word;
 }
