@@ -3,7 +3,7 @@
  * A storm of cgroup OOMs from eight cgroups at once, under readers that poll
  * and one that is stopped. Every call of the OOM killer must be an event, by
  * the kernel's own count of calls; no event torn, none twice, none out of
- * order; and those that nobody read counted to the last.
+ * order; and those that no reader saw counted to the last.
  *
  * $OOMLENS_STORM: kills in all (80).
  */
@@ -16,6 +16,7 @@
 
 #include "lib/events.h"
 #include "lib/expect.h"
+#include "lib/loader.h"
 
 #define CGROUPS		8
 #define READERS		3
@@ -29,7 +30,7 @@
 static struct shared {
 	bool stop;
 	unsigned char seen[MAX_NUMBER];		/* by any reader */
-	struct {
+	struct reading {
 		long long events, torn, disorder, gaps, last, time_us, pid;
 		char memcg[64];				/* of the event */
 		char what[512];
@@ -189,22 +190,12 @@ static void killer(const char *dir, unsigned int kills)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (kills) {
-		size_t size = 2 * LIMIT * page_size();
 		int status;
 		pid_t pid = fork();
 
 		if (!pid) {
-			char *p;
-
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			prctl(PR_SET_NAME, "storm");
-			set_adj(0, 1000);
-			cg_attach(dir, 0);
-			p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-			if (p != MAP_FAILED)
-				memset(p, 1, size);
-			_exit(1);
+			eat(dir, 1000, 2 * LIMIT * page_size());
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid)
 			_exit(2);
@@ -233,16 +224,15 @@ static long long oom_calls(char *dir[CGROUPS])
 	return sum;
 }
 
-static bool all_end(pid_t *pids, unsigned int n)
+static void expect_all_end(pid_t *pids, unsigned int n)
 {
-	bool good = true;
 	unsigned int i;
 	int status;
 
-	for (i = 0; i < n; i++)
-		if (waitpid(pids[i], &status, 0) != pids[i] || status)
-			good = false;
-	return good;
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		EXPECT_EQ(status, 0);
+	}
 }
 
 static long long kept_unseen(long long first, long long last)
@@ -260,16 +250,13 @@ static void test_storm(unsigned int kills)
 	unsigned int each = kills / CGROUPS;
 	pid_t killers[CGROUPS], readers[READERS];
 	char *dir[CGROUPS], name[16];
-	bool counted = count_calls(true), good = true;
+	bool counted = count_calls(true);
 	unsigned int i;
 	int fd[READERS];
 
 	for (i = 0; i < CGROUPS; i++) {
 		snprintf(name, sizeof(name), "storm%u", i);
-		dir[i] = cg_create(NULL, name);
-		if (!dir[i] || cg_limit(dir[i], LIMIT))
-			ksft_exit_fail_msg("cannot make a cgroup\n");
-		cg_swap_limit(dir[i], 0);
+		dir[i] = must_limit(name, LIMIT);
 	}
 	for (i = 0; i < READERS; i++) {
 		fd[i] = open(lens_path("events"), O_RDONLY);
@@ -288,8 +275,8 @@ static void test_storm(unsigned int kills)
 		if (!killers[i])
 			killer(dir[i], each / 2);
 	}
-	good = all_end(killers, CGROUPS);
-	/* Now with no one reading: overwritten ones must be counted. */
+	expect_all_end(killers, CGROUPS);
+	/* Now without readers: overwritten events must be counted. */
 	for (i = 1; i < READERS; i++)
 		kill(readers[i], SIGSTOP);
 	for (i = 0; i < CGROUPS; i++) {
@@ -297,14 +284,14 @@ static void test_storm(unsigned int kills)
 		if (!killers[i])
 			killer(dir[i], each - each / 2);
 	}
-	good &= all_end(killers, CGROUPS);
+	expect_all_end(killers, CGROUPS);
 	ooms = oom_calls(dir);
 	called = counted ? calls() : -1;
 	last = lens_key("stats", "events");
 	__atomic_store_n(&shared->stop, true, __ATOMIC_RELEASE);
 	for (i = 0; i < READERS; i++)
 		kill(readers[i], SIGCONT);
-	good &= all_end(readers, READERS);
+	expect_all_end(readers, READERS);
 	overwritten = lens_key("stats", "overwritten") - overwritten;
 	unseen = kept_unseen(first, last);
 	if (counted)
@@ -312,29 +299,34 @@ static void test_storm(unsigned int kills)
 
 	ksft_print_msg("%u kills, %lld events, %lld calls, %lld by memory.events\n",
 		       CGROUPS * each, last - first, called, ooms);
-	ksft_test_result(good && last - first >= CGROUPS * each, "every kill is an event\n");
-	if (called < 0)
+	EXPECT_GE(last - first, CGROUPS * each);
+	test_done("every kill is an event");
+	if (called < 0) {
 		ksft_test_result_skip("no kprobe events to count the calls with\n");
-	else
-		ksft_test_result(called == last - first, "as many events as calls\n");
-	if (ooms < 0)
-		ksft_test_result_skip("memory.events: cgroup v1 has none\n");
-	else
-		/* It counts those too that found room again under oom_lock. */
-		ksft_test_result(ooms >= last - first, "no more events than memory.events\n");
-	for (i = 0; i < READERS; i++) {
-		if (shared->reader[i].torn)
-			ksft_print_msg("%s\n", shared->reader[i].what);
-		ksft_print_msg("reader %u: %lld events, %lld gaps, %lld torn, %lld out of order\n",
-			       i, shared->reader[i].events, shared->reader[i].gaps,
-			       shared->reader[i].torn, shared->reader[i].disorder);
-		ksft_test_result(!shared->reader[i].torn && !shared->reader[i].disorder &&
-				 shared->reader[i].events > 0 &&
-				 shared->reader[i].events + shared->reader[i].gaps == last - first,
-				 "reader %u: nothing torn, in order, gaps are gaps\n", i);
+	} else {
+		EXPECT_EQ(called, last - first);
+		test_done("as many events as calls");
 	}
-	ksft_test_result(overwritten == unseen, "overwritten: %lld, and %lld were seen by no one\n",
-			 overwritten, unseen);
+	if (ooms < 0) {
+		ksft_test_result_skip("memory.events: cgroup v1 has none\n");
+	} else {
+		/* It counts those too that found room again under oom_lock. */
+		EXPECT_GE(ooms, last - first);
+		test_done("no more events than memory.events");
+	}
+	for (i = 0; i < READERS; i++) {
+		const struct reading *r = &shared->reader[i];
+
+		ksft_print_msg("reader %u: %lld events, %lld gaps\n", i, r->events, r->gaps);
+		expect_of("%s", r->what);
+		EXPECT_EQ(r->torn, 0);
+		EXPECT_EQ(r->disorder, 0);
+		EXPECT_GT(r->events, 0);
+		EXPECT_EQ(r->events + r->gaps, last - first);
+		test_done("reader %u: nothing torn, in order, gaps are gaps", i);
+	}
+	EXPECT_EQ(overwritten, unseen);
+	test_done("overwritten: %lld, and no reader saw %lld", overwritten, unseen);
 }
 
 int main(void)
@@ -345,11 +337,13 @@ int main(void)
 	if (!cg_version() || !lens_feature("oom_probe"))
 		ksft_exit_skip("needs memory cgroups and the return probe\n");
 	ksft_set_plan(4 + READERS);
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		ksft_exit_fail_msg("no memory\n");
+	/* A small ring, so that events are overwritten. */
+	if (loader_ko()) {
+		reload_at_end(loader_ko(), loader_parameters());
+		must_reload("events=8");
+	}
+	oom_settings();
+	shared = must_share(sizeof(*shared));
 	test_storm(kills);
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }

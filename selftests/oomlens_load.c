@@ -45,21 +45,12 @@ static pid_t reader_start(const char *dir)
 }
 
 /* The files are there and whole at once when it is loaded, and gone after. */
-static bool load_and_unload(void)
+static void load_and_unload(void)
 {
-	int err = loader_load("trigger=1");
-	bool good;
-
-	if (err) {
-		ksft_print_msg("load: %s\n", strerror(-err));
-		return false;
-	}
-	good = loader_whole();
-	err = loader_unload();
-	if (!err && loader_traceless())
-		return good;
-	ksft_print_msg("unload: %s, or something is left\n", strerror(-err));
-	return false;
+	EXPECT_OK(loader_load("trigger=1"));
+	EXPECT_TRUE(loader_whole());
+	EXPECT_OK(loader_unload());
+	EXPECT_TRUE(loader_traceless());
 }
 
 static void test_loads(void)
@@ -72,12 +63,12 @@ static void test_loads(void)
 	allow_debugfs_race();
 	readers[0] = reader_start("/proc/oomlens");
 	readers[1] = reader_start("/sys/kernel/debug/oomlens");
-	for (i = 0; i < loads; i++)
-		if (!load_and_unload())
-			break;
+	for (i = 0; i < loads && !expect_failed(); i++)
+		load_and_unload();
 	idle_end(readers, ARRAY_SIZE(readers));
 	ksft_print_msg("%llu us for a load and unload\n", (now_ns() - begin) / 1000 / (i ? i : 1));
-	ksft_test_result(i == loads, "%lu of %lu loads and unloads under readers\n", i, loads);
+	EXPECT_EQ(i, loads);
+	test_done("%lu of %lu loads and unloads under readers", i, loads);
 }
 
 /* ---- parameters ---- */
@@ -85,69 +76,66 @@ static void test_loads(void)
 static void test_parameters(void)
 {
 	static const char * const bad[] = {
-		"events=0", "events=4097", "events=-1", "events=x", "candidates=65",
+		"events=4097", "events=-1", "events=x", "candidates=65",
 		"trigger=maybe", "debugfs=2x",
 	};
 	int kmsg = kmsg_open();
-	bool good = true;
 	unsigned int i;
-	char line[256];
+	char line[256] = "";
 	int err;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		err = loader_load(bad[i]);
-		if (err == -EINVAL || err == -ERANGE)
-			continue;
-		ksft_print_msg("%s gave %d\n", bad[i], err);
-		good = false;
-		loader_unload();
+		expect_of("%s gave %d", bad[i], err);
+		if (!EXPECT_TRUE(err == -EINVAL || err == -ERANGE))
+			loader_unload();
 	}
-	good &= loader_traceless();
-	good &= loader_load("events=4097") == -EINVAL &&
-		kmsg_wait(kmsg, "oomlens: events=4097", line, sizeof(line), 1000) &&
-		strstr(line, "4096");
+	EXPECT_TRUE(loader_traceless());
+	EXPECT_EQ(loader_load("events=4097"), -EINVAL);
+	EXPECT_TRUE(kmsg_wait(kmsg, "oomlens: events=4097", line, sizeof(line), 1000));
+	expect_of("'%s'", line);
+	EXPECT_TRUE(strstr(line, "4096"));
 	close(kmsg);
-	ksft_test_result(good, "values out of range: EINVAL, and the log says the range\n");
+	test_done("values out of range: EINVAL, and the log says the range");
 }
 
 static void test_plain(void)
 {
 	static const char * const writes[] = { "kill", "kill pid=1", "pressure", "nonsense" };
-	bool good = !loader_load("");
 	unsigned int i;
-	int err;
 
-	for (i = 0; good && lens_feature("debugfs") && i < ARRAY_SIZE(writes); i++) {
-		err = lens_command("trigger", "%s", writes[i]);
-		if (err != -EPERM) {
-			ksft_print_msg("trigger, '%s': %d\n", writes[i], err);
-			good = false;
-		}
+	EXPECT_OK(loader_load(""));
+	for (i = 0; lens_feature("debugfs") && i < ARRAY_SIZE(writes); i++) {
+		expect_of("'%s'", writes[i]);
+		EXPECT_EQ(lens_command("trigger", "%s", writes[i]), -EPERM);
 	}
-	if (lens_feature("debugfs") && lens_command("reserve", "1M") != -EPERM) {
-		ksft_print_msg("reserve can be written\n");
-		good = false;
-	}
+	if (lens_feature("debugfs"))
+		EXPECT_EQ(lens_command("reserve", "1M"), -EPERM);
 	loader_unload();
-	ksft_test_result(good, "loaded plainly, a write fails with EPERM\n");
+	test_done("loaded plainly, a write fails with EPERM");
 
-	good = !loader_load("debugfs=0") && access("/sys/kernel/debug/oomlens", F_OK) &&
-	       !access("/proc/oomlens/badness", R_OK) && !lens_feature("debugfs");
+	EXPECT_OK(loader_load("debugfs=0"));
+	EXPECT_TRUE(access("/sys/kernel/debug/oomlens", F_OK));
+	EXPECT_FALSE(access("/proc/oomlens/badness", R_OK));
+	EXPECT_FALSE(lens_feature("debugfs"));
 	loader_unload();
-	ksft_test_result(good, "debugfs=0 makes no debugfs files\n");
+	test_done("debugfs=0 makes no debugfs files");
 }
 
 static void test_open_file(void)
 {
-	bool good = !loader_load("");
-	int fd = open("/proc/oomlens/events", O_RDONLY);
-	int err = syscall(SYS_delete_module, "oomlens", O_NONBLOCK) ? -errno : 0;
+	int fd, err;
 
-	good = good && fd >= 0 && (err == -EAGAIN || err == -EBUSY) && loader_loaded();
-	if (!good)
-		ksft_print_msg("unload with an open file gave %d\n", err);
+	EXPECT_OK(loader_load(""));
+	fd = open("/proc/oomlens/events", O_RDONLY);
+	EXPECT_GE(fd, 0);
+	err = syscall(SYS_delete_module, "oomlens", O_NONBLOCK) ? -errno : 0;
+	expect_of("unload gave %d", err);
+	EXPECT_TRUE(err == -EAGAIN || err == -EBUSY);
+	EXPECT_TRUE(loader_loaded());
 	close(fd);
-	ksft_test_result(!loader_unload() && good, "an open file keeps the module\n");
+	EXPECT_OK(loader_unload());
+	test_done("an open file keeps the module");
 }
 
 /* The module's file without the signature that kbuild's sign-file appended. */
@@ -177,17 +165,19 @@ static bool unsigned_copy(const char *path)
 static void test_signature(void)
 {
 	static const char copy[] = "/tmp/oomlens-unsigned.ko";
-	bool good = unsigned_copy(copy);
-	int fd = open(copy, O_RDONLY | O_CLOEXEC);
-	int err = 0;
+	int fd, err;
 
-	if (syscall(SYS_finit_module, fd, "", 0))
-		err = -errno;
+	EXPECT_TRUE(unsigned_copy(copy));
+	fd = open(copy, O_RDONLY | O_CLOEXEC);
+	err = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
 	close(fd);
 	unlink(copy);
 	ksft_print_msg("without its signature: %s\n", strerror(-err));
-	good = good && err == -EKEYREJECTED && loader_traceless() && !loader_load("");
-	ksft_test_result(!loader_unload() && good, "it loads signed, and not unsigned\n");
+	EXPECT_EQ(err, -EKEYREJECTED);
+	EXPECT_TRUE(loader_traceless());
+	EXPECT_OK(loader_load(""));
+	EXPECT_OK(loader_unload());
+	test_done("it loads signed, and not unsigned");
 }
 
 static bool signatures_enforced(void)
@@ -204,17 +194,17 @@ int main(void)
 	bool enforced = signatures_enforced();
 
 	test_begin_unloaded(0);
-	if (!loader_ko())
-		ksft_exit_skip("no oomlens.ko: set OOMLENS_KO\n");
+	needs_ko();
 	ksft_set_plan(6 + enforced);
 	if (loader_loaded())
 		reload_at_end(loader_ko(), loader_parameters());
-	ksft_test_result(!loader_loaded() || !loader_unload(), "unload\n");
+	EXPECT_TRUE(!loader_loaded() || !loader_unload());
+	test_done("unload");
 	test_loads();
 	test_parameters();
 	test_plain();
 	test_open_file();
 	if (enforced)
 		test_signature();
-	ksft_exit(!ksft_get_fail_cnt());
+	test_end();
 }
