@@ -47,7 +47,7 @@ trap 'exit 130' INT TERM HUP
 echo -1000 >/proc/self/oom_score_adj
 [ -z "$sysrq" ] || echo 1 >/proc/sys/kernel/sysrq
 
-# A copy that one who is not root can read
+# A copy that other users can read
 sh "$lens_command" bundle >"$work/oomlens" || exit 1
 chmod 755 "$work/oomlens"
 
@@ -365,7 +365,7 @@ test_json()
 	}
 }
 
-# Wrong usage, and somebody who is not root
+# Wrong usage, and a user that is not root
 test_exits()
 {
 	lens_ends 2 && lens_ends 2 nonsense && lens_ends 2 rank -n x && lens_ends 2 whatif 1 5000 || return 1
@@ -455,7 +455,7 @@ else
 		done
 		result $bad "$name: exit 3 where the module is not loaded"
 	done
-	# Nor may anyone do more than look where it was loaded to look
+	# Loaded plainly, it lets root only look
 	insmod "$ko"
 	for name in $shells; do
 		shell=$name

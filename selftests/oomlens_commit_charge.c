@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is charged, and to whom: each kind of mapping is made for real, and the
+ * What is charged, and to which process: each kind of mapping is made for real, and the
  * change in commit is held against Committed_AS and against the "ac" flags of
  * /proc/PID/smaps.
  */
@@ -230,11 +230,11 @@ static int tmpfs_remove(long pages)
 
 /* ---- the statements ---- */
 
-/* In units of PAGES; what is not named stays as it was. */
+/* In units of PAGES; a field that is not named does not change. */
 struct expected {
 	int anon, file_private, stack, noreserve, shared, object, vm_total;
 	int resident;		/* of object */
-	bool more;		/* anon or stack: so much or some pages more */
+	bool more;		/* anon or stack: that, or up to 63 pages more */
 };
 
 static const struct statement {
@@ -330,7 +330,7 @@ static int attempt(const struct statement *s)
 	struct actor a;
 	int err;
 
-	/* In memory before it counts: to be touched is a change of its own. */
+	/* Touched before it counts: a first touch would change the figures. */
 	memset(&before, 0, sizeof(before));
 	memset(&after, 0, sizeof(after));
 	MUST_OK(actor_start(&a));

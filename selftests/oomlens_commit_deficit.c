@@ -249,7 +249,7 @@ static void test_locked(void)
 		ksft_test_result_skip("%s: no event without a source\n", says);
 		return;
 	}
-	/* Not before: it would take what is called in above. */
+	/* Only now: swap would take the pages that are called in above. */
 	swap = swap_ensure(4096);
 	if (!swap)
 		ksft_print_msg("no swap here\n");

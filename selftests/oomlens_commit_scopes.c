@@ -223,7 +223,7 @@ static void test_memcg(void)
 	test_done("%s", says);
 }
 
-/* ---- what is refused, and what goes on afterwards ---- */
+/* ---- refusals, and the file afterwards ---- */
 
 static void expect_refusal(int fd, const char *text, int err)
 {
@@ -325,7 +325,7 @@ static int hold_lock(long pages)
 	madvise(at, len, MADV_NOHUGEPAGE);
 	for (i = 0; i < len / unit; i++)
 		at[i * unit] = 1;
-	/* A process of its own: this one has to answer. */
+	/* In another process: this one has to answer. */
 	pid = fork();
 	if (pid)
 		return pid < 0 ? -errno : pid;

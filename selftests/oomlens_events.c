@@ -166,7 +166,7 @@ static void test_sysrq(int fd)
 	char *text;
 
 	must_hog(&hog, &spec);
-	free(read_lens("overcommit"));	/* what is cached is of now */
+	free(read_lens("overcommit"));	/* refreshes the cached sysctls */
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
 	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");

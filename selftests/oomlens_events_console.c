@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * On a slow console: the kernel's dump lies between an OOM's beginning and the
- * mark, and takes seconds. Without the return probe it is one event all the
- * same, and of a global OOM; and what oomlens itself has to say in the log is
- * no part of the time that a victim takes to exit.
+ * mark, and takes seconds. Without the return probe it is still one event, of a
+ * global OOM; and the module's own line in the log adds nothing to the time that
+ * a victim takes to exit.
  */
 #include <fcntl.h>
 
@@ -12,7 +12,7 @@
 #include "lib/loader.h"
 
 #define CONSOLE		"oomlens_console"
-/* A byte takes so long. */
+/* Time of one byte on the console. */
 #define BYTE_PARAMETER	"byte_us=300"
 
 /* One kill by sysrq: its event, and no other. */

@@ -133,7 +133,7 @@ static unsigned int load_allocations(const char *parameters)
 	left = fault_left();
 	MUST_OK(err);
 	MUST_OK(loader_unload());
-	/* Without those of the look at what is left, which are few. */
+	/* fault_left() itself allocates a few times: they are not counted. */
 	return FAULTS_MAX - left;
 }
 
@@ -357,11 +357,11 @@ int main(void)
 		ksft_exit_skip("no fault injection: CONFIG_FAULT_INJECTION, CONFIG_FAILSLAB\n");
 	needs_ko();
 	ksft_set_plan(6);
-	/* It may be ended long before it is over. */
+	/* A time limit may end the program early: its lines are to be seen. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	seed = test_seed();
 	faults = env_number("OOMLENS_FAULTS", 16);
-	/* Our own pages are to be there: one that is not is an allocation too. */
+	/* Page faults of this program would be allocations too. */
 	MUST(!mlockall(MCL_CURRENT | MCL_FUTURE));
 	set_all(true);
 	snprintf(with, sizeof(with), "%s", loader_parameters());

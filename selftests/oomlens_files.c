@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The files themselves: which there are, with which mode, what their first line
- * and their columns or keys are, held against module/ABI, and who may not open
- * them.
+ * and their columns or keys are, held against module/ABI, and the callers that may
+ * not open them.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -275,7 +275,7 @@ static void test_read_only(void)
 	}
 	fd = must_open_lens("badness", O_RDWR);
 	expect_of("badness, at offset 1");
-	/* seq_file knows no pwrite; a position of its own it does. */
+	/* seq_file refuses pwrite() with ESPIPE, but has a position of its own. */
 	EXPECT_TRUE(pwrite(fd, "global", 6, 1) == -1 && errno == ESPIPE);
 	EXPECT_EQ(lseek(fd, 1, SEEK_SET), 1);
 	EXPECT_TRUE(write(fd, "global", 6) == -1 && errno == EINVAL);

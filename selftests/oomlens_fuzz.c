@@ -2,7 +2,7 @@
 /*
  * Any bytes into every writable file: grammar and mutation, each result held
  * against the oracle of lib/fuzz_model.c, and nothing changed but what the
- * line says. On a kernel with KCOV whatever reaches new code is bred from.
+ * line says. On a kernel with KCOV, inputs that reach new code are mutated further.
  * $OOMLENS_WRITES (2000) is how many lines are written, $OOMLENS_SEED repeats a
  * run.
  */
@@ -402,7 +402,7 @@ static void one_write(struct input *in)
 	close(fd);
 }
 
-/* Calls that are wrong whatever the bytes are. */
+/* Calls that are wrong with any bytes. */
 static void one_misuse(struct input *in)
 {
 	int fd = open(lens_path(names[in->file]), O_RDWR | O_CLOEXEC);
@@ -491,7 +491,7 @@ int main(void)
 	kcov_begin();
 	before = held_kb();
 
-	/* What the oracle holds back, as it could kill, was not written. */
+	/* An input that the oracle withholds, as it could kill, does not count. */
 	for (i = 0; counts.writes < n; i++) {
 		make_input(&in);
 		if (rnd(&seed) % 32 == 0)

@@ -24,7 +24,7 @@ static long long kb_to_pages(long long kb)
 	return kb / (long long)(page_size() / 1024);
 }
 
-/* ---- in the actor: nothing is allocated but what is asked for ---- */
+/* ---- in the actor: it allocates only what the test asks for ---- */
 
 struct answer {
 	long long asked;	/* pages, what overcommit said */

@@ -30,7 +30,7 @@ static void rest(unsigned long long begin, unsigned int times)
 	nap_ms(ms < 1 ? 1 : ms > 5000 ? 5000 : ms);
 }
 
-/* Reads whatever is there, all at a time, for ever. */
+/* Reads each file to its end, one after the other, for ever. */
 static void read_for_ever(unsigned int turn)
 {
 	static const char *const files[] = {
@@ -153,7 +153,7 @@ int main(void)
 	EXPECT_OK(loader_unload());
 	EXPECT_TRUE(loader_traceless());
 	test_done("load and unload");
-	/* The first loads and the first OOM leave what is kept for good. */
+	/* The first loads and the first OOM allocate some memory that stays. */
 	disturb(dir);
 	reload(2, &whole);
 	if (dir)

@@ -43,7 +43,7 @@ static struct reading {
 	pid_t pid;
 	int fd;
 	long long before, after;
-	bool ours;		/* nobody but us changes it */
+	bool ours;		/* only this program changes it */
 } *readings;
 static unsigned int nreadings;
 

@@ -21,7 +21,7 @@
 #define SWAP_PAGES	1024UL
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
-/* Shared: what the workers did, and what was not as it should be. */
+/* Shared: the steps of each worker, and the faults that they found. */
 static struct tally {
 	unsigned long steps[16];
 	unsigned long wrong;
@@ -117,7 +117,7 @@ static void step_scope(void)
 	nap_ms(rnd(&seed) % 4);
 }
 
-/* Small runs, and kills of nobody but its own. */
+/* Small runs, and kills of its own tasks only. */
 static void step_trigger(void)
 {
 	static const char *const runs[] = {
@@ -289,7 +289,7 @@ static void set_up(void)
 	tally = must_share(sizeof(*tally));
 }
 
-/* In its own process, until @end; at least one step, and what was begun is ended. */
+/* In its own process, until @end: at least one step, and each step to its end. */
 static void __noreturn work(unsigned int i, unsigned long long end)
 {
 	seed += i * 7919;
@@ -376,7 +376,7 @@ int main(void)
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
 		if (!workers[i].possible())
 			pids[i] = -1;
-	/* What is made once and kept is made now. */
+	/* Memory that is allocated once and stays is allocated now. */
 	ended = run(1000) && calm();
 	before = held_kb();
 	memset(tally->steps, 0, sizeof(tally->steps));

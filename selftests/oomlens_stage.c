@@ -2,8 +2,8 @@
 /*
  * Makes memory short in one chosen way, for oomlens_why.sh: anonymous or locked
  * pages, page tables, pages that only the kernel holds, holes that no large piece
- * fits, free memory that is kept for urgent requests; or by someone who is
- * already dying when memory ends.
+ * fits, free memory that is kept for urgent requests; or by a task
+ * that is already dying when memory ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -291,11 +291,11 @@ int main(int argc, char **argv)
 	int opt;
 
 	page = sysconf(_SC_PAGESIZE);
-	/* Who starts it may be exempt, so as to live on. */
+	/* The script that starts it may be exempt, so as to live on. */
 	set_adj("0");
 	/*
 	 * Its code is not to be read in again once memory is out: squashfs asks for
-	 * pages without __GFP_FS, for which nobody is killed, and that goes on for ever.
+	 * pages without __GFP_FS, for which no task is killed, and that goes on for ever.
 	 */
 	mlockall(MCL_CURRENT);
 	while ((opt = getopt(argc, argv, "a:n:t:l")) != -1) {

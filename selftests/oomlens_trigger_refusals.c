@@ -119,7 +119,7 @@ static unsigned int exempt_all(pid_t *pids, int *adjs)
 	return n;
 }
 
-/* The kernel would panic: all but init, and what is exempt, is made exempt. */
+/* With all tasks exempt the kernel would panic. */
 static void test_no_choice(void)
 {
 	struct table *t;
@@ -207,7 +207,7 @@ static void test_rights(void)
 	test_done("both the writer and the opener need CAP_SYS_ADMIN");
 }
 
-/* What no file takes, whatever it is about. */
+/* Sizes, offsets and bytes that no file takes. */
 static void expect_sizes_refused(const char *file, const char *valid)
 {
 	static char big[1 << 20];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A unit whose worker is taken by "kill pid=N" has had a real OOM kill: systemd
 # reacts as systemd.service(5) says of OOMPolicy= and Restart=. Judged by
-# "systemctl show", by the unit's memory.events, and by who is left of it.
+# "systemctl show", by the unit's memory.events, and by the processes that are left.
 # shellcheck disable=SC2317,SC2329 # functions are called by name
 
 lens=/sys/kernel/debug/oomlens
@@ -142,7 +142,7 @@ kernel_killed()
 }
 
 # The kernel kills all of a group one by one. systemd is told of the first and
-# kills the rest too: with whom it is faster, the kernel comes too late.
+# kills the rest too: where it is faster, the kernel comes too late.
 kernel_killed_group()
 {
 	dmesg | grep -A3 "Tasks in [^ ]*/$unit are going to be killed due to memory.oom.group" |

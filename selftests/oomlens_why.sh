@@ -54,7 +54,7 @@ sysctls_back()
 	saved=
 }
 
-# Nor who else runs the tests: all of this session. (Not where an exempt process
+# Nor the other processes that run the tests: all of this session. (Not where an exempt process
 # is staged: there the line shall be longer than what an event has room for.)
 shelter()
 {
@@ -99,8 +99,8 @@ clean_up()
 	{ echo 0 >$debug/reserve; } 2>/dev/null
 }
 
-# For those whose victim takes long to go: others that a second kill takes
-# instead of whoever runs this.
+# Where the victim takes long to go: tasks that a second kill takes instead of
+# this script.
 decoys()
 {
 	for n_decoy in 1 2 3 4; do
@@ -125,7 +125,7 @@ sleeper()
 }
 
 # in_group COMMAND...: as a member of the cgroup; bounded, as a kernel that
-# finds nobody to kill tries for ever
+# finds no task to kill tries for ever
 in_group()
 {
 	(
@@ -203,7 +203,7 @@ need_no_swap()
 	}
 }
 
-# Only it tells who died.
+# Only it tells which tasks died.
 need_mark()
 {
 	grep -q '^mark_victim yes' "$proc"/features || {
@@ -281,7 +281,7 @@ ready_anon() { need_mark && need_no_swap; }
 stage_anon()
 {
 	want kind=global outcome=killed
-	# The next in line: where all is one session, nobody else is
+	# The next choice: where all is one session, there is no other
 	sleeper anon 1
 	"$stage" anon $(($(ram_mib) * 2))
 }

@@ -26,7 +26,7 @@ void bench_begin(const char *program)
 {
 	struct utsname u;
 
-	/* Its children are killed as a group, and nobody else with them. */
+	/* Its children are killed as a group, and no other task with them. */
 	setpgid(0, 0);
 	uname(&u);
 	printf("# %s: %s %s, %ld CPUs, %ld MB\n", program, u.release, u.machine,

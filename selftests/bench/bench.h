@@ -21,7 +21,7 @@ void die(const char *what) __attribute__((noreturn));
 /* "# PROGRAM RELEASE MACHINE, CPUs, memory": before all else. */
 void bench_begin(const char *program);
 
-/* Limits of the kernel's that so many processes would meet. */
+/* Raises the kernel's limits for that many processes. */
 void allow_tasks(int n);
 
 /* No child is left when this returns. */

@@ -116,7 +116,7 @@ static void print_memory(void)
 	       (before - during) / nr_rows, before - after);
 }
 
-/* ---- All of them, at so many tasks ---- */
+/* ---- All of them, at each number of tasks ---- */
 
 static void compare_at(int tasks, bool walk)
 {

@@ -22,7 +22,7 @@
 
 #define ROUNDS	5
 #define STAT	"%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu"
-/* The first frame comes with what is done but once. */
+/* The first frame includes what is done once. */
 #define WARM_S	6
 
 static void die(const char *what)

@@ -358,7 +358,7 @@ int main(int argc, char **argv)
 		int tasks = argc > 1 ? atoi(argv[i]) : i == 1 ? 1000 : 10000;
 
 		for (; have < tasks; have++)
-			child(0, "1");	/* before all who are not children */
+			child(0, "1");	/* before all that are not children */
 		in_cgroup(tasks);
 		added(tasks);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How long a real-time task has to wait for the processor while another reads
- * a file over and over: the longest piece of that read in which nobody else may
+ * a file over and over: the longest piece of that read in which no other task may
  * run. Under icount a microsecond is 1,000 instructions.
  *
  * Run as root in a quiet guest of one processor. On a kernel that can be told,
@@ -23,7 +23,7 @@
 
 #define PERIOD_NS	100000
 
-/* At 1 GIPS: so many wake-ups, each late by what the other was in. */
+/* At 1 GIPS: each wake-up is late by what the other task was in. */
 static void waits(const char *what, double seconds)
 {
 	long n = seconds * 1e9 / PERIOD_NS, late_1ms = 0;
@@ -104,10 +104,10 @@ int main(int argc, char **argv)
 	printf("# %d tasks\n", tasks);
 	if (sched_setscheduler(0, SCHED_FIFO, &first))
 		die("SCHED_FIFO");
-	waits("nobody reads", seconds / 4);
+	waits("no task reads", seconds / 4);
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(*files); i++)
 		while_reading(files[i], seconds);
-	/* To reap so many takes long, and at this priority nobody else would run. */
+	/* To reap them all takes long, and at this priority no other task would run. */
 	first.sched_priority = 0;
 	sched_setscheduler(0, SCHED_OTHER, &first);
 	bench_end();

@@ -33,7 +33,7 @@ static double spread(const char *what, double *us, int n)
 	return f.median;
 }
 
-/* A process of its own, as a hog is one: its page tables are taken too. */
+/* In a child, as a hog is one: its page tables are taken too. */
 static void hog(long mb, int advice, double *take, double *give)
 {
 	long unit = sysconf(_SC_PAGESIZE);

@@ -9,10 +9,10 @@
 #include "test.h"
 
 /*
- * The watermarks that an event has are those of zoneinfo later on too: the kernel
- * raises a zone's for a while where it is fragmented, and to set how far they are
- * apart, though it be as they were, ends what is raised already. Source:
- * boost_watermark(), __setup_per_zone_wmarks().
+ * From here on the watermarks in /proc/zoneinfo are those that an event shows: the
+ * kernel boosts them for a while where memory is fragmented. This turns the boost
+ * off, and a write to watermark_scale_factor ends one that is there already.
+ * Source: boost_watermark(), __setup_per_zone_wmarks().
  */
 void watermarks_stay(void);
 

@@ -66,7 +66,7 @@ static int size_of(const char *s, unsigned long long *pages)
 	unsigned long long bytes, unit = 1;
 	unsigned int i;
 
-	/* Zeros in front are fine, up to so many digits in all. */
+	/* Leading zeros are fine, within the limit of digits. */
 	if (!n || n > DIGITS_MAX)
 		return 0;
 	if (s[n]) {

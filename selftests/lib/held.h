@@ -8,17 +8,16 @@
 #include "test.h"
 
 /*
- * What neither a task nor a file nor a cache holds, in kB: what leaks ends up
- * there. Caches and the slab's reserves are given up for it, so the tasks that
- * the caller started should be gone.
+ * Memory that no task, file or cache holds, in kB: a leak shows there. Drops the
+ * caches and shrinks the slabs first; the caller's tasks should be gone.
  */
 long long held_kb(void);
-/* It is so again, or at most HELD_SLACK_KB more; waits for it, and says both. */
+/* Waits until held_kb() is @before again, or at most HELD_SLACK_KB more; prints both. */
 bool held_same(long long before);
-/* Empty slabs go back, and what KASAN keeps aside of what was freed; all is counted. */
+/* Gives empty slabs and KASAN's quarantine back, and folds all per-CPU counters. */
 void slabs_settle(void);
 
-/* By chance: batches kept by a processor, the log, tables that grew once. */
+/* Noise: batches kept by a processor, the log, tables that grew once. */
 #define HELD_SLACK_KB	768
 
 #endif /* OOMLENS_HELD_H */

@@ -53,7 +53,7 @@ enum hog_op {
 int hog_start(struct hog *hog, const struct hog_spec *spec);
 /* Waits for the answer; not for a hog with a vfork child: it is blocked. */
 int hog_do(struct hog *hog, enum hog_op op, unsigned long pages);
-pid_t hog_grow_apart(struct hog *hog, unsigned long pages);	/* a child of ours waits for it */
+pid_t hog_grow_apart(struct hog *hog, unsigned long pages);	/* asked by a child, which waits */
 bool hog_gone(struct hog *hog);		/* has exited (and is reaped now) */
 bool hog_second_gone(const struct hog *hog);	/* none, a zombie, or reaped */
 bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */

@@ -246,8 +246,8 @@ void allow_debugfs_race(void)
 }
 
 /*
- * Of many loads most of the time is waited for grace periods, which readers make
- * long: they are not what is tested. Until the program ends, where it can be had.
+ * Many loads mostly wait for grace periods, which readers make long. These are not
+ * under test: expedited until the program ends, where the kernel has the setting.
  */
 void hurry_rcu(void)
 {

@@ -26,8 +26,8 @@ int loader_reload(const char *parameters);
 bool loader_helper(const char *name, const char *parameters);
 void loader_no_helper(const char *name);
 /*
- * With oomlens_shortage: a process that keeps @target's mmap_lock from everybody
- * for 8 s, or until it is released; -1 if it does not come to that.
+ * With oomlens_shortage: a process that holds @target's mmap_lock for 8 s, or until
+ * it is released; -1 if it does not get it.
  */
 pid_t mmap_lock_hold(pid_t target);
 void mmap_lock_release(pid_t holder);
@@ -42,12 +42,12 @@ bool loader_begins(void);
 /* Grace periods are short, until the program ends. */
 void hurry_rcu(void);
 
-/* To the rig: the next report of the kernel's that contains @text is none of ours. */
+/* To the rig: the next report of the kernel that contains @text is not the module's. */
 void allow_report(const char *text);
 
 /*
- * The kernel itself warns if debugfs is asked for a file in the instant in which
- * its module goes: no reference is to be had, and its state does not tell yet.
+ * The kernel itself warns if a debugfs file is opened in the instant in which its
+ * module goes: try_module_get() fails, and the module's state is not "going" yet.
  * Source: fs/debugfs/file.c, full_proxy_open().
  */
 void allow_debugfs_race(void);

@@ -111,7 +111,7 @@ static int remove_cgroups(const char *path)
 	return rmdir_idle(path);
 }
 
-/* Loaded with those parameters, whatever it is now. */
+/* Loaded with those parameters, unloaded first if need be. */
 static int reload(const char *ko, const char *parameters)
 {
 	int fd, err;
@@ -204,7 +204,7 @@ void test_supervise(bool needs_module)
 	if (undo_log == MAP_FAILED || err)
 		ksft_exit_fail_msg("cannot start: %s\n", strerror(err ? -err : errno));
 
-	/* Whoever loses its parent becomes the supervisor's, and ends with it. */
+	/* A process that loses its parent becomes the supervisor's, and ends with it. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fflush(stdout);
 	test = fork();

@@ -30,7 +30,7 @@ const char *lens_path(const char *file)
 	char *p = path[turn++ % 4];
 	bool twice = strcmp(file, "trigger") && strcmp(file, "reserve");
 
-	/* Under lockdown debugfs lets nobody write, not even a scope. */
+	/* Under lockdown debugfs refuses every write, even of a scope. */
 	if (!dir)
 		dir = access(DEBUGFS, F_OK) || (twice && lens_locked_down()) ?
 		      "/proc/oomlens" : DEBUGFS;
