@@ -32,6 +32,14 @@ static const char *cell_of(pid_t pid, const char *col)
 	return row < 0 ? NULL : cell;
 }
 
+/* Of the task's row, as it is now. */
+#define EXPECT_TASK(pid, ...) do {						\
+	struct table *t_ = read_badness();					\
+										\
+	EXPECT_ROW(t_, table_find(t_, "pid", pid), __VA_ARGS__);		\
+	table_free(t_);								\
+} while (0)
+
 static bool verdict_now(pid_t pid, const char *want)
 {
 	const char *verdict = cell_of(pid, "verdict");
@@ -225,7 +233,7 @@ static void test_figures(bool swap)
 	}
 	test_done("the figures are those of /proc/PID/status");
 	/* The last has such a name. */
-	EXPECT_STREQ(cell_of(hog.pid, "comm"), "a\\040b\\134c\\012");
+	EXPECT_TASK(hog.pid, "comm=a\\040b\\134c\\012");
 	hog_end(&hog);
 	test_done("a name cannot add a column or a line");
 }
@@ -238,22 +246,20 @@ static void test_verdicts(void)
 	struct hog hog, vfork;
 	pid_t zombie;
 
-	EXPECT_STREQ(cell_of(1, "verdict"), "init");
-	EXPECT_STREQ(cell_of(1, "rank"), "-");
+	EXPECT_TASK(1, "verdict=init rank=-");
 	test_done("init");
 
 	must_hog(&hog, &spec);
-	EXPECT_STREQ(cell_of(hog.pid, "verdict"), "eligible");
+	EXPECT_TASK(hog.pid, "verdict=eligible");
 	set_adj(hog.pid, OOM_ADJ_NEVER);
-	EXPECT_STREQ(cell_of(hog.pid, "verdict"), "adj_min");
-	EXPECT_STREQ(cell_of(hog.pid, "score"), "0");
+	EXPECT_TASK(hog.pid, "verdict=adj_min score=0");
 	hog_end(&hog);
 	test_done("eligible, then adj_min");
 
 	spec.vfork = true;
 	must_hog(&vfork, &spec);
-	EXPECT_STREQ(cell_of(vfork.second, "verdict"), "vfork");
-	EXPECT_STREQ(cell_of(vfork.pid, "verdict"), "eligible");
+	EXPECT_TASK(vfork.second, "verdict=vfork");
+	EXPECT_TASK(vfork.pid, "verdict=eligible");
 	hog_end(&vfork);
 	test_done("vfork");
 
@@ -266,7 +272,7 @@ static void test_verdicts(void)
 
 	spec = (struct hog_spec){ .anon = 700, .threads = 2, .dead_leader = true };
 	must_hog(&hog, &spec);
-	EXPECT_STREQ(cell_of(hog.pid, "verdict"), "eligible");
+	EXPECT_TASK(hog.pid, "verdict=eligible");
 	EXPECT_GE(anon_of(hog.pid), 700 - kept_by_cpus());
 	hog_end(&hog);
 	test_done("a dead leader's live threads are eligible");
@@ -337,11 +343,11 @@ static void test_victim(void)
 	hog_do(&spin, HOG_SPIN, 0);
 	write_file("/proc/sysrq-trigger", "f");
 	EXPECT_TRUE(wait_until(verdict_now(slow.pid, "victim"), 5000));
-	EXPECT_STREQ(cell_of(slow.pid, "rank"), "-");
+	EXPECT_TASK(slow.pid, "rank=-");
 	expect_already(slow.pid);
 	test_done("victim");
 	EXPECT_TRUE(wait_until(verdict_now(slow.pid, "reaped"), PATIENCE_MS));
-	EXPECT_STREQ(cell_of(slow.pid, "score"), "0");
+	EXPECT_TASK(slow.pid, "score=0");
 	expect_already(slow.pid);
 	test_done("reaped");
 	hog_end(&spin);
@@ -358,10 +364,8 @@ static void test_sharer(void)
 
 	must_hog(&hog, &spec);
 	/* The same points: the later in the list goes first. */
-	EXPECT_STREQ(cell_of(hog.second, "fate"), "victim");
-	EXPECT_STREQ(cell_of(hog.second, "rank"), "1");
-	EXPECT_STREQ(cell_of(hog.pid, "fate"), "sharer");
-	EXPECT_STREQ(cell_of(hog.pid, "rank"), "2");
+	EXPECT_TASK(hog.second, "fate=victim rank=1");
+	EXPECT_TASK(hog.pid, "fate=sharer rank=2");
 	hog_end(&hog);
 	test_done("a process that shares the victim's mm goes along");
 }
@@ -385,12 +389,12 @@ static void test_group(void)
 	must_hog(&second, &spec);
 	spec.adj = OOM_ADJ_NEVER;
 	must_hog(&exempt, &spec);
-	EXPECT_STREQ(cell_of(first.pid, "fate"), "victim");
-	EXPECT_STREQ(cell_of(second.pid, "fate"), "group");
-	EXPECT_STREQ(cell_of(exempt.pid, "fate"), "-");
-	EXPECT_STREQ(cell_of(second.pid, "memcg"), cg_shown(dir));
+	EXPECT_TASK(first.pid, "fate=victim");
+	EXPECT_TASK(second.pid, "fate=group");
+	EXPECT_TASK(exempt.pid, "fate=-");
+	EXPECT_TASK(second.pid, "memcg=%s", cg_shown(dir));
 	cg_oom_group(dir, false);
-	EXPECT_STREQ(cell_of(second.pid, "fate"), "-");
+	EXPECT_TASK(second.pid, "fate=-");
 	hog_end(&first);
 	hog_end(&second);
 	hog_end(&exempt);

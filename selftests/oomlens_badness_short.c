@@ -93,10 +93,8 @@ static void expect_first_ranks(struct table *whole, struct table *part)
 
 	EXPECT_EQ(part ? part->rows : 0, SPARE_ROWS);
 	EXPECT_GT(whole->rows, SPARE_ROWS);
-	for (i = 0; i < SPARE_ROWS; i++) {
-		EXPECT_EQ(table_number(part, i, "pid"), table_number(whole, i, "pid"));
-		EXPECT_EQ(table_number(part, i, "rank"), i + 1);
-	}
+	for (i = 0; i < SPARE_ROWS; i++)
+		EXPECT_ROW(part, i, "pid=%lld rank=%u", table_number(whole, i, "pid"), i + 1);
 }
 
 /* KASAN notes each allocation's stack, by GFP flags of its own. */

@@ -103,8 +103,7 @@ static void expect_smaps(struct table *t)
 			continue;
 		compared++;
 		expect_of("pid %d", pid);
-		EXPECT_EQ(table_number(t, i, "charge"), charged);
-		EXPECT_EQ(table_number(t, i, "vm_total"), total);
+		EXPECT_ROW(t, i, "charge=%lld vm_total=%lld", charged, total);
 	}
 	EXPECT_GT(compared, 2);
 }
@@ -229,9 +228,7 @@ static void expect_in_pid(pid_t pid, long long pages)
 
 	snprintf(scope, sizeof(scope), "pid %d", pid);
 	t = commit_table(scope);
-	EXPECT_EQ(table_number(t, 0, "pages"), pages);
-	EXPECT_EQ(table_number(t, 0, "charged"), pages);
-	EXPECT_STREQ(table_cell(t, 0, "perms"), "rw-p");
+	EXPECT_ROW(t, 0, "pages=%lld charged=%lld perms=rw-p", pages, pages);
 	table_free(t);
 }
 

@@ -96,9 +96,8 @@ static void expect_vma(struct table *t, char *line)
 		EXPECT_LT(row, 0);
 		return;
 	}
-	EXPECT_STREQ(table_cell(t, row, "perms"), perms);
-	EXPECT_EQ(table_number(t, row, "pages"), (end - start) / page_size());
-	EXPECT_STREQ(table_cell(t, row, "name"), want);
+	EXPECT_ROW(t, row, "perms=%s pages=%lu name=%s", perms, (end - start) / page_size(),
+		   want);
 }
 
 static void expect_maps(struct table *t, pid_t pid)
@@ -208,8 +207,7 @@ static void test_memcg(void)
 	all = must_table("commit");
 	sums = MUST_HAVE(commit_table("memcg"));
 	row = row_of_memcg(sums, cg_shown(spec.cgroup));
-	EXPECT_EQ(table_number(sums, row, "spaces"), 2);
-	EXPECT_EQ(table_number(sums, row, "skipped"), 0);
+	EXPECT_ROW(sums, row, "spaces=2 skipped=0");
 	EXPECT_GE(table_number(sums, row, "charge"), 2400);
 	for (i = 0; i < ARRAY_SIZE(cols); i++) {
 		expect_of("%s", cols[i]);
@@ -352,8 +350,7 @@ static void expect_held_row(struct table *t, pid_t pid, long pages, unsigned int
 	}
 	++*skips;
 	EXPECT_GE(skipped, 1);
-	EXPECT_STREQ(table_cell(t, row, "uncashed"), "-");
-	EXPECT_STREQ(table_cell(t, row, "anon"), "-");
+	EXPECT_ROW(t, row, "uncashed=- anon=-");
 }
 
 static void test_held_lock(void)

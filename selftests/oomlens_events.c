@@ -46,8 +46,7 @@ static void expect_victim(const char *text, long long n, int kmsg, pid_t pid)
 	EXPECT_TRUE(kmsg_wait(kmsg, "Killed process", log, sizeof(log), PATIENCE_MS) &&
 		    parse_killed(log, &k));
 	EXPECT_EQ(k.pid, pid);
-	EXPECT_EQ(line_number(line, "pid"), pid);
-	EXPECT_EQ(line_number(line, "vm_total"), k.total / kb);
+	EXPECT_LINE(line, "pid=%d vm_total=%lld", pid, k.total / kb);
 	EXPECT_NEAR(line_number(line, "rss_anon"), k.anon / kb, ran);
 	EXPECT_NEAR(line_number(line, "rss_file"), k.file / kb, ran);
 	EXPECT_NEAR(line_number(line, "rss_shmem"), k.shmem / kb, ran);
@@ -111,12 +110,8 @@ static void expect_zones(const char *text, long long n)
 		const char *line = event_line(text, "zone", n, i);
 
 		expect_of("zone %s", z[i].name);
-		EXPECT_STREQ(line_word(line, "name"), z[i].name);
-		EXPECT_EQ(line_number(line, "node"), z[i].node);
-		EXPECT_EQ(line_number(line, "min"), z[i].min);
-		EXPECT_EQ(line_number(line, "low"), z[i].low);
-		EXPECT_EQ(line_number(line, "high"), z[i].high);
-		EXPECT_EQ(line_number(line, "managed"), z[i].managed);
+		EXPECT_LINE(line, "name=%s node=%lld min=%lld low=%lld high=%lld managed=%lld",
+			    z[i].name, z[i].node, z[i].min, z[i].low, z[i].high, z[i].managed);
 		EXPECT_NEAR(line_number(line, "free"), z[i].free, 8192);
 		EXPECT_EQ(line_number(line, "usable"), line_number(line, "free") -
 			  line_number(line, "free_cma") - line_number(line, "highatomic"));
@@ -169,14 +164,8 @@ static void test_sysrq(int fd)
 	free(read_lens("overcommit"));	/* refreshes the cached sysctls */
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");
-	EXPECT_STREQ(event_word(text, n, "trigger"), "sysrq");
-	EXPECT_STREQ(event_word(text, n, "constraint"), "none");
-	EXPECT_EQ(event_number(text, n, "order"), -1);
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
-	EXPECT_EQ(event_number(text, n, "victims"), 1);
-	EXPECT_STREQ(event_word(text, n, "by"), "-");
-	EXPECT_STREQ(event_word(text, n, "walk"), "complete");
+	EXPECT_EVENT(text, n,
+		     "kind=sysrq trigger=sysrq constraint=none order=-1 outcome=killed victims=1 by=- walk=complete");
 	expect_show(text);
 	test_done("sysrq: kind, trigger, outcome");
 
@@ -184,10 +173,7 @@ static void test_sysrq(int fd)
 	test_done("the victim's figures are those of the kernel's line");
 
 	first = event_line(text, "candidate", n, 0);
-	EXPECT_EQ(line_number(first, "pid"), hog.pid);
-	EXPECT_EQ(line_number(first, "rank"), 1);
-	EXPECT_STREQ(line_word(first, "fate"), "victim");
-	EXPECT_STREQ(line_word(first, "comm"), "sysrq\\040hog");
+	EXPECT_LINE(first, "pid=%d rank=1 fate=victim comm=sysrq\\040hog", hog.pid);
 	test_done("it was the first in line");
 
 	expect_memory(text, n);
@@ -270,8 +256,7 @@ static void test_elsewhere(int fd)
 	EXPECT_TRUE(text);
 	expect_of("'%s'", log);
 	EXPECT_TRUE(strstr(log, " kind=sysrq trigger=sysrq "));
-	EXPECT_EQ(line_number(log, "victim_pid"), pid);
-	EXPECT_STREQ(line_word(log, "victim_comm"), "traced");
+	EXPECT_LINE(log, "victim_pid=%d victim_comm=traced", pid);
 	EXPECT_TRUE(strstr(log, " outcome=killed victims=1 "));
 	test_done("one line in the log");
 	free(text);
@@ -310,14 +295,9 @@ static void test_memcg(int fd)
 	must_hog(&hog, &spec);
 	hog_do(&hog, HOG_GROW, 8192);
 	text = next_event(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "kind"), "memcg");
-	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
-	EXPECT_STREQ(event_word(text, n, "constraint"), "memcg");
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
-	EXPECT_STREQ(event_word(text, n, "memcg"), cg_shown(outer));
-	EXPECT_STREQ(event_word(text, n, "caller_memcg"), cg_shown(inner));
-	EXPECT_EQ(event_number(text, n, "pid"), hog.pid);
-	EXPECT_EQ(event_number(text, n, "totalpages"), 4096);
+	EXPECT_EVENT(text, n,
+		     "kind=memcg trigger=allocator constraint=memcg outcome=killed memcg=%s caller_memcg=%s pid=%d totalpages=4096",
+		     cg_shown(outer), cg_shown(inner), hog.pid);
 	expect_show(text);
 	test_done("memcg: the limit's cgroup, and the caller's");
 
@@ -354,8 +334,7 @@ static void test_group(int fd)
 		must_hog(&hog[i], &spec);
 	hog_do(&hog[1], HOG_GROW, 8192);
 	text = next_event(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
-	EXPECT_EQ(event_number(text, n, "victims"), 3);
+	EXPECT_EVENT(text, n, "outcome=killed victims=3");
 	for (i = 0; i < 3; i++) {
 		pid_t pid = line_number(event_line(text, "victim", n, i), "pid");
 
@@ -389,15 +368,11 @@ static void test_no_victim(int fd)
 	pid = hog_grow_apart(&hog, 4096);
 	text = next_event(fd, &n);
 	cg_limit(dir, 65536);
-	EXPECT_STREQ(event_word(text, n, "kind"), "memcg");
-	EXPECT_STREQ(event_word(text, n, "outcome"), "nobody");
-	EXPECT_EQ(event_number(text, n, "victims"), 0);
+	EXPECT_EVENT(text, n, "kind=memcg outcome=nobody victims=0");
 	line = event_line(text, "candidate", n, 0);
 	walk = event_word(text, n, "walk");
 	if (line) {
-		EXPECT_EQ(line_number(line, "pid"), hog.pid);
-		EXPECT_STREQ(line_word(line, "rank"), "-");
-		EXPECT_STREQ(line_word(line, "verdict"), "adj_min");
+		EXPECT_LINE(line, "pid=%d rank=- verdict=adj_min", hog.pid);
 	} else {
 		/* A slow kernel has no time for the walk, and says so. */
 		EXPECT_TRUE(walk && (!strcmp(walk, "partial") || !strcmp(walk, "limited")));
@@ -482,10 +457,8 @@ static void test_global(int fd)
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
 	eat_all(&hog, &spec);
 	text = next_killed(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "kind"), "global");
-	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
-	EXPECT_STREQ(event_word(text, n, "constraint"), "none");
-	EXPECT_STREQ(event_word(text, n, "memcg"), cg_version() ? "/" : "-");
+	EXPECT_EVENT(text, n, "kind=global trigger=allocator constraint=none memcg=%s",
+		     cg_version() ? "/" : "-");
 	expect_victim(text, n, kmsg, hog.pid);
 	/* The last zone is where it ran out: an order-0 one below its watermark. */
 	zone = event_line(text, "zone", n, 1);
@@ -501,8 +474,7 @@ static void test_global(int fd)
 	eat_all(&hog, &spec);
 	text = next_killed(fd, &n);
 	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), hog.pid);
-	EXPECT_EQ(event_number(text, n, "pid"), hog.pid);
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
+	EXPECT_EVENT(text, n, "pid=%d outcome=killed", hog.pid);
 	expect_show(text);
 	test_done("oom_kill_allocating_task: the caller is the victim");
 	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");

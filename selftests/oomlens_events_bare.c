@@ -36,7 +36,7 @@ int main(void)
 {
 	long long kills, events, killed, told;
 	unsigned int i, round;
-	char before[256], *text;
+	char *text;
 
 	test_begin(0);
 	if (lens_feature("oom_probe") || lens_feature("mark_victim") || lens_feature("memcg") ||
@@ -45,8 +45,7 @@ int main(void)
 	needs_ko();
 	ksft_set_plan(3);
 	mlockall(MCL_CURRENT);
-	snprintf(before, sizeof(before), "%s", loader_parameters());
-	reload_at_end(loader_ko(), before);
+	restore_at_end();
 	/* Two of each row are kept, besides the kills. */
 	must_reload("events=64");
 	setting_write("/proc/sys/vm/overcommit_memory", "1");

@@ -48,9 +48,7 @@ static void test_one_event(void)
 	long long n = 0;
 	char *text = kill_slowly("sources=3", &n);
 
-	EXPECT_STREQ(event_word(text, n, "kind"), "global");
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
-	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	EXPECT_EVENT(text, n, "kind=global outcome=killed victims=1");
 	EXPECT_EQ(lens_key("stats", "events"), 1);
 	expect_show(text);
 	test_done("without the return probe: one event, a global one");

@@ -53,16 +53,11 @@ static void expect_confined(int fd, bool policy, const char *cgroup)
 	expect_of("status %#x", status);
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	text = next_killed(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "kind"), kind);
-	EXPECT_STREQ(event_word(text, n, "constraint"), kind);
-	EXPECT_STREQ(event_word(text, n, "nodes"), "1");
-	EXPECT_STREQ(event_word(text, n, "trigger"), "allocator");
-	EXPECT_EQ(event_number(text, n, "pid"), pid);
-	EXPECT_EQ(event_number(text, n, "totalpages"),
-		  node_pages(NODE, "present") + meminfo_pages("SwapTotal"));
+	EXPECT_EVENT(text, n,
+		     "kind=%s constraint=%s nodes=1 trigger=allocator pid=%d totalpages=%lld",
+		     kind, kind, pid, node_pages(NODE, "present") + meminfo_pages("SwapTotal"));
 	line = event_line(text, "candidate", n, 0);
-	EXPECT_EQ(line_number(line, "pid"), pid);
-	EXPECT_EQ(line_number(line, "rank"), 1);
+	EXPECT_LINE(line, "pid=%d rank=1", pid);
 	/* The other node is far from empty. */
 	line = event_line(text, "memory", n, 0);
 	EXPECT_GT(line_number(line, "free"), node_pages(0, "present") / 4);

@@ -152,17 +152,19 @@ static void expect_event(const struct shortage *s, long long n, const char *outc
 	char gfp[32];
 
 	snprintf(gfp, sizeof(gfp), "%#llx", told("gfp"));
-	EXPECT_STREQ(event_word(s->text, n, "outcome"), outcome);
-	EXPECT_STREQ(event_word(s->text, n, "kind"), "global");
-	EXPECT_STREQ(event_word(s->text, n, "trigger"), "allocator");
-	EXPECT_EQ(event_number(s->text, n, "pid"), s->caller);
-	EXPECT_STREQ(event_word(s->text, n, "gfp"), gfp);
-	EXPECT_EQ(event_number(s->text, n, "order"), 0);
+	EXPECT_EVENT(s->text, n, "outcome=%s kind=global trigger=allocator pid=%lld gfp=%s order=0",
+		     outcome, s->caller, gfp);
 	/* The kernel did not get so far as to look at either. */
-	EXPECT_STREQ(event_word(s->text, n, "constraint"), "-");
-	EXPECT_STREQ(event_word(s->text, n, "totalpages"), "-");
+	EXPECT_EVENT(s->text, n, "constraint=- totalpages=-");
 	EXPECT_EQ(s->kills, 0);
 	expect_show(s->text);
+}
+
+static void expect_counts(const struct shortage *s, int calls, int events, int averted)
+{
+	EXPECT_EQ(s->calls, calls);
+	EXPECT_EQ(s->events, events);
+	EXPECT_EQ(s->averted, averted);
 }
 
 static void test_other(int fd)
@@ -170,14 +172,10 @@ static void test_other(int fd)
 	struct shortage s;
 
 	EXPECT_TRUE(run_short(&s, fd, "other"));
-	EXPECT_EQ(s.calls, 1);
-	EXPECT_EQ(s.events, 1);
-	EXPECT_EQ(s.averted, 1);
+	expect_counts(&s, 1, 1, 1);
 	EXPECT_EQ(s.status, 0);
 	expect_event(&s, s.last, "averted");
-	EXPECT_STREQ(event_word(s.text, s.last, "by"), "other");
-	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
-	EXPECT_EQ(event_number(s.text, s.last, "freed"), told("given"));
+	EXPECT_EVENT(s.text, s.last, "by=other victims=0 freed=%lld", told("given"));
 	test_done("averted by another driver's notifier, with its pages");
 	free(s.text);
 }
@@ -187,15 +185,11 @@ static void test_no_fs(int fd)
 	struct shortage s;
 
 	EXPECT_TRUE(run_short(&s, fd, "no_fs"));
-	EXPECT_EQ(s.calls, 4);
-	EXPECT_EQ(s.events, 4);
-	EXPECT_EQ(s.averted, 0);
+	expect_counts(&s, 4, 4, 0);
 	EXPECT_EQ(s.status, 0);
 	expect_event(&s, s.last - 3, "no_fs");
 	expect_event(&s, s.last, "no_fs");
-	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
-	EXPECT_EQ(event_number(s.text, s.last, "freed"), 0);
-	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
+	EXPECT_EVENT(s.text, s.last, "by=- freed=0 victims=0");
 	test_done("no_fs: each call counted, the first and the last kept");
 	free(s.text);
 }
@@ -206,16 +200,12 @@ static void test_dying(int fd)
 	const char *line;
 
 	EXPECT_TRUE(run_short(&s, fd, "dying"));
-	EXPECT_EQ(s.calls, 1);
-	EXPECT_EQ(s.events, 1);
-	EXPECT_EQ(s.averted, 0);
+	expect_counts(&s, 1, 1, 0);
 	EXPECT_TRUE(WIFSIGNALED(s.status));
 	expect_event(&s, s.last, "dying");
-	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
-	EXPECT_EQ(event_number(s.text, s.last, "victims"), 1);
+	EXPECT_EVENT(s.text, s.last, "by=- victims=1");
 	line = event_line(s.text, "victim", s.last, 0);
-	EXPECT_EQ(line_number(line, "pid"), s.caller);
-	EXPECT_EQ(line_number(line, "killed"), 0);
+	EXPECT_LINE(line, "pid=%lld killed=0", s.caller);
 	EXPECT_TRUE(times_come(s.last));
 	test_done("dying: the caller is let go first, and is not killed");
 	free(s.text);
@@ -235,15 +225,10 @@ static void test_disabled(int fd)
 	EXPECT_TRUE(run_short(&s, fd, "disabled"));
 	write_file("/sys/power/pm_test", "none");
 	/* The kernel does not even call the notifiers. */
-	EXPECT_EQ(s.calls, 0);
+	expect_counts(&s, 0, 1, 0);
 	EXPECT_EQ(told("failed"), 1);
-	EXPECT_EQ(s.events, 1);
-	EXPECT_EQ(s.averted, 0);
 	expect_event(&s, s.last, "disabled");
-	EXPECT_STREQ(event_word(s.text, s.last, "comm"), "shortage");
-	EXPECT_STREQ(event_word(s.text, s.last, "by"), "-");
-	EXPECT_STREQ(event_word(s.text, s.last, "walk"), "-");
-	EXPECT_EQ(event_number(s.text, s.last, "victims"), 0);
+	EXPECT_EVENT(s.text, s.last, "comm=shortage by=- walk=- victims=0");
 	test_done("disabled: while the machine is put to sleep");
 	free(s.text);
 }
@@ -296,12 +281,9 @@ static void test_exiting(int fd)
 	kills = kernel_kills();
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
-	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");
-	EXPECT_STREQ(event_word(text, n, "outcome"), "exiting");
-	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	EXPECT_EVENT(text, n, "kind=sysrq outcome=exiting victims=1");
 	line = event_line(text, "victim", n, 0);
-	EXPECT_EQ(line_number(line, "pid"), hog.pid);
-	EXPECT_EQ(line_number(line, "killed"), 0);
+	EXPECT_LINE(line, "pid=%d killed=0", hog.pid);
 	EXPECT_NEAR(line_number(line, "rss_anon"), 3000, 100);
 	expect_show(text);
 	/* The kernel thaws the task that it marks. */

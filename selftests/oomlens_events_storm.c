@@ -339,7 +339,7 @@ int main(void)
 	ksft_set_plan(4 + READERS);
 	/* A small ring, so that events are overwritten. */
 	if (loader_ko()) {
-		reload_at_end(loader_ko(), loader_parameters());
+		restore_at_end();
 		must_reload("events=8");
 	}
 	oom_settings();

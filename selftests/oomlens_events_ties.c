@@ -207,7 +207,7 @@ int main(void)
 		ksft_exit_skip("needs memory cgroups, the return probe, mark_victim and sysrq\n");
 	/* Each death counts: calls that wait for a victim must not push out an event. */
 	if (loader_ko()) {
-		reload_at_end(loader_ko(), loader_parameters());
+		restore_at_end();
 		must_reload("events=256");
 	}
 	ksft_set_plan(3);

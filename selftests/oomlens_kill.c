@@ -43,10 +43,7 @@ static void expect_kill(const char *command, struct hog *victim, struct hog *oth
 	EXPECT_FALSE(hog_gone(other));
 	EXPECT_EQ(last_number(), n);
 	text = read_lens("events");
-	EXPECT_STREQ(event_word(text, n, "kind"), "sysrq");
-	EXPECT_STREQ(event_word(text, n, "trigger"), "oomlens");
-	EXPECT_STREQ(event_word(text, n, "outcome"), "killed");
-	EXPECT_EQ(event_number(text, n, "victims"), 1);
+	EXPECT_EVENT(text, n, "kind=sysrq trigger=oomlens outcome=killed victims=1");
 	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), pid);
 	expect_show(text);
 	free(text);

@@ -197,7 +197,7 @@ int main(void)
 	needs_ko();
 	ksft_set_plan(6 + enforced);
 	if (loader_loaded())
-		reload_at_end(loader_ko(), loader_parameters());
+		restore_at_end();
 	EXPECT_TRUE(!loader_loaded() || !loader_unload());
 	test_done("unload");
 	test_loads();

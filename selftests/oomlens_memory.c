@@ -97,13 +97,10 @@ static void test_given_back(void)
 
 int main(void)
 {
-	char before[256];
-
 	test_begin(0);
 	needs_ko();
 	ksft_set_plan(4);
-	snprintf(before, sizeof(before), "%s", loader_parameters());
-	reload_at_end(loader_ko(), before);
+	restore_at_end();
 	must_reload("");
 	EXPECT_GT(listed_bytes(), 0);
 	EXPECT_EQ(lens_key("stats", "module_bytes"), listed_bytes());

@@ -234,8 +234,7 @@ static void test_ratio(const char *ratio)
 {
 	EXPECT_OK(setting_write(RATIO_FILE, ratio));
 	expect_limit(limit_by_ratio(atoi(ratio)));
-	EXPECT_EQ(lens_key("overcommit", "ratio"), atoi(ratio));
-	EXPECT_EQ(lens_key("overcommit", "kbytes"), 0);
+	EXPECT_KEYS("overcommit", "ratio=%d kbytes=0", atoi(ratio));
 	test_done("commit_limit by ratio %s", ratio);
 }
 
@@ -244,9 +243,8 @@ static void test_negative_ratio(void)
 {
 	long long want = setting_write(RATIO_FILE, "-1") ? file_number(RATIO_FILE) : -1;
 
-	EXPECT_EQ(lens_key("overcommit", "ratio"), want);
-	EXPECT_EQ(lens_key("overcommit", "commit_limit"), meminfo_pages("CommitLimit"));
-	EXPECT_EQ(lens_key("overcommit", "swap_total"), meminfo_pages("SwapTotal"));
+	EXPECT_KEYS("overcommit", "ratio=%lld commit_limit=%lld swap_total=%lld",
+		    want, meminfo_pages("CommitLimit"), meminfo_pages("SwapTotal"));
 	test_done("a negative ratio does no harm");
 }
 
@@ -254,8 +252,7 @@ static void test_kbytes(void)
 {
 	EXPECT_OK(setting_write(KBYTES_FILE, "123456"));
 	expect_limit(kb_to_pages(123456) + meminfo_pages("SwapTotal"));
-	EXPECT_EQ(lens_key("overcommit", "kbytes"), 123456);
-	EXPECT_EQ(lens_key("overcommit", "ratio"), 0);
+	EXPECT_KEYS("overcommit", "kbytes=123456 ratio=0");
 	test_done("commit_limit by kbytes");
 }
 
@@ -332,10 +329,9 @@ static void test_swapoff(void)
 
 static void test_reserves(void)
 {
-	EXPECT_EQ(lens_key("overcommit", "admin_reserve"),
-		  kb_to_pages(file_number("/proc/sys/vm/admin_reserve_kbytes")));
-	EXPECT_EQ(lens_key("overcommit", "user_reserve"),
-		  kb_to_pages(file_number("/proc/sys/vm/user_reserve_kbytes")));
+	EXPECT_KEYS("overcommit", "admin_reserve=%lld user_reserve=%lld",
+		    kb_to_pages(file_number("/proc/sys/vm/admin_reserve_kbytes")),
+		    kb_to_pages(file_number("/proc/sys/vm/user_reserve_kbytes")));
 	test_done("the reserves are the sysctls'");
 }
 

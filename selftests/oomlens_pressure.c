@@ -161,9 +161,7 @@ static void test_drills(void)
 	for (i = 0; !expect_failed() && i < drills; i++) {
 		EXPECT_OK(run("pressure"));
 		expect_all_well(kills);
-		EXPECT_STREQ(run_event_word("outcome"), "averted");
-		EXPECT_STREQ(run_event_word("by"), "pressure");
-		EXPECT_STREQ(run_event_word("trigger"), "oomlens");
+		EXPECT_LINE(run_event(), "outcome=averted by=pressure trigger=oomlens");
 	}
 	test_done("%lu of %lu drills killed no task and gave all back", i, drills);
 }
@@ -305,9 +303,7 @@ static void test_kill(void)
 	EXPECT_OK(run("pressure outcome=kill"));
 	EXPECT_TRUE(wait_until(hog_killed(&h), PATIENCE_MS));
 	expect_all_well(kills + 1);
-	EXPECT_STREQ(run_event_word("outcome"), "killed");
-	EXPECT_STREQ(run_event_word("trigger"), "oomlens");
-	EXPECT_STREQ(run_event_word("kind"), "global");
+	EXPECT_LINE(run_event(), "outcome=killed trigger=oomlens kind=global");
 	test_done("outcome=kill: the kernel's choice dies, and no second");
 	hog_end(&h);
 
@@ -435,11 +431,10 @@ static void test_memcg(void)
 	EXPECT_OK(run_in(cg, "pressure memcg outcome=kill"));
 	EXPECT_TRUE(wait_until(hog_killed(&h), PATIENCE_MS));
 	EXPECT_EQ(cg_oom_kills(cg), 1);
-	EXPECT_STREQ(run_event_word("kind"), "memcg");
-	EXPECT_STREQ(run_event_word("trigger"), "oomlens");
+	EXPECT_LINE(run_event(), "kind=memcg trigger=oomlens");
 	/* Only the probe tells whose limit it was. */
 	if (lens_feature("oom_probe"))
-		EXPECT_STREQ(run_event_word("memcg"), cg_shown(cg));
+		EXPECT_LINE(run_event(), "memcg=%s", cg_shown(cg));
 	hog_end(&h);
 	expect_all_well(kills + 1);
 	test_done("memcg: one kill in it, and no second");

@@ -59,8 +59,7 @@ static void test_late(int fd)
 	EXPECT_EQ(writer_end(writer), SIGKILL);
 	EXPECT_EQ(kernel_kills(), kills);
 	EXPECT_FALSE(hog_gone(&chosen));
-	EXPECT_STREQ(event_word(text, n, "outcome"), "averted");
-	EXPECT_STREQ(event_word(text, n, "by"), "pressure");
+	EXPECT_EVENT(text, n, "outcome=averted by=pressure");
 	expect_show(text);
 	test_done("memory came back meanwhile: no task dies");
 	free(text);

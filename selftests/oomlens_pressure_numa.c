@@ -51,7 +51,7 @@ static void test_confined(const char *name, const char *cgroup)
 	EXPECT_EQ(low, 0);
 	EXPECT_EQ(kernel_kills(), kills);
 	EXPECT_FALSE(hog_gone(&h));
-	EXPECT_STREQ(run_event_word("outcome"), "averted");
+	EXPECT_LINE(run_event(), "outcome=averted");
 	/* The most that was held came from that node, and was most of it. */
 	taken = lens_key("trigger", "last_taken");
 	EXPECT_LE(taken, node_pages(NODE, "present"));
@@ -61,10 +61,8 @@ static void test_confined(const char *name, const char *cgroup)
 	EXPECT_OK(writer_end(confined_start("pressure outcome=kill", cgroup)));
 	EXPECT_TRUE(wait_until(hog_killed(&h), PATIENCE_MS));
 	EXPECT_EQ(kernel_kills(), kills + 1);
-	EXPECT_STREQ(run_event_word("outcome"), "killed");
-	EXPECT_STREQ(run_event_word("kind"), name);
-	EXPECT_STREQ(run_event_word("constraint"), name);
-	EXPECT_STREQ(run_event_word("trigger"), "oomlens");
+	EXPECT_LINE(run_event(), "outcome=killed kind=%s constraint=%s trigger=oomlens", name,
+		    name);
 	hog_end(&h);
 	test_done("%s: a kill is of that kind", name);
 }

@@ -29,8 +29,7 @@ static long long pages_to_kb(long long pages)
 
 static void expect_held(long long pages)
 {
-	EXPECT_EQ(lens_key("reserve", "target"), pages);
-	EXPECT_EQ(lens_key("reserve", "held"), pages);
+	EXPECT_KEYS("reserve", "target=%lld held=%lld", pages, pages);
 }
 
 static void test_set(void)

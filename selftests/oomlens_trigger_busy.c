@@ -177,7 +177,7 @@ int main(void)
 	needs_trigger("notifier");
 	needs_ko();
 	ksft_set_plan(5);
-	reload_at_end(loader_ko(), loader_parameters());
+	restore_at_end();
 	tally = must_share(sizeof(*tally));
 	must_hog(&bystander, &spec);
 	seed = test_seed();

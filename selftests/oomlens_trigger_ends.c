@@ -105,15 +105,13 @@ static void test_signals(void)
 	long long pages;
 
 	EXPECT_EQ(write_signalled("trigger", "pressure limit=4M"), -EINTR);
-	EXPECT_EQ(lens_key("trigger", "last_result"), -EINTR);
-	EXPECT_EQ(lens_key("trigger", "running"), 0);
+	EXPECT_KEYS("trigger", "last_result=%d running=0", -EINTR);
 	test_done("a signal ends pressure: EINTR");
 
 	lens_command("reserve", "1M\n");
 	pages = lens_key("reserve", "held");
 	EXPECT_EQ(write_signalled("reserve", "8M"), -EINTR);
-	EXPECT_EQ(lens_key("reserve", "held"), pages);
-	EXPECT_EQ(lens_key("reserve", "target"), pages);
+	EXPECT_KEYS("reserve", "held=%lld target=%lld", pages, pages);
 	lens_command("reserve", "0\n");
 	test_done("and a reserve, which stays as it was");
 }

@@ -55,14 +55,14 @@ bool expect_settle(void)
 	return good;
 }
 
-/* "FILE:LINE: OF: GOT is" */
-static void print_head(const struct expect_place *at)
+/* "FILE:LINE: OF: GOT is", or "GOT: FIELD is" */
+static void print_head(const struct expect_place *at, const char *field)
 {
 	const char *name = strrchr(at->file, '/');
 
 	failed++;
-	ksft_print_msg("%s:%d: %s%s%s is ", name ? name + 1 : at->file, at->line, of,
-		       of[0] ? ": " : "", at->got);
+	ksft_print_msg("%s:%d: %s%s%s%s%s is ", name ? name + 1 : at->file, at->line, of,
+		       of[0] ? ": " : "", at->got, field ? ": " : "", field ? field : "");
 }
 
 /* A literal says its value itself. */
@@ -89,7 +89,7 @@ bool expect_number(const struct expect_place *at, long long got, long long want)
 	checked++;
 	if (holds(at->op, got, want))
 		return true;
-	print_head(at);
+	print_head(at, NULL);
 	if (!at->op)
 		printf("%s, want %s\n", got ? "true" : "false", at->want);
 	else if (!strcmp(at->op, "ok"))
@@ -107,7 +107,7 @@ bool expect_in_range(const struct expect_place *at, long long got, long long lo,
 	checked++;
 	if (got >= lo && got <= hi)
 		return true;
-	print_head(at);
+	print_head(at, NULL);
 	printf("%lld, want %s %s, which is %lld..%lld\n", got, at->op, at->want, lo, hi);
 	return false;
 }
@@ -125,7 +125,7 @@ bool expect_string(const struct expect_place *at, const char *got, const char *w
 	checked++;
 	if (got && want ? !strcmp(got, want) : got == want)
 		return true;
-	print_head(at);
+	print_head(at, NULL);
 	print_string(got);
 	printf(", want ");
 	if (!literal(at->want))
@@ -133,6 +133,55 @@ bool expect_string(const struct expect_place *at, const char *got, const char *w
 	print_string(want);
 	printf("\n");
 	return false;
+}
+
+const char *line_field(const void *line, int unused, const char *key)
+{
+	return line_word(line, key);
+}
+
+const char *table_field(const void *table, int row, const char *key)
+{
+	const char *cell = table_cell((struct table *)table, row, key);
+
+	return *cell ? cell : NULL;
+}
+
+const char *lens_field(const void *file, int unused, const char *key)
+{
+	static char word[256];
+	char *text = read_lens(file);
+	bool found = text && key_string(text, key, word, sizeof(word));
+
+	free(text);
+	return found ? word : NULL;
+}
+
+bool expect_fields(const struct expect_place *at, expect_getter get, const void *from, int row,
+		   const char *fmt, ...)
+{
+	char all[2048], *pair, *want, *save = NULL;
+	bool good = true;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(all, sizeof(all), fmt, ap);
+	va_end(ap);
+	for (pair = strtok_r(all, " ", &save); pair; pair = strtok_r(NULL, " ", &save)) {
+		const char *got;
+
+		want = strchr(pair, '=');
+		*want++ = '\0';
+		got = get(from, row, pair);
+		checked++;
+		if (got && !strcmp(got, want))
+			continue;
+		good = false;
+		print_head(at, pair);
+		print_string(got);
+		printf(", want '%s'\n", want);
+	}
+	return good;
 }
 
 void __noreturn must_fail(const char *file, int line, const char *what, int err)

@@ -41,6 +41,16 @@ bool expect_string(const struct expect_place *at, const char *got, const char *w
 bool expect_in_range(const struct expect_place *at, long long got, long long lo,
 		     long long hi);
 
+/* The word that @key has in there, or NULL; kept until the next call. */
+typedef const char *(*expect_getter)(const void *from, int row, const char *key);
+
+const char *line_field(const void *line, int unused, const char *key);
+const char *table_field(const void *table, int row, const char *key);
+const char *lens_field(const void *file, int unused, const char *key);
+bool expect_fields(const struct expect_place *at, expect_getter get, const void *from, int row,
+		   const char *fmt, ...)
+	__printf(5, 6);
+
 #define EXPECT_OP(got, op, want) \
 	expect_number(EXPECT_PLACE(#got, #op, #want), (got), (want))
 #define EXPECT_EQ(got, want)	EXPECT_OP(got, ==, want)
@@ -61,6 +71,19 @@ bool expect_in_range(const struct expect_place *at, long long got, long long lo,
 /* NULL is a value of its own. */
 #define EXPECT_STREQ(got, want) \
 	expect_string(EXPECT_PLACE(#got, "==", #want), (got), (want))
+/*
+ * "key=value ..." as printf() makes it, each value word for word: of a line of
+ * events, of the line "event N", of a table's row, of a file of the module with
+ * "key value" lines.
+ */
+#define EXPECT_LINE(line, ...)	expect_fields(EXPECT_PLACE(#line, NULL, NULL), \
+					      line_field, (line), 0, __VA_ARGS__)
+#define EXPECT_EVENT(text, n, ...) \
+	EXPECT_LINE(event_line(text, "event", n, 0), __VA_ARGS__)
+#define EXPECT_ROW(table, row, ...) expect_fields(EXPECT_PLACE(#table, NULL, NULL), \
+						  table_field, (table), (row), __VA_ARGS__)
+#define EXPECT_KEYS(file, ...)	expect_fields(EXPECT_PLACE(#file, NULL, NULL), \
+					      lens_field, (file), 0, __VA_ARGS__)
 #define EXPECT_TRUE(cond)	expect_number(EXPECT_PLACE(#cond, NULL, "true"), !!(cond), 1)
 #define EXPECT_FALSE(cond)	expect_number(EXPECT_PLACE(#cond, NULL, "false"), !!(cond), 0)
 /* 0 or a negative errno, which is printed by its name. */

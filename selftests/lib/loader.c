@@ -108,6 +108,11 @@ int loader_unload(void)
 	return err;
 }
 
+void restore_at_end(void)
+{
+	reload_at_end(loader_ko(), loader_parameters());
+}
+
 int loader_reload(const char *parameters)
 {
 	return loader_unload() ?: loader_load(parameters);

@@ -19,6 +19,8 @@ const char *loader_parameters(void);
 int loader_load(const char *parameters);
 /* Waits, with a bound, while a process has a file open. */
 int loader_unload(void);
+/* The program loads the module itself: at the end it is as it was. */
+void restore_at_end(void);
 /* Unloaded and loaded again with these; for must_reload(). */
 int loader_reload(const char *parameters);
 #define must_reload(parameters)	MUST_OK(loader_reload(parameters))

@@ -33,11 +33,13 @@ int writer_end(pid_t pid)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
 }
 
-const char *run_event_word(const char *key)
+const char *run_event(void)
 {
+	static char copy[2048];
 	char *text = read_lens("events");
-	const char *word = event_word(text, lens_key("trigger", "last_event"), key);
+	const char *line = event_line(text, "event", lens_key("trigger", "last_event"), 0);
 
+	snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(line ? line : "", "\n"), line ? line : "");
 	free(text);
-	return word;
+	return line ? copy : NULL;
 }

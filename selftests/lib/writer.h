@@ -11,7 +11,7 @@
 pid_t writer_start(const char *command, const char *cgroup);
 /* Waits: 0, a negative errno of the write, or the signal that it died of. */
 int writer_end(pid_t pid);
-/* The value of that key in the event of the last run; NULL if there is none. */
-const char *run_event_word(const char *key);
+/* The line "event N" of the last run; NULL if there is none. */
+const char *run_event(void);
 
 #endif /* OOMLENS_WRITER_H */
