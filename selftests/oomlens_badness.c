@@ -48,8 +48,8 @@ static bool verdict_now(pid_t pid, const char *want)
 }
 
 /*
- * From 6.2 to before the OOM killer read exact sums it reads what no CPU has
- * kept to itself: up to a batch for each CPU is missing, in pages.
+ * From 6.2 on, until the OOM killer read exact sums, it reads an mm's counters
+ * without their per-CPU parts: each CPU may hold back a batch. In pages.
  */
 static long long kept_by_cpus(void)
 {
@@ -83,7 +83,7 @@ static void test_order(void)
 	unsigned int i, ranked = 0, doomed = 0;
 
 	must_idle(crowd, n);
-	/* In no order, and points of either sign. */
+	/* adj in no order, so that points have either sign. */
 	for (i = 0; i < n; i++)
 		set_adj(crowd[i], (int)(i * 7919 % 1999) - 999);
 	t = read_badness();
@@ -146,7 +146,7 @@ static void test_every_task(void)
 	struct table *t = read_badness();
 	unsigned int tries = 20;
 
-	/* Kernel threads come and go: until nothing moved meanwhile. */
+	/* Kernel threads come and go: repeated until both counts agree. */
 	do {
 		count_proc(t, &before, &missing);
 		table_free(t);
@@ -173,7 +173,7 @@ static long long status_pages(const char *text, const char *key)
 /* Columns that /proc/PID/status has too. */
 static const struct {
 	const char *col, *key;
-	bool drifts;		/* by what processors keep to themselves */
+	bool drifts;		/* by the per-CPU parts of the counters */
 } status_columns[] = {
 	{ "rss_anon",	"RssAnon:",	true },
 	{ "rss_file",	"RssFile:",	true },
@@ -338,7 +338,7 @@ static void test_victim(void)
 	must_hog(&slow, &spec);
 	must_hog(&spin, &none);
 	MUST(!pin(slow.pid, 1, false) && !pin(spin.pid, 1, true));
-	/* We stay off that CPU, and so does what we ask for. */
+	/* This program stays on the other CPU, and so does the OOM that it causes. */
 	sched_setaffinity(0, sizeof(cpu_set_t), &(cpu_set_t){ .__bits = { 1 } });
 	hog_do(&spin, HOG_SPIN, 0);
 	write_file("/proc/sysrq-trigger", "f");

@@ -102,7 +102,7 @@ static void look_at(char *text)
 	table_free(t);
 }
 
-/* The first byte of a read takes the snapshot: the rest is only for one stopped. */
+/* Reading the first byte takes the snapshot; the rest is read if it was stopped. */
 static void reader(void)
 {
 	static char text[1 << 20];
@@ -144,7 +144,7 @@ static void let_others_run(void)
 #endif
 }
 
-/* By a timer of the reader's own CPU, or the stop would come too late. */
+/* A timer on the reader's CPU: from another CPU the stop comes too late. */
 static void stopper(int orders, int answers)
 {
 	struct timespec delay = { };
@@ -199,7 +199,7 @@ static void grace_period(void)
 {
 	int i;
 
-	/* The second for what the callbacks of the first set free. */
+	/* Two: the callbacks of the first free objects by RCU themselves. */
 	for (i = 0; i < 2; i++)
 		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 			usleep(50000);
@@ -237,7 +237,7 @@ static void one_round(unsigned long long *seed, int orders, int answers)
 	for (i = 0; i < ARRAY_SIZE(heirs); i++)
 		heirs[i] = sleeper();
 	set(&shared->held, false);
-	/* It may have stood between two reads: then there is nothing to look at. */
+	/* Stopped between two reads, the reader has nothing to look at. */
 	wait_until(get(&shared->looked) > looked, 1000);
 	set(&shared->go, false);
 	usleep(20000);

@@ -147,7 +147,7 @@ static void test_memcg(bool swap)
 	must_hog(&out, &spec);
 
 	snprintf(scope, sizeof(scope), "memcg %s", cg_shown(top));
-	/* As the table prints it, and as it is. */
+	/* The module takes a path escaped, as its tables print it, and plain. */
 	snprintf(inner_scope, sizeof(inner_scope), "memcg %s/in\\040ner", cg_shown(top));
 	expect_totals(top, scope, swap);
 	expect_totals(inner, inner_scope, swap);
@@ -163,7 +163,7 @@ static void test_memcg(bool swap)
 	row = table_find(t, "pid", out.pid);
 	EXPECT_GT(row, 1);
 	EXPECT_ROW(t, row, "verdict=scope rank=-");
-	/* score is the whole machine's all the same */
+	/* In any scope, score is that of the whole machine. */
 	EXPECT_GT(table_number(t, row, "score"), 700);
 	table_free(t);
 	t = read_scope(scope);
@@ -344,7 +344,7 @@ static void test_snapshot(void)
 	EXPECT_TRUE(a && b && strcmp(a, b));
 	test_done("a new read from 0 is a new snapshot");
 
-	/* What lies behind the first byte is still the last snapshot. */
+	/* From offset 1 the read continues the last snapshot. */
 	lseek(fd, 1, SEEK_SET);
 	hog_do(&hog, HOG_GROW, 2000);
 	c = read_in_pieces(fd, 4096, NULL);

@@ -25,7 +25,7 @@
 #define GUARD_MS	60000	/* far more than all of it takes */
 #define COME_AND_GO	8	/* other tasks, between two readings */
 
-/* What a read gave; all memory for it is touched beforehand. */
+/* The result of a read; its memory is touched beforehand. */
 struct reading {
 	int fd;
 	int err;
@@ -74,7 +74,7 @@ static pid_t guard_start(int min_free)
 	_exit(pwrite(min_free, before, strlen(before), 0) < 0);
 }
 
-/* Nothing here may need a page that is not there yet. */
+/* Nothing in here may fault in a page. */
 static void take_without_memory(int min_free)
 {
 	bool short_now = pwrite(min_free, all, strlen(all), 0) > 0;
@@ -120,7 +120,7 @@ int main(void)
 		ksft_exit_skip("KASAN takes memory of its own, and may kill for it\n");
 	needs_shortage();
 	ksft_set_plan(5);
-	/* Put back at the end, whatever comes between. */
+	/* Noted, so that the supervisor puts it back. */
 	snprintf(before, sizeof(before), "%lld", file_number(MIN_FREE));
 	snprintf(all, sizeof(all), "%lld", meminfo_kb("MemTotal"));
 	setting_write(MIN_FREE, before);
@@ -134,7 +134,7 @@ int main(void)
 	open_lens(&commit, "commit");
 	guard = guard_start(min_free);
 	MUST(!mlockall(MCL_CURRENT | MCL_FUTURE));
-	/* The buffer that a file is printed into is kept: let it be there. */
+	/* seq_file keeps its buffer: this allocates it. */
 	take(&commit);
 	take(&second);
 	take(&first);
@@ -159,7 +159,7 @@ int main(void)
 	table_free(part);
 	EXPECT_EQ(second.err, -ENOMEM);
 	test_done("one table is set aside: the next has ENOMEM, %d", second.err);
-	/* Its buffer may lie in high memory, which the kernel's own shortage leaves alone. */
+	/* Its buffer may lie in high memory, which min_free_kbytes does not exhaust. */
 	if (!commit.err && meminfo_kb("HighTotal") > 0) {
 		ksft_test_result_skip("commit: there is high memory\n");
 	} else {
@@ -169,7 +169,7 @@ int main(void)
 	EXPECT_EQ(calls, 0);
 	test_done("no read ran the OOM killer, %lld", calls);
 
-	/* The next snapshot of the first gives the table back. */
+	/* The next snapshot of the first file releases the table that is set aside. */
 	take(&first);
 	take(&second);
 	take(&commit);

@@ -124,7 +124,7 @@ static void subject_start(unsigned long long *seed, struct subject *s)
 	note_threads(s);
 }
 
-/* A few change; a second process without its parent is not left over. */
+/* A few change; a second process that has lost its parent is replaced. */
 static void population_stir(unsigned long long *seed)
 {
 	unsigned int i;
@@ -212,8 +212,8 @@ static void make_tie(enum way way)
 }
 
 /*
- * Want of memory writes shared pages to swap, where they count no more, and
- * drops file pages: let the first be far enough ahead for that.
+ * Reclaim swaps shared pages out, which then no longer count, and drops file
+ * pages: the first rank needs a lead.
  */
 static void make_lead(void)
 {
@@ -286,7 +286,7 @@ static bool predict(enum way way, pid_t *victim, bool *tie)
 
 /* ---- the kill ---- */
 
-/* Those of the last round: the kernel logs a kill after the signal. */
+/* Tasks of the last round: the kernel logs a kill only after its signal. */
 static pid_t stale[HOGS * (TIDS + 1)];
 static unsigned int nstale;
 
@@ -333,7 +333,7 @@ static bool kill_by_memcg(pid_t *killed)
 	long long room = limit - cg_usage(cg_limited);
 	unsigned int i;
 
-	/* Few at the end: what any one victim gives back is enough to go on. */
+	/* Few pages at the end: any one victim gives back enough to go on. */
 	if (room > 2 * MARGIN)
 		hog_do(&eater, HOG_GROW, room - 2 * MARGIN);
 	for (i = 0; i < 256; i++) {
@@ -357,7 +357,7 @@ static bool kill_by_pressure(pid_t *killed)
 		return false;
 	hog_do(&glutton, HOG_GROW, most);
 	do {
-		/* Few at the end, as above: a second kill may take the runner of the tests. */
+		/* Few pages at the end, as above: a second kill could take the test runner. */
 		err = hog_do(&glutton, HOG_GROW,
 			     meminfo_pages("MemFree") > 4096 ? 256 : 16);
 		found = next_kill(killed, 0);
@@ -500,7 +500,7 @@ static void print_table(struct table *t)
 	}
 }
 
-/* True if it could be played. */
+/* False if this round could not be played. */
 static bool one_round(unsigned long long *seed, enum way way)
 {
 	struct table *shown;
@@ -509,7 +509,7 @@ static bool one_round(unsigned long long *seed, enum way way)
 	static bool after_pressure;
 	bool tie, good, second = false;
 
-	/* What is logged by now belongs to the last round: the log lags the kill. */
+	/* Drops what the last round logged late. */
 	while (next_kill(&killed, after_pressure ? 20 : 1))
 		;
 	after_pressure = way == PRESSURE;
@@ -524,7 +524,7 @@ static bool one_round(unsigned long long *seed, enum way way)
 		make_tie(way);
 	if (!predict(way, &victim, &tie))
 		return false;
-	/* To make a tie may have met the limit: that kill was not predicted. */
+	/* make_tie() may have hit the limit: a kill without a prediction. */
 	if (next_kill(&killed, 0)) {
 		forget_prediction();
 		note_dead();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is charged, and to which process: each kind of mapping is made for real, and the
- * change in commit is held against Committed_AS and against the "ac" flags of
+ * What is charged, and to which process: each kind of mapping is made for real,
+ * and the change in commit is held against Committed_AS and against the "ac" flags of
  * /proc/PID/smaps.
  */
 #include <fcntl.h>
@@ -134,7 +134,7 @@ static int grow_stack(long pages)
 	return 0;
 }
 
-/* From where that has left it: exec had mapped some pages in advance. */
+/* On from grow_stack(), as exec maps some stack pages in advance. */
 static int grow_stack_more(long pages)
 {
 	return grow_stack(2 * pages + 1);
@@ -175,7 +175,7 @@ static int close_fd(long pages)
 	return close(actor_fd) ? -errno : 0;
 }
 
-/* So that a segment goes with the actor, whichever way that ends. */
+/* An IPC namespace of its own: a segment goes with the actor. */
 static int own_ipc(long pages)
 {
 	if (access("/proc/sysvipc/shm", F_OK))

@@ -26,7 +26,7 @@ static int set_number(long n)
 	/* Its code stays in memory: oomlens_stage.c says why. */
 	if (mlockall(MCL_CURRENT))
 		return -errno;
-	/* Sooner than anything else, and always one of these. */
+	/* The OOM killer takes an actor before any other task. */
 	return set_adj(0, 500);
 }
 
@@ -37,7 +37,7 @@ static int promise(long pages)
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (actor_at == MAP_FAILED)
 		return -errno;
-	/* By the page, so that progress is what has been taken. */
+	/* Small pages, so that progress counts what is taken. */
 	madvise(actor_at, actor_len, MADV_NOHUGEPAGE);
 	return 0;
 }
@@ -103,7 +103,7 @@ static void end_all(struct actor *a)
 		actor_end(&a[i]);
 }
 
-/* One after the other; how much was taken when the first was killed, 0 if none. */
+/* One after the other; the pages taken when the first was killed, 0 if none was. */
 static long long call_in_all(struct actor *a)
 {
 	const struct {
@@ -140,7 +140,7 @@ static long long expect_deficit(void)
 		uncashed = header("uncashed");
 		deficit = header("deficit");
 		two = to_be_had();
-		/* What the readings themselves take and give back. */
+		/* The readings themselves take and give back some pages. */
 		low = (one < two ? one : two) - 256;
 		high = (one < two ? two : one) + 256;
 		expect_retry();
@@ -268,7 +268,7 @@ int main(void)
 {
 	test_begin(4);
 	progress = must_share(page_size());
-	/* Mode 2 would not let it come to this. */
+	/* Mode 2 would refuse the mappings. */
 	setting_write("/proc/sys/vm/overcommit_memory", "0");
 	test_covered();
 	test_deficit();

@@ -148,7 +148,7 @@ static int fork_child(long unused)
 	if (!child)
 		for (;;)
 			pause();
-	/* The child's pid, as a number that is no error. */
+	/* A positive number: the child's pid. */
 	return child;
 }
 
@@ -205,7 +205,7 @@ static void expect_fork_charged(void)
 	table_free(t);
 }
 
-/* What ended before may still be giving its charge back: then once more. */
+/* An earlier actor may still be giving its charge back: tried again. */
 static void test_fork(void)
 {
 	unsigned int tries;

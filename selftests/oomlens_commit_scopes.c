@@ -42,7 +42,7 @@ static int map_zoo(long pages)
 	mmap(NULL, len, PROT_READ | PROT_WRITE,
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	/* Not in every kernel; then the name is none, in maps as well. */
+	/* A kernel without names for VMAs shows none, in maps as well. */
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, len, "a name");
 	return 0;
 }
@@ -73,7 +73,7 @@ static int find_start(struct table *t, unsigned long start)
 	return -1;
 }
 
-/* In maps of every process and a VMA of none: on x86 and on 32-bit Arm. */
+/* Pages that maps shows for every process and that are no VMA: x86, 32-bit Arm. */
 static bool is_gate(const char *name)
 {
 	return strstr(name, "[vsyscall]") || strstr(name, "[vectors]");
@@ -367,7 +367,7 @@ static void test_held_lock(void)
 
 	if (pages > HELD_PAGES)
 		pages = HELD_PAGES;
-	/* With one processor a lock that is only busy is seldom seen taken. */
+	/* oomlens_shortage holds the lock; hold_lock() only keeps it busy. */
 	sure = loader_helper("oomlens_shortage", "");
 	if (sure) {
 		must_hog(&hog, &spec);
@@ -402,7 +402,7 @@ static void test_held_lock(void)
 			kill(pid, SIGKILL);
 		actor_end(&a);
 	}
-	/* 21 tries 2 ms apart, and as much again for a guest that is emulated. */
+	/* 21 tries 2 ms apart, and slack for an emulated guest. */
 	EXPECT_GT(skips, 0);
 	EXPECT_LT(longest, 2000000000ULL);
 	test_done("a process whose lock cannot be had is skipped, in bounded time");

@@ -58,7 +58,7 @@ static int fork_toucher(long unused)
 
 	if (pid)
 		return pid < 0 ? -errno : pid;
-	/* Its own copy of the stack and of what it writes is made before it counts. */
+	/* The loop runs once before it counts: it copies the stack's pages. */
 	for (;;) {
 		long order = __atomic_load_n(&with_child->order, __ATOMIC_ACQUIRE);
 

@@ -174,7 +174,7 @@ static void test_sysrq(int fd)
 
 	first = event_line(text, "candidate", n, 0);
 	EXPECT_LINE(first, "pid=%d rank=1 fate=victim comm=sysrq\\040hog", hog.pid);
-	test_done("it was the first in line");
+	test_done("it was the first candidate");
 
 	expect_memory(text, n);
 	test_done("memory against meminfo");
@@ -248,7 +248,7 @@ static void test_elsewhere(int fd)
 
 	text = logged_kill(fd, &n, &pid, log, sizeof(log));
 	if (!log[0]) {
-		/* Another test's events may have used up what the log is allowed. */
+		/* Another test's events may have used up the log's rate limit. */
 		free(text);
 		nap_ms(5000);
 		text = logged_kill(fd, &n, &pid, log, sizeof(log));
@@ -387,7 +387,7 @@ static void test_no_victim(int fd)
 	free(dir);
 }
 
-/* The victim must wait for the CPU, which the one that asks for more has. */
+/* The victim must wait for the CPU: the task that asks for memory has it. */
 static void test_in_flight(int fd)
 {
 	struct hog_spec big = { .anon = 3500, .adj = 1000, .comm = "slow victim" };

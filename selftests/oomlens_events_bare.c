@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A board without kprobes, tracepoints and cgroups, where the OOM notifier is
- * all there is: each call of it is an event, each kill by the kernel's count is
- * one that says killed, and the calls in between, of which there can be a
- * thousand a second, do not push those out.
+ * A board without kprobes, tracepoints and cgroups, where the OOM notifier is the
+ * only source: each call of it is an event, each kill by the kernel's count is an
+ * event with outcome killed, and the calls in between, up to a thousand a second,
+ * do not push those out of the ring.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 
 static void __noreturn eat_all(void)
 {
-	/* Or it would be fetched from the disk again and again instead of an OOM. */
+	/* Else its code is reclaimed and read again, for ever, and no OOM comes. */
 	mlockall(MCL_CURRENT);
 	eat(NULL, 1000, 2 * 1024 * (size_t)meminfo_kb("MemTotal"));
 }
@@ -46,7 +46,7 @@ int main(void)
 	ksft_set_plan(3);
 	mlockall(MCL_CURRENT);
 	restore_at_end();
-	/* Two of each row are kept, besides the kills. */
+	/* Two events of each run of idle calls are kept, besides the kills. */
 	must_reload("events=64");
 	setting_write("/proc/sys/vm/overcommit_memory", "1");
 	oom_settings();
@@ -67,7 +67,7 @@ int main(void)
 	kills = kernel_kills() - kills;
 	events = lens_key("stats", "events") - events;
 	told = lens_key("stats", "kills") - told;
-	/* The last has no end, and is shown when nothing came for a second. */
+	/* The last event has no end: it is shown after a second without a call. */
 	nap_ms(1500);
 	text = must_read_lens("events");
 	killed = count(text, " outcome=killed ") - killed;

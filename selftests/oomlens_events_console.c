@@ -56,9 +56,9 @@ static void test_one_event(void)
 }
 
 /*
- * By the order of the log: the victim cannot give its memory back before the
- * test lets go, once the event can be read; and the module says its line, which
- * takes a tenth of a second here, after that and not before.
+ * Judged by the order in the log: the victim cannot give its memory back before
+ * the test releases its mmap_lock, which is when the event can be read; the
+ * module's own line, a tenth of a second on this console, comes after that.
  */
 #define LET_GO		"the victim's mmap_lock is free"
 
@@ -88,7 +88,7 @@ static void test_times(void)
 	text = read_lens("events");
 	EXPECT_GE(line_number(event_line(text, "victim", n, 0), "freed_us"), 0);
 	expect_show(text);
-	/* One after the other: what came before the first is not found after it. */
+	/* In this order: kmsg_wait() goes on from the record it has found. */
 	EXPECT_TRUE(kmsg_wait(kmsg, LET_GO, log, sizeof(log), PATIENCE_MS));
 	EXPECT_TRUE(kmsg_wait(kmsg, "oomlens: event ", log, sizeof(log), PATIENCE_MS));
 	test_done("freed_us without the module's own line");

@@ -88,8 +88,8 @@ static long long usable_pages(const char *text, long long n)
 }
 
 /*
- * The kernel calls the OOM killer only where no zone that it may take from is over
- * its high watermark, by /proc/zoneinfo. A quarter for what others give meanwhile.
+ * The kernel calls the OOM killer only if no usable zone is over its high
+ * watermark. Their sum by /proc/zoneinfo, and a quarter for concurrent frees.
  */
 static long long shortage_pages(void)
 {
@@ -108,8 +108,8 @@ static long long shortage_pages(void)
 }
 
 /*
- * Memory came back by itself meanwhile (frees that were put off, say), and was not
- * short any more in the first or the last event of the run.
+ * Memory came back by itself meanwhile, by deferred frees for example: it was not
+ * short in the first or the last event of the run.
  */
 static bool came_back(const struct shortage *s, const char *way)
 {
@@ -154,7 +154,7 @@ static void expect_event(const struct shortage *s, long long n, const char *outc
 	snprintf(gfp, sizeof(gfp), "%#llx", told("gfp"));
 	EXPECT_EVENT(s->text, n, "outcome=%s kind=global trigger=allocator pid=%lld gfp=%s order=0",
 		     outcome, s->caller, gfp);
-	/* The kernel did not get so far as to look at either. */
+	/* The kernel returns before it determines either. */
 	EXPECT_EVENT(s->text, n, "constraint=- totalpages=-");
 	EXPECT_EQ(s->kills, 0);
 	expect_show(s->text);

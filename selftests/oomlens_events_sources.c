@@ -42,7 +42,7 @@ static void expect_candidates(const char *text, long long n, bool wanted)
 	expect_line(text, "candidate", n, wanted && !(walk && !strcmp(walk, "limited")));
 }
 
-/* Nothing comes for as long as an event without an end may settle. */
+/* An event without an end is shown after a second: none comes by then. */
 static void expect_silence(int fd, unsigned int sources)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

@@ -91,8 +91,8 @@ static bool word_after(const char *line, const char *key, char *word, size_t siz
 }
 
 /*
- * Of one call: a cgroup had one process, which asked, was in line, and died. A
- * path that was no longer kept is "-".
+ * Of one call: a cgroup has one process, which is caller, candidate and victim.
+ * A path that is no longer kept is "-".
  */
 static bool belongs(unsigned int r, const char *line)
 {
@@ -199,7 +199,7 @@ static void killer(const char *dir, unsigned int kills)
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid)
 			_exit(2);
-		/* The one that was killed before it took anything counts too. */
+		/* A kill before its first page counts too. */
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 			kills--;
 	}
@@ -310,7 +310,7 @@ static void test_storm(unsigned int kills)
 	if (ooms < 0) {
 		ksft_test_result_skip("memory.events: cgroup v1 has none\n");
 	} else {
-		/* It counts those too that found room again under oom_lock. */
+		/* memory.events counts calls too that find room again under oom_lock. */
 		EXPECT_GE(ooms, last - first);
 		test_done("no more events than memory.events");
 	}

@@ -79,7 +79,7 @@ static enum found in_order(const char *text, const struct death *dead, bool lead
 	return i > 2 ? RIGHT : UNDECIDED;
 }
 
-/* What a CPU has counted and not handed in can make equals differ: use one. */
+/* One CPU: per-CPU parts of the counters could make equals differ. */
 static void stay_on(unsigned int cpu)
 {
 	cpu_set_t set;
@@ -114,7 +114,7 @@ static enum found play_ties(int fd, bool leader)
 		free(text);
 		text = all;
 		killed = killed_in(text, dead, SHOWN);
-		/* The next kill is not told of this victim, nor its walk left out. */
+		/* Else the next call finds this victim in flight, or skips its walk. */
 		times_come(n);
 		nap_ms(20);
 	}
@@ -131,7 +131,7 @@ static enum found play_ties(int fd, bool leader)
 	return found;
 }
 
-/* A process whose leader is dead, the largest; that the kernel takes it is the judge. */
+/* The largest process has a dead leader: the kernel takes it, and so must the event. */
 static enum found play_dead_leader(int fd)
 {
 	struct hog_spec asks = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "asks" };

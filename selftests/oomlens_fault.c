@@ -23,13 +23,13 @@
 /* Allocations of register_kretprobe() before it changes any code. */
 #define PROBE_FAULTS	5
 /*
- * The files in /proc take some 16, of which half end the load; steps of 8 went past them
- * in two searches of two. No power of two: those that matter may alternate.
+ * The files in /proc take some 16 allocations, of which half end the load: the
+ * stride must be well below that, and no power of two, as these may alternate.
  */
 #define FILES_STRIDE	3
-/* In a row that do not matter, such as those of kmemleak. */
+/* Allocations in a row whose failure is harmless, such as those of kmemleak. */
 #define MATTERLESS	8
-/* Loads do not all allocate the same; one that did not has led the search astray. */
+/* Loads do not all allocate the same, which can mislead a search. */
 #define SEARCHES	4
 
 static unsigned long faults;
@@ -47,14 +47,14 @@ static void fault_arm(unsigned int n)
 	close(fd);
 }
 
-/* Off again: how many were left to come, 0 if it has struck. */
+/* Disarms; returns how many allocations were left before it, 0 if it has struck. */
 static unsigned int fault_left(void)
 {
 	char text[16] = "";
 	int fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	unsigned int left;
 
-	/* An open that the fault strikes is one that nothing else had. */
+	/* The fault struck this open: no allocation before it. */
 	if (fd < 0) {
 		fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 		if (fd >= 0)
@@ -165,7 +165,7 @@ static void load_faults(const char *parameters)
 /* Does a load end with the files in /proc, if its @n-th allocation fails? */
 static bool files_fail(const char *parameters, unsigned int n)
 {
-	/* From here on: earlier loads have said the same. */
+	/* Only from here on: earlier loads logged the same line. */
 	int log = kmsg_open(), err;
 	char line[512];
 	bool yes;
@@ -181,8 +181,8 @@ static bool files_fail(const char *parameters, unsigned int n)
 }
 
 /*
- * The first allocation that the making of these files does: of those in debugfs,
- * which come after, a load does without, so that from the end some are met.
+ * The first allocation for the files in /proc, searched from the end of a load:
+ * the files in debugfs come later, and a load succeeds without them.
  */
 static unsigned int files_begin(const char *parameters)
 {
@@ -207,9 +207,9 @@ static void load_works(void)
 }
 
 /*
- * The return probe: its allocations come about where the files' would without
- * it, at @files. Only those: later ones make the kernel itself warn. Returns how
- * many of them left the probe out.
+ * The return probe: its allocations come at about @files, where those of the
+ * files begin without it. No later ones: the kernel itself would warn. Returns
+ * how many loads left the probe out.
  */
 static unsigned int probe_lacking(unsigned int files)
 {
@@ -300,7 +300,7 @@ static void use_faults(const struct use *use, const char *cgroup)
 		err = use_file(path, use->write ? text : NULL);
 		struck += fault_disarm();
 		failed += err == -ENOMEM;
-		/* A part of pressure's run may be had and another not. */
+		/* pressure may get a part of its memory: EAGAIN. */
 		expect_of("%s '%s', fault %u", use->file, text, n);
 		if (err && err != -ENOMEM && err != -EAGAIN)
 			EXPECT_EQ(err, plain);

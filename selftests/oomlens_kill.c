@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kill through trigger, judged by the kernel's own log and by the child's
- * exit status, and held against the event that was recorded. A
- * malformed command is refused and kills no task.
+ * A kill through trigger, judged by the kernel's own log and by the child's exit
+ * status, and held against the event that was recorded. A malformed command is
+ * refused and kills no task.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -31,7 +31,7 @@ static void expect_kill(const char *command, struct hog *victim, struct hog *oth
 	long long n;
 
 	snprintf(want, sizeof(want), "Killed process %d ", pid);
-	/* What began before may take a second to show up, without the probe. */
+	/* Without the probe an earlier event may take a second to show. */
 	wait_until(last_number() == lens_key("stats", "events"), PATIENCE_MS);
 	n = last_number() + 1;
 	expect_of("'%s' of %d", command, pid);

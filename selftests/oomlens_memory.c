@@ -63,17 +63,16 @@ static void test_many(void)
 	told = lens_key("stats", "memory_bytes") - told;
 	taken = kernel_bytes() - taken;
 	ksft_print_msg("%d events: told %lld bytes, taken %lld\n", many - 1, told, taken);
-	/* What the kernel takes by itself meanwhile goes into both directions. */
+	/* The kernel's own use of memory adds noise in both directions. */
 	EXPECT_GT(told, many * 1024LL);
 	EXPECT_IN(taken, told * 15 / 16 + 1, told * 17 / 16 - 1);
 	test_done("what more events take is told");
 }
 
 /*
- * Rings come and go. How full the kernel's own slabs are changes by up to 230 kB
- * from one load to the next and back: one reading against another says little, the
- * means of ten each do, and show what each of the twenty loads between them leaves.
- * By chance they differed by 15 pages at most, of 26 times on 6.1.
+ * Twenty loads of a large ring. The kernel's own slabs change by up to 230 kB from
+ * one load to the next, so the mean of the first ten readings is held against that
+ * of the last ten. Without a leak they differed by at most 15 pages, 26 times on 6.1.
  */
 static void test_given_back(void)
 {

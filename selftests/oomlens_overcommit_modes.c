@@ -68,8 +68,8 @@ static void on_one_cpu(void)
 }
 
 /*
- * The kernel compares with a counter that leaves out what other CPUs have not
- * handed in; to set the mode brings that in on each of them.
+ * The kernel compares with a counter without its per-CPU parts; a write of the
+ * mode folds these in on each CPU.
  */
 static int ask(const char *key, bool user)
 {
@@ -278,7 +278,7 @@ static void test_swap(void)
 {
 	long long swap;
 
-	/* Where there can be none, it is as none that it must show. */
+	/* Without swap the figures must show none. */
 	if (!swap_ensure(4096))
 		ksft_print_msg("no swap here\n");
 	swap = meminfo_pages("SwapTotal");
@@ -292,8 +292,8 @@ static void test_swap(void)
 }
 
 /*
- * What is in use of an area on its way out is in SwapTotal to the end, and in no
- * total that the kernel decides by: mode 0 grants nothing for it.
+ * While an area is swapped off, SwapTotal has its used part to the end. The
+ * kernel's decisions do not count it: mode 0 grants nothing for it.
  */
 static void test_swapoff(void)
 {

@@ -21,13 +21,13 @@
 /* What the ballast leaves, so that a run takes little time. */
 #define LEFT_PAGES	16384
 
-/* Enough for the drift of the per-CPU counters and of what else goes on. */
+/* Slack for per-CPU counters and other tasks. */
 #define DRIFT_KB	(8 * 1024)
 
-/* By which MemAvailable may be off a level, for a while. */
+/* MemAvailable may miss a level by this, for a while. */
 #define LEVEL_KB	1536
 
-/* The level that runs are sent to, above what of the memory they cannot have. */
+/* The level of runs, on top of memory that they cannot take. */
 #define LEFT_LEVEL_KB	(32 * 1024)
 
 /* Limit of a cgroup that runs out. */
@@ -219,7 +219,7 @@ static pid_t killing_start(const char *cgroup)
 	}
 }
 
-/* Only its own kill makes a run one that killed. */
+/* Kills in other cgroups do not count as the run's. */
 static void test_foreign(void)
 {
 	pid_t killing = 0;
@@ -245,7 +245,7 @@ static void test_foreign(void)
 	}
 	kill(killing, SIGKILL);
 	waitpid(killing, NULL, 0);
-	/* The last one of its goes too. */
+	/* Its last glutton goes too. */
 	EXPECT_TRUE(wait_until(!cg_remove(cg), PATIENCE_MS));
 	kills = kernel_kills();
 	expect_all_well(kills);
@@ -389,7 +389,7 @@ static void test_signals(void)
 		kill(pid, rnd(&seed) & 1 ? SIGKILL : SIGTERM);
 		EXPECT_TRUE(wait_until(waitpid(pid, &status, WNOHANG) == pid, PATIENCE_MS));
 		caught += WIFSIGNALED(status);
-		/* Whatever it did, the next run is not kept out. */
+		/* The next run can begin. */
 		EXPECT_EQ(run("pressure limit=1M"), -ENOSPC);
 		expect_all_well(kills);
 	}
@@ -481,7 +481,7 @@ int main(void)
 	needs_trigger("notifier");
 	ksft_set_plan(17);
 	oom_settings();
-	/* What the page cache holds would be reclaimed by a run, and counted as back. */
+	/* A run would reclaim the page cache, which counts as free afterwards. */
 	write_file("/proc/sys/vm/drop_caches", "3");
 	ballast_start(&ballast, LEFT_PAGES * (long long)page_size() / 1024);
 	must_hog(&bystander, &other);

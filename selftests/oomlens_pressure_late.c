@@ -65,7 +65,7 @@ static void test_late(int fd)
 	free(text);
 }
 
-/* It goes itself, with all that it took: the kernel has no reason to go on. */
+/* The task that asks is the victim, so that one kill ends the shortage. */
 static void test_real(void)
 {
 	const struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "greedy" };
@@ -91,7 +91,7 @@ int main(void)
 	needs_shortage();
 	ksft_set_plan(2);
 	oom_settings();
-	/* A cache would be dropped meanwhile, and its memory be taken for the run's. */
+	/* A cache that is dropped meanwhile would count as the run's memory. */
 	write_file("/proc/sys/vm/drop_caches", "3");
 	ballast_start(&ballast, LEFT_PAGES * (long long)page_size() / 1024);
 	must_hog(&chosen, &first_choice);

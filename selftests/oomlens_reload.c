@@ -72,7 +72,7 @@ static void oom_for_ever(const char *dir)
 	}
 }
 
-/* To read every file each time would be most of what many loads cost. */
+/* Each file is read every ALL_WHOLE loads: to read all costs more than a load. */
 #define ALL_WHOLE	20
 
 static unsigned long reload(unsigned long loads, unsigned long *whole)
@@ -95,7 +95,7 @@ static unsigned long reload(unsigned long loads, unsigned long *whole)
 			ksft_print_msg("unload %lu, '%s': %s\n", i, with, strerror(-err));
 			break;
 		}
-		/* A run of hours should be seen to go on. */
+		/* Progress, in a run of hours. */
 		if (i && i % 250 == 0)
 			ksft_print_msg("%lu loads in %llu s\n", i,
 				       (now_ns() - begin) / 1000000000);

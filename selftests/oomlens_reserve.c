@@ -16,7 +16,7 @@
 #include "lib/free.h"
 
 #define RESERVE_PAGES	4096	/* more than what is taken below the watermarks */
-/* What the ballast leaves, and what of it the hog takes at a run. */
+/* What the ballast leaves, and what of it the hog takes slowly. */
 #define LEFT_PAGES	16384
 #define SLOW_PAGES	3072
 #define SLOW_STEP	16
@@ -71,8 +71,8 @@ static void test_malformed(void)
 }
 
 /*
- * At a run to where memory nearly ends, then on, by SLOW_STEP pages at a time:
- * the reserve lasts it some tenths of a second, wherever the end is.
+ * Fast until memory is nearly out, then SLOW_STEP pages at a time: the reserve
+ * lasts for some tenths of a second.
  */
 static void hog_until_oom(struct hog *h)
 {

@@ -325,7 +325,7 @@ int main(void)
 	} else {
 		ksft_test_result_skip("no swap\n");
 	}
-	/* Fewer tasks, so that a reading is short against what moves meanwhile. */
+	/* Fewer tasks, so that a score moves little during one reading. */
 	idle_end(idle, idles);
 	unwatch_all();
 	test_busy();

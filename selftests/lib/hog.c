@@ -565,7 +565,7 @@ bool swapoff_start(struct swapoff *s)
 	s->pid = fork();
 	if (!s->pid) {
 		set_adj(0, 0);
-		/* What is in the swap cache comes in within some ms: be looked at by then. */
+		/* Pages in the swap cache come in within ms: the test looks first. */
 		nap_ms(20);
 		_exit(swapoff(s->area) != 0);
 	}

@@ -27,7 +27,7 @@ static void add_setting(struct snapshot *s, const char *dir, const char *name)
 {
 	struct setting *one = &s->settings[s->n];
 
-	/* Reading it does something. */
+	/* A read of it has an effect. */
 	if (!strcmp(name, "stat_refresh") || s->n == SETTINGS_MAX)
 		return;
 	snprintf(one->path, sizeof(one->path), "%s/%s", dir, name);
