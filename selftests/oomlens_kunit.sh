@@ -5,7 +5,7 @@
 
 here=$(dirname "$0")
 dir=
-for d in "$OOMLENS_KUNIT_DIR" "$here" "$here/.." "$here/../.." /rig; do
+for d in "$OOMLENS_KUNIT_DIR" "$here" "$here/.." "$here/../.." "$here/../module/tests" /rig; do
 	[ -z "$d" ] || [ ! -f "$d/oomlens_ring_kunit.ko" ] || dir=$d
 done
 

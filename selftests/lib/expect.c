@@ -86,6 +86,8 @@ static bool holds(const char *op, long long got, long long want)
 
 bool expect_number(const struct expect_place *at, long long got, long long want)
 {
+	const char *op = !at->op || !strcmp(at->op, "==") ? "" : at->op;
+
 	checked++;
 	if (holds(at->op, got, want))
 		return true;
@@ -95,9 +97,10 @@ bool expect_number(const struct expect_place *at, long long got, long long want)
 	else if (!strcmp(at->op, "ok"))
 		printf("%lld (%s), want 0\n", got, strerror(got < 0 ? -got : got));
 	else if (literal(at->want))
-		printf("%lld, want %s %s\n", got, at->op, at->want);
+		printf("%lld, want %s%s%s\n", got, op, *op ? " " : "", at->want);
 	else
-		printf("%lld, want %s %s, which is %lld\n", got, at->op, at->want, want);
+		printf("%lld, want %s%s%s, which is %lld\n", got, op, *op ? " " : "", at->want,
+		       want);
 	return false;
 }
 

@@ -174,7 +174,7 @@ bool loader_begins(void)
 
 bool loader_helper(const char *name, const char *parameters)
 {
-	static const char *const places[] = { "", "/module" };
+	static const char *const places[] = { "", "/module", "/selftests/modules" };
 	char dir[PATH_MAX - 64], ko[PATH_MAX];
 	unsigned int i;
 	int fd = -1, err;
