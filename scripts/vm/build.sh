@@ -52,7 +52,7 @@ build_module()
 	source_tree
 	OBJ=$CACHE/build/$K_KEY$src_tag
 	[ -f "$src/Kbuild" ] || die "$src has no Kbuild"
-	build_root "$K_SUITE"
+	build_root "$K_BASE"
 	root_headers
 	key=$(hash_files "$src/Kbuild" "$src/module" "$src/selftests/modules")-$(hash_of "$HEADERS" \
 		"$(cat "$VM_DIR/build.sh")")

@@ -29,7 +29,7 @@ keyring()
 }
 
 # apt_state SUITE ARCH: make the state where there is none, name its config.
-# The index is fetched once; "vm update" renews it, and so does a package that
+# SUITE-backports is SUITE with its backports, which are preferred. The index is fetched once; "vm update" renews it, and so does a package that
 # the mirror no longer has.
 apt_state()
 {
@@ -43,8 +43,11 @@ apt_refresh()
 	[ ! -f "$APT_DIR/fresh" ] || return 0
 	mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/etc"
 	: >"$APT_DIR/status"
-	printf 'deb [signed-by=%s] %s %s main\n' "$(keyring)" "$(mirror)" "$1" \
-		>"$APT_DIR/sources.list"
+	suites=${1%-backports}
+	[ "$suites" = "$1" ] || suites="$suites $1"
+	for suite in $suites; do
+		printf 'deb [signed-by=%s] %s %s main\n' "$(keyring)" "$(mirror)" "$suite"
+	done >"$APT_DIR/sources.list"
 	cat >"$APT_CONF" <<-CONF
 	Dir::Etc::sourcelist "$APT_DIR/sources.list";
 	Dir::Etc::sourceparts "/dev/null";
@@ -57,6 +60,7 @@ apt_refresh()
 	APT::Architecture "$2";
 	APT::Architectures { "$2"; };
 	APT::Sandbox::User "root";
+	APT::Default-Release "$1";
 	Acquire::Check-Valid-Until "false";
 	Acquire::Languages "none";
 	Acquire::Retries "3";
@@ -67,10 +71,13 @@ apt_refresh()
 
 # A mirror in the middle of its own update serves an index that its Release file
 # does not name, for a minute or so; Acquire::Retries does not ask for both again.
+# A mirror without the suite is asked once.
 apt_update()
 {
 	for pause in 10 20 40 80 0; do
-		! APT_CONFIG=$APT_CONF apt-get -qq --error-on=any update || return 0
+		! APT_CONFIG=$APT_CONF apt-get -qq --error-on=any update >"$APT_DIR/log" 2>&1 || return 0
+		cat "$APT_DIR/log"
+		! grep -q 'does not have a Release file' "$APT_DIR/log" || return 1
 		sleep $pause
 	done
 	return 1

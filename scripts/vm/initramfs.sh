@@ -6,14 +6,14 @@
 
 fetch_busybox()
 {
-	BUSYBOX=$CACHE/busybox/$K_SUITE-$K_ARCH
-	[ -x "$BUSYBOX" ] || locked "busybox-$K_SUITE-$K_ARCH" unpack_busybox
+	BUSYBOX=$CACHE/busybox/$K_BASE-$K_ARCH
+	[ -x "$BUSYBOX" ] || locked "busybox-$K_BASE-$K_ARCH" unpack_busybox
 }
 
 unpack_busybox()
 {
 	[ ! -x "$BUSYBOX" ] || return 0
-	get_deb "$K_SUITE" "$K_ARCH" busybox-static
+	get_deb "$K_BASE" "$K_ARCH" busybox-static
 	mkdir -p "${BUSYBOX%/*}"
 	dpkg-deb --fsys-tarfile "$DEB" |
 		tar -xO -f - --wildcards './*bin/busybox' >"$BUSYBOX.new"

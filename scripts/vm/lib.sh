@@ -199,6 +199,8 @@ kernel_row()
 		*) K_SKIPS="$K_SKIPS $name" ;;
 		esac
 	done
+	# All but the kernel is the suite's that the backports are for
+	K_BASE=${K_SUITE%-backports}
 	K_KEY=$K_SUITE-$K_ARCH-$K_FLAVOUR
 	arch_row "$K_ARCH"
 }

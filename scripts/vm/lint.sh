@@ -147,7 +147,7 @@ cmd_lint()
 	fetch_ksft
 	fetch_kernel
 	source_tree
-	build_root "$K_SUITE"
+	build_root "$K_BASE"
 	root_headers
 	root_need sparse clang-16
 	counted "checkpatch --strict ($KSFT_PKG) over module and selftests" lint_checkpatch

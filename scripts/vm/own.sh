@@ -31,7 +31,7 @@ own_kernel()
 make_own_kernel()
 {
 	! stamped "$KERNEL/stamp" "$own_key" || return 0
-	build_root "$K_SUITE"
+	build_root "$K_BASE"
 	root_need flex bison bc libelf-dev libssl-dev openssl perl python3-minimal \
 		"$(own_compiler)"
 	own_source

@@ -53,8 +53,8 @@ guest_system()
 	# Another architecture's packages could not be configured here
 	[ "$K_ARCH" = "$BUILD_ARCH" ] || die "$K_ID: root=$K_ROOT on a foreign architecture"
 	system_packages=$(named root "$K_ROOT" | paste -s -d ,)
-	apt_state "$K_SUITE" "$K_ARCH"
-	system_dir=$CACHE/system/$K_SUITE-$K_ARCH-$K_ROOT
+	apt_state "$K_BASE" "$K_ARCH"
+	system_dir=$CACHE/system/$K_BASE-$K_ARCH-$K_ROOT
 	system_key=$(hash_of "$system_packages" "$(hash_files "$APT_DIR"/lists/*Release)" \
 		"$(cat "$VM_DIR/root.sh")").cpio
 	built "$system_dir" "$system_key" || locked "system-${system_dir##*/}" make_guest_system
@@ -65,7 +65,7 @@ make_guest_system()
 {
 	! built "$system_dir" "$system_key" || return 0
 	tree=$system_dir.tree
-	bootstrap "guest system of $K_SUITE ($system_packages, about 30 s)" "$K_SUITE" \
+	bootstrap "guest system of $K_BASE ($system_packages, about 30 s)" "$K_BASE" \
 		"$system_packages" "$tree"
 	as_root rm -rf "$tree"/var/lib/apt/lists "$tree"/var/cache "$tree"/usr/share/zoneinfo
 	as_root sh -c 'cd "$1" && find . -mindepth 1 -xdev | LC_ALL=C sort |
@@ -149,7 +149,7 @@ root_headers()
 	HEADERS=linux-headers-$K_RELEASE
 	KBUILD_DIR=/usr/src/$HEADERS
 	mark=$ROOT/usr/src/$HEADERS/.oomlens-unpacked
-	[ -f "$mark" ] || locked "root-$K_SUITE" unpack_headers
+	[ -f "$mark" ] || locked "root-${ROOT##*/}" unpack_headers
 	root_need $(cat "$mark")
 }
 
