@@ -124,6 +124,10 @@ finish_module()
 	esac
 }
 
+# A file of ours in a checker's message, with or without directories before it; the
+# line number may follow
+OWN_FILE='(^|/)(module|selftests/modules)/[^ ]*'
+
 # kbuild_module [ARGUMENT...]: -Werror is the compiler's; kernel-doc, which W=1
 # runs too, only prints
 kbuild_module()
@@ -134,7 +138,7 @@ kbuild_module()
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
 		W=1 KCFLAGS=-Werror $(test_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
-	! grep -E '(^|/)modules?/[^ ]*: (warning|error):' "$kbuild_log" |
+	! grep -E "$OWN_FILE: (warning|error):" "$kbuild_log" |
 		grep -qvE "${SPARSE_WRONG:-^$}" || kbuild_status=1
 	return $kbuild_status
 }

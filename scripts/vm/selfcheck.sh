@@ -91,6 +91,39 @@ self_klog()
 	expect "an expected report that never came" 1 "$(klog 'oomlens-rig: expect at mm/x.c')"
 }
 
+# cycles LINE...: what cycles.awk finds in these lines of "nm -A", as one line
+cycles()
+{
+	printf 'module/%s\n' "$@" | find_cycles | paste -s -d '|'
+}
+
+self_cycles()
+{
+	expect "no cycle" "" "$(cycles 'kernel/task.o:0000 T oomlens_task' \
+		'kernel/task.o:     U printk' 'event/ring.o:     U oomlens_task' \
+		'event/ring.o:0010 D oomlens_ring' 'main.o:     U oomlens_ring' \
+		'main.o:0000 t oomlens_task')"
+	expect "a cycle of two files in a group" \
+		"a cycle among 2 files: event/a event/b|  event/a -> event/b (oomlens_b) -> event/a (oomlens_a)" \
+		"$(cycles 'event/a.o:0000 T oomlens_a' 'event/a.o:     U oomlens_b' \
+		'event/b.o:0000 T oomlens_b' 'event/b.o:     U oomlens_a')"
+	expect "a cycle by a tracepoint, of groups and not of files" \
+		"a cycle among 2 groups: event trigger|  event -> trigger (event/b uses oomlens_pool) -> event (trigger/kill uses __tracepoint_oom_end)|an arrow up: event/b -> trigger/pool (oomlens_pool)" \
+		"$(cycles 'event/a.o:0000 D __tracepoint_oom_end' 'event/b.o:     U oomlens_pool' \
+		'trigger/pool.o:0000 T oomlens_pool' 'trigger/kill.o:     U __tracepoint_oom_end')"
+	expect "an arrow up, without a cycle" \
+		"an arrow up: kernel/task -> event/ring (oomlens_ring)" \
+		"$(cycles 'kernel/task.o:     U oomlens_ring' 'event/ring.o:0000 B oomlens_ring')"
+	expect "an arrow between groups of one height" \
+		"an arrow up: promise/mm -> badness/badness (oomlens_points)" \
+		"$(cycles 'promise/mm.o:     U oomlens_points' 'badness/badness.o:0000 T oomlens_points')"
+	expect "a group that the order does not name" \
+		"the group novel has no place in the order: $GROUP_ORDER" \
+		"$(cycles 'main.o:     U oomlens_novel' 'novel/novel.o:0000 T oomlens_novel')"
+	expect "no objects" "no file uses another: these are not the module's objects" \
+		"$(find_cycles </dev/null)"
+}
+
 # guest STATUS OUTCOME SCRIPT: what "vm run" returns, and the outcome kept
 guest()
 {
@@ -127,6 +160,7 @@ cmd_selfcheck()
 	self_passed=0 self_failed=0
 	self_verdict
 	self_klog
+	self_cycles
 	[ "${1:-}" = --quick ] || self_guests
 	echo "$self_passed passed, $self_failed failed, 0 skipped"
 	[ $self_failed = 0 ]
