@@ -164,8 +164,12 @@ unpack_headers()
 	set -- "$@" "$DEB"
 	get_deb "$K_SUITE" "$BUILD_ARCH" "$kbuild"
 	set -- "$@" "$DEB"
+	# The packages that architectures share are not unpacked a second time: another
+	# run may be compiling with them
 	for d; do
-		step "unpack ${d##*/}" unpack_into_root "$d"
+		unpacked=$ROOT/usr/src/.oomlens-${d##*/}
+		[ -e "$unpacked" ] || step "unpack ${d##*/}" unpack_into_root "$d"
+		as_root touch "$unpacked"
 	done
 	apt_state "$K_SUITE" "$K_ARCH"
 	# The compiler that the kernel was built with, by the headers' own word
