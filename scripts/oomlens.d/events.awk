@@ -30,7 +30,7 @@ function print_title() {
 		print_narrow("EVENT", "TIME (UTC)          ", "KIND", "OUTCOME", "VICTIM", "FREED")
 }
 
-# What is left out, "events" tells on a wide screen, and "why"
+# Has fewer columns; a wide screen and "why" show the rest
 function print_narrow(event, time, kind, outcome, victim, freed) {
 	if (wide < 78)
 		print clip(right(event, 5) " " (event == "EVENT" ? "TIME    " : substr(time, 12, 8)) " " left(outcome, 9) " " victim)
@@ -38,14 +38,14 @@ function print_narrow(event, time, kind, outcome, victim, freed) {
 		print clip(right(event, 5) " " time " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22) right(freed, 8))
 }
 
-function who(comm, pid) {
+function task(comm, pid) {
 	return comm == "-" && pid == "-" ? "-" : shown(comm) " (" pid ")"
 }
 
 function print_event(n,   victim, freed, took, all, s) {
 	victim = freed = took = "-"
 	if (count(n, "victim")) {
-		victim = who(rec(n, "victim", 1, "comm"), rec(n, "victim", 1, "pid"))
+		victim = task(rec(n, "victim", 1, "comm"), rec(n, "victim", 1, "pid"))
 		# More may have died than the module keeps.
 		all = num(ev(n, "victims"))
 		if (all < count(n, "victim"))
@@ -61,7 +61,7 @@ function print_event(n,   victim, freed, took, all, s) {
 		print_narrow(n, utc(event_epoch(n)), ev(n, "kind"), ev(n, "outcome"), victim, freed)
 		return
 	}
-	s = right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(who(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
+	s = right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 

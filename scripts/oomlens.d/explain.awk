@@ -11,7 +11,7 @@ END {
 			waited = event_at[events] - only
 		}
 		if (!events)
-			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows who would be next."
+			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows which process would be next."
 		else if (!(only in has_event))
 			die(5, not_kept(only))
 		else

@@ -53,8 +53,8 @@ function take_title() {
 		die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
 }
 
-# The files that were not read: not every awk says that a read failed, as it does
-# where the module finds no memory for a table, and a recording may be empty.
+# Dies if a file was not read: a read fails where the module finds no memory for a
+# table, which not every awk reports, and a recording may be empty.
 function unread(names,   n, i, name) {
 	n = split(names, name, " ")
 	for (i = 1; i <= n && !dying; i++)
@@ -143,8 +143,8 @@ function count(n, type) {
 	return (n, type) in records ? records[n, type] : 0
 }
 
-# The last one that is worth telling: calls that only waited for its victim to go
-# follow a kill by the dozen.
+# The last event but those of calls that only waited for a victim, which follow a kill
+# by the dozen.
 function telling_event(   e) {
 	for (e = events; e > 1 && ev(event_at[e], "outcome") == "in_flight"; e--)
 		;
@@ -249,7 +249,7 @@ function plural(n, one, many) {
 	return n " " (n == 1 ? one : many)
 }
 
-# What to say of event n, which is not there
+# The error for an event that is not kept
 function not_kept(n) {
 	if (!events)
 		return "no event " n ": there has been no OOM"
@@ -280,8 +280,8 @@ function shown(name) {
 	return name
 }
 
-# For a shell's command line; \ooo stays, which the command takes, so that it is one
-# word to who breaks lines. By hand: in gsub() a backslash is each awk's own.
+# For a shell's command line. \ooo stays, which the command accepts, so that no line is
+# broken within the name. Not by gsub(): awks differ in what a backslash means there.
 function quoted(name,   n, i, part, s) {
 	n = split(name, part, "'")
 	s = part[1]
@@ -407,8 +407,8 @@ function json_record(line,   n, i, p, k, word, s) {
 	return s
 }
 
-# The present row of a table, by its columns' names, and what a page is: a line may
-# go its own way.
+# The present row of a table, by its columns' names. Each line has the page size, as it
+# may be read alone.
 function json_row(   i, s) {
 	for (i = 1; i <= columns; i++)
 		s = followed(s, ",") json_pair(column[i], $i)

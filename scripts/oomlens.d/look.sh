@@ -11,7 +11,7 @@ cmd_rank()
 		-a) ALL=1 ;;
 		--json) JSON=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
-		*) bad_usage "rank: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
@@ -32,7 +32,7 @@ cmd_whatif()
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
-		-[!0-9]*) bad_usage "whatif: '$1'?" ;;
+		-[!0-9]*) bad_usage "unknown argument '$1'" ;;
 		*)
 			if [ -z "$pid" ]; then
 				pid=$1
@@ -74,7 +74,7 @@ cmd_top()
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-1) ONCE=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
-		*) bad_usage "top: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
@@ -113,11 +113,11 @@ cmd_top()
 cmd_overcommit()
 {
 	JSON=''
-	[ $# -le 1 ] || bad_usage "overcommit: '$2'?"
+	[ $# -le 1 ] || bad_usage "unknown argument '$2'"
 	case ${1:-} in
 	'') ;;
 	--json) JSON=1 ;;
-	*) bad_usage "overcommit: '$1'?" ;;
+	*) bad_usage "unknown argument '$1'" ;;
 	esac
 	find_dir
 	set_clock
@@ -134,7 +134,7 @@ cmd_commit()
 		--json) JSON=1 ;;
 		--memcg) scope_once --memcg; SCOPE=memcg ;;
 		[0-9]*) need_count PID "$1"; scope_once "$1"; of_pid=$1; SCOPE="pid $1" ;;
-		*) bad_usage "commit: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
@@ -172,7 +172,7 @@ follow()
 			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 wide="$WIDE" \
 				"$(meminfo)" "$DIR/overcommit" "$DIR/events" 3>&1 >&4); } 4>&1
 			status=$?
-			# By a signal: nobody reads any more. A read that failed may not next time.
+			# A signal means that the reader is gone. A failed read is tried again.
 			[ $status -le 128 ] || exit $status
 			last=${shown:-$last}
 		fi
@@ -195,7 +195,7 @@ cmd_events()
 			[ -z "$only" ] || bad_usage "events takes one EVENT"
 			only=$1
 			;;
-		*) bad_usage "events: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# overcommit and commit: what has been promised, and to whom.
+# overcommit and commit: how much has been promised, and to which processes.
 #
 # In: mode (overcommit, commit), rows (0: all), wide, json, of_pid.
 
@@ -69,14 +69,14 @@ function print_commit_head(   i, s) {
 	head_printed = 1
 	if (!of_pid) {
 		print "promised " bytes(key("commit", "committed")) ": processes " bytes(key("commit", "processes")) ", shared memory and tmpfs " bytes(num(key("commit", "shared_resident")) + num(key("commit", "shared_swapped")) + num(key("commit", "shared_promised"))) ", other " bytes(key("commit", "unattributed"))
-		s = "not yet called in: " bytes(key("commit", "uncashed"))
+		s = "not touched yet: " bytes(key("commit", "uncashed"))
 		if (num(key("commit", "deficit")) > 0)
-			s = s "; if all of it were, " bytes(key("commit", "deficit")) " would be missing"
+			s = s "; if all of it were touched, " bytes(key("commit", "deficit")) " would be missing"
 		else
-			s = s "; if all of it were, memory and swap would do"
+			s = s "; if all of it were touched, memory and swap would be enough"
 		print s
 		if (key("commit", "complete") == "0")
-			print "Some processes could not be measured now (-): the sums lack them."
+			print "Some processes could not be measured (-); the sums are without them."
 		print ""
 	}
 	hide_columns()
@@ -106,9 +106,9 @@ function oc(k) {
 
 function overcommit(   swap, pct) {
 	if (oc("mode") == 0) {
-		print "Mode 0 (heuristic): only one request larger than RAM and swap together is refused; the limit does not bind."
+		print "Mode 0 (heuristic): only one request larger than RAM and swap together is refused; the limit is not enforced."
 	} else if (oc("mode") == 1) {
-		print "Mode 1 (always): nothing is refused; the limit does not bind."
+		print "Mode 1 (always): nothing is refused; the limit is not enforced."
 	} else {
 		print "Mode 2 (never): a request that would take the promises over the limit is refused."
 	}

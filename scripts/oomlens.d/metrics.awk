@@ -29,7 +29,7 @@ function add_up(   e, n, i, k) {
 		n = event_at[e]
 		if (n <= last)
 			continue
-		# Its victims' times are not known yet: next time, if it may be waited for.
+		# Its victims' times are not known yet: leave it for the next run, with a state.
 		if (state != "" && unfinished(n))
 			break
 		if (last && n > last + 1)
@@ -71,7 +71,7 @@ function keep_state(   k) {
 	print "last_us " (last_us == "" ? K[STATE "last_us"] : last_us) > state
 	for (k in S)
 		print k " " whole(S[k]) > state
-	# By which the caller sees that the disk was not full: not every awk tells.
+	# The caller looks for this line: not every awk reports a full disk.
 	print "end 1" > state
 	close(state)
 }
@@ -95,7 +95,7 @@ function in_bytes(pages) {
 }
 
 function label(v) {
-	# Escaped names hold no quote that is not safe but these two.
+	# In an escaped name only these two need an escape of Prometheus' own.
 	gsub(/\\/, "\\\\", v)
 	gsub(/"/, "\\\"", v)
 	return "\"" v "\""
@@ -131,8 +131,8 @@ function events_by_kind(   k, n, i, name, part) {
 	one("events_missed_total", "counter", "OOM events that were overwritten before they were added up by kind.", whole(S["missed"]))
 }
 
-# Only with a state: what the module happens to keep falls again when it
-# overwrites an event, which no counter may.
+# Only with a state: without it these counters would fall when the module overwrites
+# an event.
 function added_up() {
 	events_by_kind()
 	histogram("victim_exit_seconds", "exit", "From the kill to the exit of the victim; of one event at most 3 are timed.")
@@ -147,8 +147,8 @@ BEGIN {
 END {
 	if (!dying && !unread("overcommit features stats events badness commit")) {
 		add_up()
-		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, those that killed nobody too.", key("stats", "events"))
-		one("overwritten_events_total", "counter", "OOM events that the module had to overwrite before anybody read them.", key("stats", "overwritten"))
+		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, including those that killed no process.", key("stats", "events"))
+		one("overwritten_events_total", "counter", "OOM events that the module overwrote before they were read.", key("stats", "overwritten"))
 		one("averted_total", "counter", "OOM kills that were called off because memory was given back.", key("stats", "averted"))
 		one("kills_total", "counter", "Processes that the OOM killer marked as victims since the module was loaded.", key("stats", "kills"))
 		if (state != "")

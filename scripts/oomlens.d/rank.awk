@@ -20,14 +20,14 @@ function on_row() {
 	}
 	if (!head_printed)
 		print_head()
-	# On a quiet machine a row of top is what it was two seconds ago.
+	# On a quiet machine most rows of top are the same as two seconds ago.
 	if (looping && ($0 in drawn) && printed < rows) {
 		printed++
 		print drawn[$0]
 		return
 	}
 	if ((rows && ++printed > rows) || (!all && $c_rank == "-")) {
-		# What is left is only counted, by the header.
+		# The header counts the rest.
 		cut = 1
 		if (looping)
 			return
@@ -40,7 +40,7 @@ function paint(code, s) {
 	return colour ? "\033[" code "m" s "\033[0m" : s
 }
 
-# Looked up once: by name each costs a call, and there may be 10,000 rows.
+# Looked up once, as there may be 10,000 rows.
 function find_columns() {
 	c_rank = place_of("rank")
 	c_pid = place_of("pid")
@@ -63,11 +63,11 @@ function find_columns() {
 function print_head(   s) {
 	head_printed = 1
 	find_columns()
-	# A screen of a few lines is for the rows.
+	# On a screen of a few lines the rows come first.
 	if (mode == "top" && !(looping && high < 9))
 		print_summary()
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
-	# 80 columns, and still a name that can be read; less: without the terms
+	# 80 columns have room for the terms and a short name, fewer have not
 	if (narrow() && wide < 78)
 		s = "RANK    PID   ADJ SCORE POINTS"
 	else if (narrow())
@@ -99,7 +99,7 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 		$missing = "-"
 	if (row_format == "")
 		row_format = row_format_for()
-	# One without a rank has no points: on a narrow screen the reason stands there.
+	# A row without a rank has no points: a narrow screen shows the verdict there.
 	if (rank == "-" && narrow()) {
 		score = ""
 		points = verdict
@@ -189,14 +189,14 @@ function score(points, machine) {
 	return int(int(1000 + int(points * 1000 / machine)) * 2 / 3)
 }
 
-# On a tie the kernel keeps the later task of its list: in general the younger.
+# On a tie the kernel keeps the later task of its list, which is mostly the younger one.
 function goes_before(i, points) {
 	if (verdict_of[i] == "origin" || points_of[i] > points)
 		return 1
 	return points_of[i] == points && pid_of[i] > pid
 }
 
-# What the kernel would say of the process with the new adj
+# The verdict on the process with the new adj
 function verdict_with(adj) {
 	if (verdict_of[mine] == "origin" || (adj != -1000 && verdict_of[mine] != "adj_min"))
 		return verdict_of[mine]
@@ -260,7 +260,7 @@ function moved(was, place, verdict) {
 	return "It would go from rank " was " to rank " place "."
 }
 
-# Who goes along is known only while the victim stays who it is.
+# Which processes die along is known only if the victim stays the same.
 function fate_at(place, i, verdict) {
 	if (place == 1)
 		return "victim"

@@ -3,7 +3,7 @@
 # cent of their width, so that text stays readable on a phone; each part has a
 # texture and its figure in words, so that the page does not depend on colour.
 #
-# In: host, kernel, up (seconds), now, uptime; with why.awk, whose sentences it shows.
+# In: host, kernel, up (seconds), now, uptime; with why.awk, for its sentences.
 
 function on_row(   m) {
 	if (file == "badness")
@@ -46,7 +46,7 @@ function texture(i) {
 	return "fill=\"url(#t" i ")\""
 }
 
-# One part of the open bar; parts of nothing leave no trace.
+# One part of the open bar; a part of 0 pages is left out.
 function part_of_bar(pages, all, i, name) {
 	if (pages <= 0 || all <= 0)
 		return
@@ -108,7 +108,7 @@ function tiles(   n) {
 	if (bars)
 		tile("Next victim", html_text(bar_name[1]), "process " bar_pid[1] ", " size(bar_points[1]) " of points")
 	else
-		tile("Next victim", "nobody", "no process may be killed")
+		tile("Next victim", "none", "no process may be killed")
 	tile("Available", size(key("overcommit", "available")), "of " size(key("overcommit", "ram")) "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total")))
 	tile("Promised", size(key("overcommit", "committed")), percent(key("overcommit", "committed"), key("overcommit", "commit_limit")) " of the limit, which is " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
 	n = key("stats", "events")
@@ -117,7 +117,7 @@ function tiles(   n) {
 }
 
 function badness_bars(   i, all, name) {
-	print "<h2>Who would be next</h2>"
+	print "<h2>The next victims</h2>"
 	print "<p class=\"dim\">The parts add up to the points by which the kernel chooses; the largest goes first.</p>"
 	for (i = 1; i <= bars; i++)
 		if (bar_points[i] > all)
@@ -175,19 +175,19 @@ function promise(   limit, committed, all, processes, uncashed, shared) {
 	if (num(key("commit", "deficit")) > 0)
 		print "<p><b>If every promise were called in at once, " size(key("commit", "deficit")) " would be missing.</b></p>"
 	else
-		print "<p>If every promise were called in at once, memory and swap would do.</p>"
+		print "<p>If every promise were called in at once, memory and swap would be enough.</p>"
 }
 
 function mode_text() {
 	if (key("overcommit", "mode") == "2")
 		return "Mode 2: a request that goes over the limit is refused."
 	if (key("overcommit", "mode") == "1")
-		return "Mode 1: nothing is refused, the limit does not bind."
-	return "Mode 0: only one request larger than RAM and swap together is refused, the limit does not bind."
+		return "Mode 1: nothing is refused, the limit is not enforced."
+	return "Mode 0: only one request larger than RAM and swap together is refused, the limit is not enforced."
 }
 
 function commit_bars(   i, j, m, all) {
-	print "<h2>Who holds the promise</h2>"
+	print "<h2>What holds the promise</h2>"
 	for (i = 2; i <= groups; i++)
 		for (j = i; j > 1 && charge_of[group[j]] > charge_of[group[j - 1]]; j--) {
 			m = group[j]
@@ -238,7 +238,7 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 	to = num(ev(event_at[events], "time_us"))
 	if (to <= from)
 		to = from + 1
-	print "<p class=\"dim\">Height: how long until the memory was back. Circle: killed, diamond: averted, square: nobody died for another reason, triangle: not known.</p>"
+	print "<p class=\"dim\">Height: how long until the memory was back. Circle: killed, diamond: averted, square: no process died, for another reason, triangle: not known.</p>"
 	print "<svg class=\"time\" role=\"img\" aria-label=\"timeline of " events " events\">"
 	for (h = 0; h <= 5; h++)
 		print "<line x1=\"0\" x2=\"100%\" y1=\"" 125 - 22 * h "\" y2=\"" 125 - 22 * h "\"/>" (h % 2 ? "<text x=\"0\" y=\"" 122 - 22 * h "\">" duration(h == 1 ? 1000 : h == 3 ? 100000 : 10000000) "</text>" : "")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154 # a part of oomlens, which has the variables
-# The commands for others to read (report, metrics, save, status), and those
-# that act (trigger, reserve).
+# The commands that write for other programs or machines (report, metrics, save,
+# status), and those that act (trigger, reserve).
 
 # write_to FILE: standard input. A regular file is replaced in whole or not at
 # all, a link to one stays a link; a device or a pipe is written to.
@@ -17,7 +17,7 @@ write_to()
 	if [ -z "$to" ] || { [ -e "$to" ] && [ ! -f "$to" ]; }; then
 		cat 2>/dev/null >"$1" || die 1 "cannot write $1"
 	elif ! (
-		# Nor by a link that somebody laid where the new one is made
+		# noclobber: a link in the place of the new file is not followed
 		rm -f "$to.$$" && set -C && cat >"$to.$$" && mv "$to.$$" "$to"
 	) 2>/dev/null; then
 		rm -f "$to.$$"
@@ -32,7 +32,7 @@ cmd_report()
 		case $1 in
 		--html) HTML=1 ;;
 		-o) OUT=${2:-}; [ -n "$OUT" ] || bad_usage "-o needs a file"; shift ;;
-		*) bad_usage "report: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
@@ -46,7 +46,7 @@ cmd_report()
 		host=$(hostname 2>/dev/null || uname -n)
 		kernel=$(uname -r)
 		[ ! -r "$FROM/host" ] || read -r host kernel _ <"$FROM/host"
-		# What the kernel says where nobody has set a name
+		# The kernel's name where none was set
 		[ "$host" != "(none)" ] || host=localhost
 		up=$UPTIME
 		[ -n "$FROM" ] || read -r up _ </proc/uptime
@@ -73,7 +73,7 @@ text_report()
 	section "What the module sees" status
 	section "Overcommit" overcommit
 	section "The next victims" rank -n 15
-	section "Who holds the promise" commit -n 15
+	section "What holds the promise" commit -n 15
 	section "OOMs" events
 	section "The last one" why
 }
@@ -85,7 +85,7 @@ cmd_metrics()
 		case $1 in
 		-o) OUT=${2:-}; [ -n "$OUT" ] || bad_usage "-o needs a file"; shift ;;
 		--state) STATE=${2:-}; [ -n "$STATE" ] || bad_usage "--state needs a file"; shift ;;
-		*) bad_usage "metrics: '$1'?" ;;
+		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
@@ -139,7 +139,7 @@ cmd_save()
 
 cmd_status()
 {
-	[ $# = 0 ] || bad_usage "status: '$1'?"
+	[ $# = 0 ] || bad_usage "unknown argument '$1'"
 	find_dir
 	set_clock
 	file features
@@ -202,7 +202,7 @@ cmd_trigger()
 	control_write trigger "$*"
 	counter events
 	[ "$COUNTER" -gt "$last" ] || {
-		echo "done; no OOM came of it"
+		echo "done; there was no OOM"
 		return
 	}
 	look_at_terminal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# top on a terminal, over rank.awk: one awk that stays, as each process that a
-# frame starts costs more than the frame.
+# top on a terminal, with rank.awk: one awk runs all the time, as starting a process
+# costs more than a frame.
 #
 # In: looping, delay (seconds), fixed (rows that were asked for), high (of the
 # terminal), tty (half a second a read, no echo; empty: none), dir, scoped.
@@ -25,7 +25,7 @@ function read_scoped(   command) {
 	close(command)
 }
 
-# Each frame, as the terminal may have changed, but by a process: not each
+# The terminal's size may change; stty is a process, so not in each frame
 function look_at_size(   line, word) {
 	if (tty == "" || frames++ % 5)
 		return
@@ -58,12 +58,12 @@ function frame() {
 	if (rows < 1)
 		rows = 1
 	printed = head_printed = 0
-	# Else it would hold every figure that there ever was.
+	# Or it would grow for ever.
 	split("", SIZE)
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
 		return 0
 	look_at_clock()
-	# Long, and only changed by an OOM, or by its victims' end
+	# The file is long, and changes only by an OOM, or when its victims exit
 	if (key("stats", "events") != events_then || uptime < event_till) {
 		if (key("stats", "events") != events_then)
 			event_till = uptime + 10

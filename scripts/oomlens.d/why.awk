@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# why: one OOM in sentences. The record is first boiled down to facts, by name;
-# then a table of sentences, each with the facts that it rests on, tells which
-# hold. A new cause is one row, and a fact if there is none for it yet.
+# why: one OOM in sentences. The record is first reduced to named facts. Then a table
+# has the sentences, each with the facts that it needs. A new cause is one row, and a
+# new fact if none of the old ones describes it.
 #
 # In: only (the event; empty: the last), wide, now, uptime,
 # allocating (vm.oom_kill_allocating_task now; empty: not known).
 
 # ---- the table ----
 
-# say(section, facts, text, advice): the text is told if every fact holds ("!":
-# does not). Of a section in "one", only the first that holds. {x} is T["x"].
+# say(section, facts, text, advice): text is printed if every fact holds ("!": does not
+# hold). {x} is replaced by T["x"]. tell(section, 1) prints the first such row only.
 function say(section, facts, text, advice) {
 	rules++
 	rule_section[rules] = section
@@ -23,23 +23,23 @@ function rules_outcome() {
 	say("outcome", "killed request", "The kernel was told to kill, and took {victim}.")
 	say("outcome", "killed !probed", "The OOM killer ran in {caller} and killed {victim}.")
 	say("outcome", "killed", "{caller} asked for {request}, there was no more, and the kernel killed {victim}.")
-	say("outcome", "averted by_reserve", "{caller} asked for {request}. The module's reserve gave memory back and the kill was called off: nobody died.", \
+	say("outcome", "averted by_reserve", "{caller} asked for {request}. The module's reserve gave memory back and the kill was called off: no process died.", \
 		"This was the warning. Free memory before the reserve is spent; \"oomlens reserve\" shows what is left of it.")
-	say("outcome", "averted by_pressure", "{caller} asked for {request}. It was a drill: oomlens' own pressure gave its memory back and the kill was called off. Nobody died.")
-	say("outcome", "averted", "{caller} asked for {request}. Some driver's OOM notifier gave memory back and the kill was called off: nobody died.", \
+	say("outcome", "averted by_pressure", "{caller} asked for {request}. It was a drill: oomlens' own pressure gave its memory back and the kill was called off. No process died.")
+	say("outcome", "averted", "{caller} asked for {request}. Some driver's OOM notifier gave memory back and the kill was called off: no process died.", \
 		"A driver (a GPU's or a balloon's, as a rule) holds caches that it gives back only now: see that it does so earlier.")
-	say("outcome", "dying", "{caller} asked for {request} while it was already being killed or about to exit. The kernel let it take from the reserves and go: nobody else was chosen.", \
+	say("outcome", "dying", "{caller} asked for {request} while it was already being killed or about to exit. The kernel let it use the memory reserves and exit: no other process was chosen.", \
 		"Nothing to do for this event: it follows from an earlier kill or an exit.")
-	say("outcome", "exiting", "{caller} asked for {request}. The chosen one, {first}, was about to exit by itself, so it was helped out and not killed.")
-	say("outcome", "no_fs", "{caller} asked for {request}, in a place where the file system may not be called (no __GFP_FS). There the kernel kills nobody: it returns, and the allocation is tried again or fails.", \
+	say("outcome", "exiting", "{caller} asked for {request}. The process chosen, {first}, was about to exit by itself, so the kernel let it use the memory reserves instead of killing it.")
+	say("outcome", "no_fs", "{caller} asked for {request}, in a place where the file system may not be called (no __GFP_FS). There the kernel kills no process: it returns, and the allocation is tried again or fails.", \
 		"If the machine hung here: a driver or file system asks for memory where reclaim can do little. Its allocation needs a pool of its own, or memory kept free (vm.min_free_kbytes).")
-	say("outcome", "in_flight", "{caller} asked for {request}. An earlier victim had not given its memory back yet, so the kernel waited for it and killed nobody.", \
+	say("outcome", "in_flight", "{caller} asked for {request}. An earlier victim had not given its memory back yet, so the kernel waited for it and killed no other process.", \
 		"If many of these follow each other, the earlier victim is stuck in the kernel: look at its stack (/proc/PID/stack) and at the event before.")
-	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed, so nobody died: the request fails, or is tried again and again.", \
+	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed: the request fails, or is tried again and again.", \
 		"Every process in {path} has oom_score_adj -1000, or has gone and left its memory charged (tmpfs files, page cache). Look for files in tmpfs; give one process a higher oom_score_adj.")
 	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
-		"Let at least one large process have an oom_score_adj above -1000: with nobody left, the kernel panics.")
-	say("outcome", "disabled", "{caller} asked for {request} while the OOM killer was switched off (suspend or hibernation): nobody died.")
+		"Let at least one large process have an oom_score_adj above -1000: without one, the kernel panics.")
+	say("outcome", "disabled", "{caller} asked for {request} while the OOM killer was switched off (suspend or hibernation): no process was killed.")
 	say("outcome", "", "The OOM killer ran in {caller}. What came of it is not known: this kernel lets the module see no more.", \
 		"\"oomlens status\" names the kernel option that is missing.")
 }
@@ -48,7 +48,7 @@ function rules_outcome() {
 function rules_shortage() {
 	say("shortage", "request oomlens", "Nothing: the kill was asked for through \"oomlens trigger\". {available} was available.")
 	say("shortage", "request", "Nothing: the kill was asked for with sysrq f. {available} was available.", \
-		"If nobody meant to: kernel.sysrq and /proc/sysrq-trigger say who may.")
+		"If that was not intended: kernel.sysrq limits it for keyboards and serial lines; root may always write to /proc/sysrq-trigger.")
 	say("shortage", "memcg memsw_limited", "The cgroup {path} reached its limit of memory and swap together: {memsw} of {memsw_limit} in use, of that {usage} in RAM.", \
 		"Raise {swap_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.", \
@@ -67,7 +67,7 @@ function rules_shortage() {
 		"Fragmentation: let the driver or kernel path ask for less at once or use vmalloc; more room for compaction: raise vm.min_free_kbytes, or echo 1 >/proc/sys/vm/compact_memory before the load.")
 	say("shortage", "lowzone", "The zones that this request may use ({zones}): it cannot live elsewhere.", \
 		"Kernel memory and old devices need these zones. On 32 bits: a 64-bit kernel, or fewer, larger kernel objects; for devices: a wider DMA mask.")
-	say("shortage", "raced", "At the moment of the call memory was short; by the time it was counted some was back above the watermark ({free} free): it was a near miss.", \
+	say("shortage", "raced", "Memory was short at the moment of the call; when it was counted, enough was free again ({free}): a near miss.", \
 		"Memory comes back later than it is asked for: raise vm.watermark_scale_factor or vm.min_free_kbytes so that reclaim starts earlier.")
 	say("shortage", "noswap_at_all zones_known", "RAM of the whole machine: {free} free, no zone above its minimum for this request.")
 	say("shortage", "swapfull memory_known", "RAM and swap of the whole machine: {free} free of RAM, {swap_free} of {swap_total} swap.")
@@ -82,16 +82,16 @@ function rules_although() {
 	say("although", "memcg memcg_noswap swap_free", "{swap_free} of swap was free, but this cgroup may not use it (its swap limit is 0).", \
 		"Allow it swap: {swap_file} of {path}.")
 	say("although", "nodes_bound others_free", "Other nodes had {others_free} free, which the caller may not use.")
-	say("although", "cma_hides", "{cma} of what looks free is CMA: set aside for devices, and only movable pages may live there meanwhile. This request was not movable.", \
+	say("although", "cma_hides", "{cma} of what looks free is CMA: set aside for devices, and only movable pages may be placed there. This request was not movable.", \
 		"Make the CMA area smaller (cma= on the command line, linux,cma in the device tree), or find out which kernel memory grows: it cannot go there.")
 	say("although", "highatomic_hides", "{highatomic} of what looks free is kept for urgent large requests (the highatomic reserve): ordinary ones may not have it.", \
-		"The reserve grows with bursts of large atomic requests (network drivers): smaller buffers or rings there; on a small board it counts. Kernels from 6.8, and later updates of 6.1, give its free part back before they kill.")
+		"The reserve grows with bursts of large atomic requests (network drivers): smaller buffers or rings keep it small. Kernels from 6.8, and later updates of 6.1, give its free part back before they kill.")
 	say("although", "protection_hides", "{protected} is free in lower zones, which are kept for requests that can use no other ({low_zones}, vm.lowmem_reserve_ratio).", \
 		"On a machine whose devices do not need it, vm.lowmem_reserve_ratio gives some of that back.")
 	say("although", "other_zones_free", "{other_zones_free} is free in zones that this request may not use ({other_zones}).")
-	say("although", "!memcg !request swap_free swap_locked", "{swap_free} of swap was free, but {mlocked} is locked in RAM (mlock): swap cannot save it.", \
+	say("although", "!memcg !request swap_free swap_locked", "{swap_free} of swap was free, but {mlocked} is locked in RAM (mlock) and cannot be swapped.", \
 		"Lock less: mlockall() locks all that a program maps, its thread stacks too. Lock only what must not wait; limit with ulimit -l.")
-	say("although", "!memcg !request swap_free !swap_locked fragmented", "Swap was free too, but swapping makes single pages free, not a piece.")
+	say("although", "!memcg !request swap_free !swap_locked fragmented", "Swap was free too, but swapping frees single pages, not pages in a row.")
 	say("although", "!memcg !request swap_free !swap_locked !fragmented kernel_holds", "{swap_free} of swap was free, but it is the kernel itself that holds the memory, and kernel memory is never swapped.")
 	say("although", "!memcg !request swap_free !swap_locked !fragmented !kernel_holds rest_holds", "{swap_free} of swap was free, but most memory is held by drivers or huge pages, which are never swapped.")
 	say("although", "!memcg !request swap_free !swap_locked !fragmented !kernel_holds !rest_holds", "{swap_free} of swap was free: memory was asked for faster than pages could be written there, or the pages were in use.", \
@@ -105,25 +105,25 @@ function rules_holder() {
 	say("holder", "kernel_holds slab_most", "{kernel_parts}", \
 		"Find the cache: slabtop or /proc/slabinfo.")
 	say("holder", "kernel_holds tables_most", "{kernel_parts}", \
-		"Page tables grow with many processes that map the same large memory, and with memory that is mapped thinly: huge pages need fewer; VmPTE in /proc/PID/status tells whose they are.")
+		"Page tables grow with many processes that map the same large memory, and with sparse mappings; huge pages need fewer. VmPTE in /proc/PID/status shows each process' part.")
 	say("holder", "kernel_holds stacks_most", "{kernel_parts}", \
 		"Stacks grow with the number of threads: Threads in /proc/PID/status; a cgroup's pids.max limits it.")
 	say("holder", "by_pressure", "oomlens' own pressure, which gave {given} back.")
 	say("holder", "rest_holds !by_pressure", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, pipes and sockets, or memory that oomlens' pressure holds.", \
-		"HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner tell who.")
+		"Look at HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner.")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
 	say("holder", "anon_holds swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
-		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). For the rest: fewer at once, more RAM, more swap.")
+		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). Otherwise: fewer processes at once, more RAM, more swap.")
 	say("holder", "anon_holds !swapfull !by_pressure", "{anon} of processes' own memory.", \
-		"Is one process growing, or is it all that runs together? oomlens rank, some minutes apart, tells; memory.max of a cgroup (MemoryMax= of a unit) stops one before the machine is full.")
+		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. memory.max of a cgroup (MemoryMax= of a unit) stops one process before the machine is full.")
 	say("holder", "noswap_at_all anon_holds !memcg", "There is no swap, so the kernel could not move any of it.", \
-		"A little swap, or zram, lets the kernel put aside what is never used.")
+		"A little swap, or zram, lets the kernel move out what is never used.")
 	say("holder", "overcommitted", "{committed} had been promised, {over} more than the commit limit: the kernel promises what it does not have.", \
 		"To be refused early instead of killed late: vm.overcommit_memory=2 (oomlens overcommit, oomlens commit).")
 }
 
-# Why this victim: the first of each that holds
+# Why this victim: the first of "choice" that holds, and all of "adjusted"
 function rules_choice() {
 	say("choice", "killed marked by_origin", "{victim} had been flagged to go first (\"trigger kill pid=\" does so, and swapoff), so its size did not matter.")
 	say("choice", "killed marked caller_taken", "{victim} is the one that asked, and {first} with {first_points} was ahead of it: vm.oom_kill_allocating_task{allocating} takes the caller, whatever its size. If it was not set, the sizes changed after they were measured.", \
@@ -131,10 +131,10 @@ function rules_choice() {
 	say("choice", "killed marked first_in_line next", "{victim} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "killed marked first_in_line", "{victim} was the only one in line, with {points} ({terms}).")
 	say("choice", "killed marked in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
-	say("choice", "killed marked no_line", "{victim} had {points} ({terms}). Who else was in line was not recorded ({reach}).")
+	say("choice", "killed marked no_line", "{victim} had {points} ({terms}). The other candidates were not recorded: {reach}.")
 	say("choice", "killed marked", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
-	say("choice", "killed !marked !no_line next", "Which one died is not told: {first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
-	say("choice", "killed !marked !no_line", "Which one died is not told: {first} was the only one in line, with {points} ({terms}).")
+	say("choice", "killed !marked !no_line next", "Which process died is not known: {first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
+	say("choice", "killed !marked !no_line", "Which process died is not known: {first} was the only one in line, with {points} ({terms}).")
 	say("adjusted", "killed marked pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
 		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: oomlens whatif PID ADJ")
 	say("adjusted", "killed marked first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
@@ -186,7 +186,7 @@ function facts_event(n,   k, order) {
 	fact("request", ev(n, "kind") == "sysrq" || order < 0 || (!F["probed"] && F["oomlens"] && rec(n, "candidate", 1, "verdict") == "origin"))
 	fact("kind_unknown", k != "disabled" && ev(n, "kind") == "-")
 	fact("called", is_number(ev(n, "duration_us")) && is_number(ev(n, "capture_us")))
-	T["caller"] = ev(n, "comm") == "-" ? "Somebody" : named(ev(n, "comm"), ev(n, "pid"))
+	T["caller"] = ev(n, "comm") == "-" ? "A task" : named(ev(n, "comm"), ev(n, "pid"))
 	T["victims"] = ev(n, "victims")
 	T["given"] = bytes(ev(n, "freed"))
 	T["order"] = order
@@ -245,7 +245,7 @@ function protection(n, z, top,   i, s, ratio) {
 
 function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, asked) {
 	top = highest_zone(n)
-	# Not known: if not even the most modest request could have all that is free
+	# Without the probe the request is not known: take one that may use CMA
 	movable = !F["probed"] || gfp_bit(n, 8)
 	for (z = 1; z <= count(n, "zone"); z++) {
 		name = rec(n, "zone", z, "name")
@@ -269,7 +269,7 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 			ok = 1
 			continue
 		}
-		# What would have been enough, were it not for each of these
+		# Would the rest have been enough without CMA, or without highatomic?
 		if (cma && free - high > needs + kept)
 			hidden_cma += cma
 		else if (cma && free > needs + kept)
@@ -371,7 +371,7 @@ function facts_memcg(n,   limit, swap, v1) {
 	T["swap_limit"] = bytes(limit)
 }
 
-# The terms of a record that count, the largest first
+# The terms of a record that are not 0, the largest first
 function terms_of(n, type, i,   name, label, pages, k, best, s, told) {
 	split("rss_anon rss_file rss_shmem swap pgtables adj_points", name, " ")
 	split("anon,file,shared,swap,page tables,adj", label, ",")
@@ -411,7 +411,7 @@ function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
 			continue
 		}
 		ranked++
-		# Of a kill without a victim the first in line is told, and who came next.
+		# If the victim is not recorded: the first in line, and the next one.
 		if (pid == "-" && ranked == 1)
 			mine = i
 		else if (!next_one && rec(n, "candidate", i, "pid") != pid)
@@ -457,10 +457,10 @@ function walk_text(v) {
 	if (v == "off")
 		return "the module was loaded with candidates=0"
 	if (v == "limited")
-		return "too soon after the OOM before"
+		return "it was too soon after the previous OOM"
 	if (!F["probed"])
-		return "that takes the return probe"
-	return v == "partial" ? "there was no time" : "the OOM ended before"
+		return "that needs the return probe"
+	return v == "partial" ? "the time for it was over" : "the OOM ended first"
 }
 
 function verdict_text(v) {
@@ -545,15 +545,14 @@ function explain(n) {
 	facts(n)
 	told["outcome"] = tell("outcome", 1)
 	told["shortage"] = F["dying"] || F["disabled"] ? "" : tell("shortage", 1)
-	# One that is on its way out asks little: what holds the memory is no matter.
+	# A dying caller needs little memory: what holds the rest does not matter.
 	told["although"] = F["dying"] || F["disabled"] ? "" : tell("although", 0)
 	told["holder"] = F["dying"] || F["disabled"] ? "" : tell("holder", 0)
 	told["choice"] = tell("choice", 1)
 	s = tell("adjusted", 0)
 	told["choice"] = told["choice"] (s == "" ? "" : " ") s
 	told["recovery"] = tell("recovery", 0)
-	# A drill takes whatever there is, and all of it as the kernel's own: what kept
-	# it short is no fault of the machine.
+	# A drill takes all memory there is: nothing is wrong with the machine.
 	if (F["by_pressure"])
 		advices = 0
 }
@@ -579,12 +578,12 @@ function chapter(title, text, width) {
 	print wrapped("  ", text, width)
 }
 
-# waited: so many calls came after it and did nothing but wait
+# waited: the number of calls after it that only waited for a victim
 function why(n, waited,   width, i) {
 	width = wide >= 40 && wide < 100 ? wide : 80
 	explain(n)
 	if (waited)
-		told["outcome"] = told["outcome"] " " waited " more " (waited > 1 ? "calls" : "call") " of the OOM killer, up to event " n + waited ", waited for a victim to go and killed nobody."
+		told["outcome"] = told["outcome"] " " waited " more " (waited > 1 ? "calls" : "call") " of the OOM killer, up to event " n + waited ", waited for a victim to exit and killed no process."
 	print wrapped("", "OOM " n ", " utc(event_epoch(n)) " (" ago(n) "): " told["outcome"], width)
 	chapter("What ran out", told["shortage"], width)
 	chapter("Why, though some looked free", told["although"], width)
