@@ -12,9 +12,6 @@ OOMLENS_SRC ?= ""
 EXTERNALSRC = "${OOMLENS_SRC}"
 EXTERNALSRC_BUILD = "${OOMLENS_SRC}"
 
-# The Makefile's own name for what module.bbclass calls modules_install
-MODULES_INSTALL_TARGET = "install"
-
 do_install:append() {
 	install -d ${D}${bindir}
 	sh ${S}/scripts/oomlens bundle > ${D}${bindir}/oomlens
