@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# One guest: its QEMU command line, its bounds in time, and what came of it.
-# Sourced.
+# One guest: its QEMU command line, its time limits, and its result. Sourced.
 
 # guest_accel: KVM only where the processor can and a guest really runs. Some
 # hosts open /dev/kvm and then let the guest spin for ever.
@@ -140,8 +139,8 @@ run_qemu()
 	exec "$A_QEMU" "$@"
 }
 
-# boot_guest MODE: boot, wait within bounds, say in RUN/outcome what happened.
-# "failed" stands there from the start and only a whole, clean run replaces it.
+# boot_guest MODE: boots and waits, and writes the result to RUN/outcome. "failed"
+# stands there from the start; only a run that is complete and clean replaces it.
 #   TIMEOUT  seconds in all        SILENCE  seconds without a byte from the guest
 boot_guest()
 {
@@ -208,7 +207,7 @@ watch_guest()
 	judge_guest
 }
 
-# judge_guest: the guest's own last word, against everything else that it said
+# judge_guest: the result from the guest's verdict, the kernel's log and the console
 judge_guest()
 {
 	STATUS=

@@ -16,8 +16,8 @@ native_id()
 	echo "$id"
 }
 
-# A job is ID@K/N: the Kth of N guests that a kernel's tests are dealt out to, so
-# that both processors work for one kernel too.
+# A job is ID@K/N: guest K of the N guests that share a kernel's tests. With two, a
+# check of one kernel uses both processors.
 #   OOMLENS_GUESTS  how many, 2 if not set; for single programs (-t) one is enough
 jobs_of()
 {
@@ -61,7 +61,7 @@ check_one()
 	*/1) SAY_PREFIX="[$id] " ;;
 	*) SAY_PREFIX="[$id $part] " ;;
 	esac
-	# Whatever stops this job early leaves a failure behind
+	# Replaced at the end; if the job stops early, this failure stays
 	echo "$id 0 1 0 $(now) $(now) the rig itself failed" >"$result"
 	kernel_row "$id"
 	amounts_of
@@ -91,7 +91,7 @@ check_one()
 	echo "$id $passed $failed $skipped $begin $(now) $K_RELEASE" >"$result"
 }
 
-# relay NAME: what a job has said since the last look
+# relay NAME: prints a job's messages since the last call
 relay()
 {
 	[ -f "$CHECK/$1.log" ] || return 0
@@ -103,7 +103,7 @@ relay()
 	eval "SEEN_$1=$lines"
 }
 
-# One line that says what each running job is at
+# On a terminal: one line with the progress of each running job
 ticker()
 {
 	[ -t 2 ] || return 0
@@ -162,10 +162,10 @@ cmd_check()
 	check_table
 }
 
-# How much of each a test does, where nothing else is set: as check alone has it,
-# it is for everyday; full_tests is what the claims in README rest on, some
-# minutes a guest; long_tests is for a night. With --all the required kernels do
-# the full amounts, and the others everyday's with what their rows add.
+# How much each test does, unless the environment says otherwise. Without options:
+# the tests' own defaults, for everyday. full_tests: what the published figures rest
+# on, some minutes a guest. long_tests: a night. With --all the required kernels do
+# the full amounts; the others do the everyday ones, with what their rows add.
 amounts_of()
 {
 	[ -z "$LONG" ] || long_tests
@@ -197,15 +197,15 @@ long_tests()
 	full_tests
 }
 
-# Bounds for them
+# Longer time limits, for these amounts
 patience()
 {
 	export OOMLENS_TEST_TIMEOUT="${OOMLENS_TEST_TIMEOUT:-1800}" \
 		OOMLENS_TIMEOUT="${OOMLENS_TIMEOUT:-5400}" OOMLENS_SILENCE="${OOMLENS_SILENCE:-1800}"
 }
 
-# All rows: those with more to do than others first, so that the last ones are
-# short and both processors are busy to the end
+# All rows, the longest first: then short ones are last, and both processors are busy
+# to the end
 longest_first()
 {
 	kernel_rows | awk '{ print / all=/ ? 0 : $5 == "required" ? 1 : 2, $1 }' |

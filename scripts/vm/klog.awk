@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# Prints every report that the kernel made since the job began. OOM kills and
-# their dumps are not reports: provoking them is the tests' trade.
+# Prints every report of the kernel (a warning, an oops, a hung task and the like) since
+# the job began. OOM kills and their dumps are no reports: the tests cause them.
 #
-# A test that means to provoke a report says so beforehand, by one line in
-# /dev/kmsg for each: "oomlens-rig: expect TEXT". The next report that contains
-# TEXT is let through; one that never comes is itself a report, but where PART
-# of the log is looked at: the console is not told all. "allow" in the place of
-# "expect": it need not come.
+# A test that causes a report on purpose writes one line to /dev/kmsg before each:
+# "oomlens-rig: expect TEXT". The next report that contains TEXT is not printed. If it
+# never comes, that is printed, unless PART is set: then the input is the console's
+# log, which lacks what is below its level. With "allow" instead of "expect" the report
+# may come or not.
 
 { sub(/\r$/, "") }
 

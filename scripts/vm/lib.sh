@@ -69,8 +69,8 @@ now()
 	date +%s
 }
 
-# step TEXT COMMAND...: run it with its output in a log; say so once it takes
-# longer than a moment; show the log's end when it fails.
+# step TEXT COMMAND...: run COMMAND with its output in a log; print TEXT if it takes
+# longer than 1.5 s, and the end of the log if it fails.
 step()
 {
 	step_text=$1
@@ -80,7 +80,7 @@ step()
 	step_start=$(now)
 	step_shown=
 	(
-		# The parent's list is the parent's to clean.
+		# The parent itself removes the files of its list.
 		trap - EXIT
 		"$@"
 	) >"$step_log" 2>&1 </dev/null &
@@ -114,16 +114,15 @@ step()
 	rm -f "$step_log"
 }
 
-# locked NAME COMMAND...: one holder on this machine at a time. The lock goes
-# with the process, so a killed run leaves none behind.
+# locked NAME COMMAND...: run it while no other run holds the lock NAME. The kernel
+# drops the lock when the process ends, so a killed run leaves none.
 locked()
 {
 	mkdir -p "$CACHE/lock"
 	lock_name=$1
 	shift
 	(
-		# A subshell forgets the traps, and what a step runs in the background
-		# does not hear ctrl-C
+		# A subshell has no traps, and a background step gets no SIGINT
 		arm_traps
 		CLEAN_PIDS='' CLEAN_FILES=''
 		flock -n 9 || {
@@ -192,7 +191,7 @@ kernel_row()
 	own-debug) ;;
 	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
 	esac
-	# These want a guest of their own
+	# These run only in the rows that name them
 	for name in oomlens_trigger_systemd.sh oomlens_trigger_lockdown; do
 		case " $K_ONLY " in
 		*" $name "*) ;;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# Every checker there is, with zero complaints. Sourced.
+# "make lint": every checker has to end without a complaint. Sourced.
 
-# counted NAME COMMAND...: one checker, its outcome in one line
+# counted NAME COMMAND...: runs one checker and prints one line; its output only if it
+# fails
 counted()
 {
 	name=$1
@@ -17,20 +18,20 @@ counted()
 	fi
 }
 
-# checkpatch_ignores FILE: the types that are wrong there, and why
+# checkpatch_ignores FILE: checkpatch's types of message that are wrong for this file
 checkpatch_ignores()
 {
 	case $1 in
-	# Its trade: versions, and macros that stand for another kernel's function
+	# Checks versions, and defines macros in place of another kernel's functions
 	module/compat.h) echo LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_UNUSED,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,DEPRECATED_API,SPACING ;;
-	# Lists of names, for an enum, a table and a trace event: no parentheses
+	# Macros that list names for an enum, a table and a trace event
 	module/*event.h) echo COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED ;;
 	# The layout that all headers in include/trace/events have
 	module/*trace.h) echo OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_SEMICOLON,MACRO_ARG_UNUSED ;;
 	# Kernel code
 	selftests/modules/*) ;;
-	# User space: without the kernel's macros, and a page is touched by a
-	# volatile access. A format is left whole, so that it can be searched for.
+	# User space has not the kernel's macros, and touches a page by a volatile
+	# access. A format string stays on one line, so that grep finds it.
 	selftests/bench/tasks.bpf.c) echo NEW_TYPEDEFS,VOLATILE,LONG_LINE_STRING,PREFER_DEFINED_ATTRIBUTE_MACRO ;;
 	selftests/*) echo BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE,LONG_LINE_STRING,EMBEDDED_FUNCTION_NAME ;;
 	esac
@@ -50,12 +51,13 @@ lint_checkpatch()
 	)
 }
 
-# sparse prints and does not fail; kernel headers are not ours to mend. It
-# cannot follow a lock that a function returns with: the kernel's own
-# find_lock_task_mm() and its callers have the same warnings.
+# sparse prints warnings and still succeeds, so its output is searched; warnings in
+# kernel headers are not counted. It cannot follow a lock that a function returns with:
+# the kernel's own find_lock_task_mm() and its callers have the same warnings.
 SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_sample_task)'"
 
-# Built before is not built here: the module may come from another checkout
+# Checkers need a build of their own: build_module may find the module in the cache,
+# built from another checkout
 lint_sources()
 {
 	mirror_sources
@@ -76,7 +78,7 @@ lint_sparse()
 		grep -vE "$SPARSE_WRONG"
 }
 
-# Dependencies run one way; these are the groups from the bottom up
+# The groups of module/ from the bottom up, for cycles.awk
 GROUP_ORDER="kernel badness,promise event history trigger top"
 
 # find_cycles: cycles.awk over the output of nm on standard input
@@ -93,7 +95,7 @@ lint_cycles()
 		tr " " "\n" <oomlens.mod | grep "\.o$" | xargs nm -A' | find_cycles
 }
 
-# Headers that gcc configured serve clang too: each flag is tried first
+# The headers were configured for gcc. Kbuild tries each flag, so they serve clang too.
 lint_clang()
 (
 	OBJ=$OBJ-clang
@@ -102,14 +104,14 @@ lint_clang()
 		CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough \
 		CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y \
 		KCFLAGS="-Werror -Wno-unknown-warning-option" || return 1
-	readelf -p .comment "$OBJ/module/main.o" | grep -q 'clang version' || {
+	in_root "$OBJ:/build/oomlens" readelf -p .comment /build/oomlens/module/main.o | grep -q 'clang version' || {
 		echo "clang did not run"
 		return 1
 	}
 )
 
-# What is left of the module where a kernel has less: as far as Debian's headers
-# can be told so (not without MEMCG or NUMA: own-tiny has neither)
+# Builds as for a kernel without these options. MEMCG and NUMA cannot be undefined for
+# Debian's headers: the kernel own-tiny is without them.
 BARE_OF="TRACEPOINTS KPROBES KRETPROBES DEBUG_FS MAGIC_SYSRQ CPUSETS
 	VM_EVENT_COUNTERS KALLSYMS IRQ_WORK"
 
@@ -131,14 +133,14 @@ lint_shell()
 
 lint_spdx()
 {
-	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|README\.md|[^/]*\.1|settings|config|.*\.json|external\.desc)$' |
+	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|[^/]*\.md|[^/]*\.1|settings|config|.*\.json|external\.desc)$' |
 		grep -vE '^(selftests/recorded/.*/|scripts/packaging/debian/)' |
 		while read -r file; do
 			head -n 3 "$file" | grep -q 'SPDX-License-Identifier' || echo "no SPDX: $file"
 		done | grep .
 }
 
-# Each guest's busybox has an awk of its own age.
+# test-cli runs the command under the busybox of each suite, so these are fetched
 lint_cli()
 {
 	for id in $(kernel_ids required); do
@@ -169,10 +171,11 @@ cmd_lint()
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
 	counted "no dependency cycle, no arrow up" locked "build-${OBJ##*/}" lint_cycles
 	counted "clang, W=1 -Werror ($K_RELEASE)" locked "clang-${OBJ##*/}" lint_clang
-	counted "bare of what a kernel may lack ($K_RELEASE)" locked "bare-${OBJ##*/}" lint_bare
+	counted "without options that a kernel may lack ($K_RELEASE)" locked "bare-${OBJ##*/}" lint_bare
 	counted "shellcheck" lint_shell
 	counted "the command line on recorded files" lint_cli
 	counted "SPDX lines" lint_spdx
+	counted "the rig judges made-up guests rightly" cmd_selfcheck --quick
 	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
 	[ $lint_failed = 0 ]
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The judge judged: each way in which a guest or a test can go wrong is done
-# once, and has to come out as the failure that it is. Sourced.
+# Tests of the rig itself: guests and tests go wrong here in every known way, and the
+# rig has to report each as a failure. Sourced.
 
 # expect NAME WANTED GOT
 expect()
@@ -146,7 +146,7 @@ self_guests()
 	guest 125 'failed: the kernel complained (ok)' 'echo 512 >/proc/sys/kernel/tainted'
 	guest 0 'ok' 'echo "oomlens-rig: expect at mm/x.c" >/dev/kmsg
 		echo "WARNING: CPU: 0 at mm/x.c:1" >/dev/kmsg; echo 512 >/proc/sys/kernel/tainted'
-	# The console is told nothing of it
+	# Below the console's log level
 	guest 125 'failed: the kernel complained (ok)' \
 		'echo 1 >/proc/sys/kernel/printk; echo "WARNING: CPU: 0" >/dev/kmsg'
 	guest 125 'failed: the kernel complained (ok)' \

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Reads kselftest's KTAP (the runner's, with each program's own lines behind
 # "# ") and counts. A program with subtests counts by its subtests, one without
-# as one test. Not only "not ok" fails: so does a plan that is not kept, a
-# program that ends badly after fine subtests, and a skip that is not in SKIPS
+# as one test. "not ok" is a failure, and so is a number of tests other than planned,
+# a bad exit status after good subtests, and a skip that is not in SKIPS
 # (PROGRAM or PROGRAM:SUBTEST, shell patterns, blank-separated).
 # Prints "fail|skip WHAT" lines, then "counts PASSED FAILED SKIPPED PROGRAMS".
 
