@@ -107,7 +107,7 @@ static void show_row(struct seq_file *m, const struct oomlens_snapshot *t,
 		return;
 	p = put_columns(p, t, key);
 	p = oomlens_put_word(p, path);
-	p = oomlens_escape(p, task->comm);
+	p = oomlens_put_comm(p, task->comm);
 	oomlens_row_end(m, p);
 }
 

@@ -106,4 +106,11 @@ static inline char *oomlens_put_word(char *p, const char *word)
 	return p;
 }
 
+static inline char *oomlens_put_comm(char *p, const char *comm)
+{
+	p = oomlens_escape(p, comm);
+	*p++ = ' ';
+	return p;
+}
+
 #endif /* OOMLENS_TEXT_H */

@@ -365,7 +365,7 @@ static void show_row(struct seq_file *m, const struct commit_table *t,
 	p = put_charges(p, row);
 	p = oomlens_put_word(p, path);
 	if (row->mm)
-		p = oomlens_escape(p, row->mm->comm);
+		p = oomlens_put_comm(p, row->mm->comm);
 	oomlens_row_end(m, p);
 }
 

@@ -54,7 +54,7 @@ lint_checkpatch()
 # sparse prints warnings and still succeeds, so its output is searched; warnings in
 # kernel headers are not counted. It cannot follow a lock that a function returns with:
 # the kernel's own find_lock_task_mm() and its callers have the same warnings.
-SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_sample_task)'"
+SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_task_read)'"
 
 # Checkers need a build of their own: build_module may find the module in the cache,
 # built from another checkout
@@ -65,7 +65,7 @@ lint_sources()
 
 lint_sparse()
 {
-	lint_sources
+	mirror_sources
 	kbuild_module C=2 >"$CACHE/sparse.log" 2>&1 || {
 		cat "$CACHE/sparse.log"
 		return 1
@@ -99,7 +99,7 @@ lint_cycles()
 lint_clang()
 (
 	OBJ=$OBJ-clang
-	lint_sources
+	mirror_sources
 	kbuild_module CC=clang-16 CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y \
 		CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough \
 		CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_FTRACE_MCOUNT_USE_OBJTOOL=y \
@@ -118,7 +118,7 @@ BARE_OF="TRACEPOINTS KPROBES KRETPROBES DEBUG_FS MAGIC_SYSRQ CPUSETS
 lint_bare()
 (
 	OBJ=$OBJ-bare
-	lint_sources
+	mirror_sources
 	for option in $BARE_OF; do
 		echo "#undef CONFIG_$option"
 	done >"$OBJ/bare.h"
