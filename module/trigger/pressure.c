@@ -58,10 +58,14 @@
 #define SETTLE_TRIES	4
 
 /*
- * Held by the notifier while it looks at the run, and by the run where it
- * begins and ends; never over an allocation, so the notifier may wait for it.
+ * Held by the notifier while it looks at the run, and by the run where it begins,
+ * ends and gives back; never over an allocation. A writer of low priority may be
+ * preempted with it, so the notifier, for which the kernel's oom_lock is held,
+ * waits for LOCK_MS at most.
  */
 static DEFINE_MUTEX(relief_lock);
+
+#define LOCK_MS		50
 
 /* The one run. What is not said to change is constant while active is set. */
 static struct {
@@ -187,12 +191,24 @@ static bool came_too_late(u64 since)
 	       global_zone_page_state(NR_FREE_PAGES) >= pressure.relieved_free;
 }
 
+static bool lock_in_time(void)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(LOCK_MS);
+
+	while (!mutex_trylock(&relief_lock)) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_uninterruptible(1);
+	}
+	return true;
+}
+
 /*
  * A global OOM: give back, unless the kernel is to kill. Called in whichever
  * task's allocation has failed; the run's own is one of them. A memcg run did
  * not mean this OOM, and gives way to it.
  *
- * It takes twice RELIEF_NS and one batch at most; in a kill, one walk over the
+ * It takes LOCK_MS, RELIEF_NS and one batch at most; in a kill, one walk over the
  * tasks. Returns the pages given back; 1 if the last were just given back, by
  * this run or the one before, so that the allocation may try again.
  */
@@ -201,7 +217,9 @@ static unsigned long relieve(u64 begin, unsigned long freed)
 	unsigned long given = 0;
 	bool choose = false;
 
-	mutex_lock(&relief_lock);
+	/* Whatever the run is doing, its pages are worth more to this allocation. */
+	if (!lock_in_time())
+		return oomlens_pool_give(&pressure.pool, ULONG_MAX, RELIEF_NS);
 	if (pressure.active) {
 		oomlens_claim_adopt();
 		choose = leave_to_kernel(atomic_inc_return(&pressure.ooms));
