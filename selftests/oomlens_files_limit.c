@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A read never runs the OOM killer: in a cgroup at its limit, beside a task that
+ * would be killed. The judge is the cgroup's own count of kills.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "lib/expect.h"
+
+#define HOG_PAGES	1500
+#define LIMIT_PAGES	8192
+#define ROUNDS		20
+
+static const char * const files[] = {
+	"overcommit", "badness", "commit", "events", "features", "stats",
+};
+
+static char buf[1 << 20];
+
+struct shared {
+	volatile int opened, go, read[ARRAY_SIZE(files)], done;
+};
+
+/* Opens before the limit is there, as an open may allocate; then only reads. */
+static void __noreturn reader(struct shared *s, const char *cgroup)
+{
+	int fds[ARRAY_SIZE(files)], round;
+	unsigned int i;
+	loff_t at;
+	ssize_t n;
+
+	MUST_OK(cg_attach(cgroup, 0));
+	memset(buf, 1, sizeof(buf));
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		fds[i] = must_open_lens(files[i], O_RDONLY);
+	s->opened = 1;
+	while (!s->go)
+		usleep(1000);
+	for (round = 0; round < ROUNDS; round++)
+		for (i = 0; i < ARRAY_SIZE(files); i++) {
+			for (at = 0; (n = pread(fds[i], buf, sizeof(buf), at)) > 0; at += n)
+				;
+			s->read[i] += n == 0 || errno == ENOMEM;
+		}
+	s->done = 1;
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	struct hog hog;
+	struct hog_spec spec = { .anon = HOG_PAGES, .adj = 500 };
+	struct shared *s;
+	long long kills;
+	unsigned int i;
+	char *cgroup;
+	pid_t pid;
+
+	test_begin(1 + ARRAY_SIZE(files));
+	if (cg_version() != 2)
+		ksft_exit_skip("no cgroup v2\n");
+	s = must_share(sizeof(*s));
+	oom_settings();
+	cgroup = must_limit("limit", LIMIT_PAGES);
+	spec.cgroup = cgroup;
+	must_hog(&hog, &spec);
+	pid = must_fork();
+	if (!pid)
+		reader(s, cgroup);
+	MUST(wait_until(s->opened, PATIENCE_MS));
+	kills = cg_oom_kills(cgroup);
+	MUST_OK(cg_limit(cgroup, cg_usage(cgroup)));
+	s->go = 1;
+	EXPECT_TRUE(wait_until(s->done, PATIENCE_MS));
+	EXPECT_EQ(cg_oom_kills(cgroup), kills);
+	EXPECT_FALSE(hog_gone(&hog));
+	test_done("reads in a cgroup at its limit kill no task");
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		EXPECT_EQ(s->read[i], ROUNDS);
+		test_done("%s is read to its end or says ENOMEM", files[i]);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	hog_end(&hog);
+	test_end();
+}
