@@ -30,10 +30,12 @@ static void __noreturn read_for_ever(const char *path)
 	char buf[4096];
 	int fd;
 
-	MUST_OK(sched_setscheduler(0, SCHED_IDLE, &param));
 	MUST_OK(setresuid(USER, USER, USER));
 	fd = must_open(path, O_RDONLY);
+	MUST(pread(fd, buf, sizeof(buf), 0) > 0);
 	__sync_fetch_and_add(begun, 1);
+	/* Last: beside the loops it would take seconds to come here. */
+	MUST_OK(sched_setscheduler(0, SCHED_IDLE, &param));
 	for (;;)
 		if (pread(fd, buf, sizeof(buf), 0) <= 0)
 			_exit(1);
@@ -45,6 +47,8 @@ static void storm_begin(const char *path)
 
 	*begun = 0;
 	for (i = 0; i < READERS + LOOPS; i++) {
+		if (i == READERS)
+			EXPECT_TRUE(wait_until(*begun == READERS, PATIENCE_MS));
 		children[i] = must_fork();
 		if (children[i])
 			continue;
@@ -63,8 +67,9 @@ static void storm_end(void)
 	unsigned int i;
 	int status;
 
-	for (i = 0; i < READERS + LOOPS; i++) {
+	for (i = 0; i < READERS + LOOPS; i++)
 		kill(children[i], SIGKILL);
+	for (i = 0; i < READERS + LOOPS; i++) {
 		MUST(waitpid(children[i], &status, 0) == children[i]);
 		EXPECT_EQ(status, SIGKILL);
 	}

@@ -504,6 +504,20 @@ void __noreturn eat(const char *cgroup, int adj, size_t bytes)
 	_exit(1);
 }
 
+char task_state(pid_t pid)
+{
+	char path[64], *text, *end;
+	char state = '?';
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	text = read_file(path);
+	end = text ? strrchr(text, ')') : NULL;
+	if (end)
+		state = end[2];
+	free(text);
+	return state;
+}
+
 int idle_start(pid_t *pids, unsigned int n)
 {
 	unsigned int i;
@@ -520,6 +534,10 @@ int idle_start(pid_t *pids, unsigned int n)
 		if (!pids[i])
 			sleeper(NULL);
 	}
+	/* Up to there a child may still touch a page. */
+	for (i = 0; i < n; i++)
+		if (!wait_until(task_state(pids[i]) == 'S', PATIENCE_MS))
+			return -ETIMEDOUT;
 	return 0;
 }
 

@@ -60,6 +60,8 @@ bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */
 void hog_end(struct hog *hog);		/* SIGKILL, and waits */
 /* The end of a child: with that adj, in that cgroup (or NULL), touches that many bytes. */
 void __noreturn eat(const char *cgroup, int adj, size_t bytes);
+/* As in /proc/PID/stat: 'R', 'S', 'Z' and so on; '?' if it is gone. */
+char task_state(pid_t pid);
 /* That many children that only sleep, each with its parent's pages; -errno. */
 int idle_start(pid_t *pids, unsigned int n);
 void idle_end(pid_t *pids, unsigned int n);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "hog.h"
 #include "loader.h"
 #include "text.h"
 
@@ -199,20 +200,6 @@ void loader_no_helper(const char *name)
 	syscall(SYS_delete_module, name, O_NONBLOCK);
 }
 
-static char state_of(pid_t pid)
-{
-	char path[64], *text, *end;
-	char state = '?';
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	text = read_file(path);
-	end = text ? strrchr(text, ')') : NULL;
-	if (end)
-		state = end[2];
-	free(text);
-	return state;
-}
-
 pid_t mmap_lock_hold(pid_t target)
 {
 	char text[16];
@@ -223,7 +210,7 @@ pid_t mmap_lock_hold(pid_t target)
 	pid = fork();
 	if (!pid)
 		_exit(write_file(SHORTAGE "hold", text) ? 1 : 0);
-	if (pid > 0 && wait_until(state_of(pid) == 'S', PATIENCE_MS))
+	if (pid > 0 && wait_until(task_state(pid) == 'S', PATIENCE_MS))
 		return pid;
 	mmap_lock_release(pid);
 	return -1;
