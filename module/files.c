@@ -100,6 +100,15 @@ static int set_buffer(struct seq_file *m, const struct oomlens_file_ops *ops)
 	return m->buf ? 0 : -ENOMEM;
 }
 
+/*
+ * Global pids and other namespaces' tasks are not for a container. Nor may a
+ * kernel thread open a file on its behalf (io_uring before 5.12).
+ */
+static bool may_open(void)
+{
+	return task_active_pid_ns(current) == &init_pid_ns && !(current->flags & PF_KTHREAD);
+}
+
 static int file_open(struct file *file, const struct file_row *row)
 {
 	const struct oomlens_file_ops *ops = row->ops;
@@ -107,11 +116,7 @@ static int file_open(struct file *file, const struct file_row *row)
 	struct seq_file *m;
 	int err;
 
-	/*
-	 * Global pids and other namespaces' tasks are not for a container. Nor may
-	 * a kernel thread open a file on its behalf (io_uring before 5.12).
-	 */
-	if (task_active_pid_ns(current) != &init_pid_ns || (current->flags & PF_KTHREAD))
+	if (!may_open())
 		return -EPERM;
 	/*
 	 * procfs does not hold the owner of an open file; a sleeper in poll()

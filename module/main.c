@@ -14,6 +14,7 @@ static int __init oomlens_init(void)
 	err = oomlens_sysvalues_init();
 	if (err)
 		return err;
+	/* Registers what the hooks, which event starts, read without a lock. */
 	oomlens_trigger_init();
 	err = oomlens_event_init();
 	if (err)

@@ -106,7 +106,7 @@ static int take_spare_table(struct oomlens_snapshot *t)
 /* What the kernel compares; an origin goes before any number of pages. */
 static long rank_points(const struct oomlens_task *task)
 {
-	return task->verdict == OOMLENS_ORIGIN ? LONG_MAX : task->points;
+	return task->verdict == OOMLENS_VERDICT_ORIGIN ? LONG_MAX : task->points;
 }
 
 static bool precedes(const struct oomlens_task *a, const struct oomlens_task *b)
@@ -320,7 +320,7 @@ static void doom_sharers(struct oomlens_snapshot *t, const struct oomlens_task *
 	if (!dead->mm || !dead->mm_shared)
 		return;
 	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->mm == dead->mm && task->verdict != OOMLENS_INIT)
+		if (task->mm == dead->mm && task->verdict != OOMLENS_VERDICT_INIT)
 			set_fate(t, task, OOMLENS_FATE_SHARER);
 }
 
@@ -360,7 +360,7 @@ static void tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *sc
 		return;
 	}
 	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->mm && task->adj != OOM_SCORE_ADJ_MIN && task->verdict != OOMLENS_INIT &&
+		if (task->mm && task->adj != OOM_SCORE_ADJ_MIN && task->verdict != OOMLENS_VERDICT_INIT &&
 		    oomlens_memcg_within(oomlens_memcg_set_memcg(t->memcgs, task->memcg), group))
 			set_fate(t, task, OOMLENS_FATE_GROUP);
 	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))

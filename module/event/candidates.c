@@ -236,13 +236,13 @@ static void visit_task(struct task_struct *p, struct task_walk *w)
 	if (!w->global)
 		oomlens_scope_verdict(w->scope, p, task, w->may_wait);
 	/* sysrq does not wait for earlier victims: it takes them again. */
-	if (w->sysrq && task->verdict == OOMLENS_VICTIM && task->killable)
-		task->verdict = OOMLENS_ELIGIBLE;
+	if (w->sysrq && task->verdict == OOMLENS_VERDICT_VICTIM && task->killable)
+		task->verdict = OOMLENS_VERDICT_ELIGIBLE;
 	ranked = oomlens_ranked(task->verdict);
 	/* A task that cannot be taken is shown too: it tells why it was not. */
 	if (!ranked && !task->mm)
 		return;
-	task->points = task->verdict == OOMLENS_ORIGIN ? LONG_MAX :
+	task->points = task->verdict == OOMLENS_VERDICT_ORIGIN ? LONG_MAX :
 		       oomlens_points(&task->terms, task->adj * w->per_adj);
 	sample_tasks[w->spare] = p;
 	if (w->has_bar && ranked && task->points <= w->bar) {

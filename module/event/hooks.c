@@ -2,13 +2,14 @@
 /*
  * What the hooks share. The recorder hears of an OOM through the OOM notifier,
  * the oom:mark_victim tracepoint and a return probe on out_of_memory(). Each can
- * be missing; what the others tell is then recorded, and nothing is guessed.
+ * be missing: what the others tell is recorded, and what none tells reads "-".
  *
  * With the probe an event lasts from entry to return. Without it, or when it
  * missed a call, the event begins with the notifier or the mark, and its end
  * is not known: see mark_belongs() in mark_victim.c.
  *
- * All of it runs under the kernel's oom_lock.
+ * All but oomlens_hooks_init() and oomlens_event_kills() runs under the kernel's
+ * oom_lock.
  */
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -28,9 +29,9 @@ const char *oomlens_oom_probe_lacks = LEFT_OUT;
 const struct oom_control *oomlens_probed_oc;
 
 /*
- * A mark alone does not tell whether the task was killed, or was dying already
- * and only got access to the reserves. __oom_kill_process() counts before it
- * marks.
+ * __oom_kill_process() raises the kernel's count of kills before it marks the
+ * victim. So a mark with a raised count is a kill; a mark without is a task that
+ * was dying, and only got access to the reserves.
  */
 static unsigned long kills_at_begin, kills_at_mark, kills_at_load;
 
@@ -45,6 +46,7 @@ static unsigned long caller_ooms_at_begin;
 void __init oomlens_hooks_init(void)
 {
 	kills_at_load = oomlens_kernel_kills();
+	kills_at_mark = kills_at_load;
 }
 
 /**
@@ -74,6 +76,8 @@ unsigned long oomlens_hook_kills(void)
 
 /**
  * oomlens_hook_killed_since_mark() - has the kernel counted a kill since the last mark?
+ *
+ * To be called once for each mark: the next call compares with this one.
  *
  * Context: OOM path.
  * Return: true where the kernel does not count.
@@ -178,7 +182,7 @@ struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind)
 	e->kind = kind;
 	if (oomlens_claim_event(e, sysrq)) {
 		e->trigger = OOMLENS_TRIGGER_OOMLENS;
-		/* What a kworker does for a run is the kill that it asked sysrq for. */
+		/* A run of kill asks sysrq, which works in a kworker. */
 		if (sysrq)
 			e->kind = OOMLENS_KIND_SYSRQ;
 	}
@@ -191,8 +195,7 @@ struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind)
 /**
  * oomlens_hook_add_time() - account time that this module has spent in an OOM
  * @e: being written
- * @since: by the clock that an NMI may read: the probe is a breakpoint, which
- *	counts as one, where it is not an ftrace call
+ * @since: by ktime_get_mono_fast_ns(), as the probe may run as an NMI
  *
  * Context: OOM path.
  */

@@ -73,11 +73,10 @@ static void note_mark(struct task_struct *victim)
 {
 	u64 begin = ktime_get_mono_fast_ns();
 	struct oomlens_event *e = oomlens_event_peek();
-	bool killed = true;
+	bool killed = oomlens_hook_killed_since_mark();
 
 	if (e && mark_belongs(e, victim)) {
 		oomlens_event_resume(e);
-		killed = oomlens_hook_killed_since_mark();
 	} else {
 		/* A global OOM would have come through the notifier. */
 		e = oomlens_hook_begin_unprobed(oomlens_notifier_lacks ?

@@ -214,7 +214,7 @@ static bool goes_before(const struct oomlens_task_record *a,
 	if (!oomlens_ranked(a->verdict) || !oomlens_ranked(b->verdict))
 		return oomlens_ranked(a->verdict) && !oomlens_ranked(b->verdict);
 	if (a->verdict != b->verdict)
-		return a->verdict == OOMLENS_ORIGIN;
+		return a->verdict == OOMLENS_VERDICT_ORIGIN;
 	return points_of(a, totalpages) > points_of(b, totalpages);
 }
 

@@ -149,7 +149,7 @@ struct oomlens_memcg_record {
  * @totalpages: that the points were judged against
  * @freed: pages that notifiers gave back
  * @nodes: that a cpuset or mempolicy OOM may use, the first 64; other OOMs 0
- * @by: name of the relief that gave most; NULL if nothing was given back
+ * @by: name of the last relief that gave; NULL if nothing was given back
  * @gfp: mask of the allocation
  * @pid: thread group id of the caller
  * @nr_marked: victims, those that did not fit into @victims too
@@ -217,7 +217,7 @@ struct oomlens_event {
 /**
  * struct oomlens_finish - what is learnt of an event after it is over
  * @number: of the event; another number means that nothing is known of it
- * @exit_us: for each victim, from the mark to the end of its last thread
+ * @exit_us: for each victim, from the mark to the start of its last thread's exit
  * @freed_us: and to the moment its memory was given back
  * @paths: place of each cgroup's path in the ring of paths, 0 for none
  */

@@ -48,11 +48,16 @@ unsigned int oomlens_nr_candidates = 10;
 module_param_named(candidates, oomlens_nr_candidates, uint, 0444);
 MODULE_PARM_DESC(candidates, "tasks recorded with each OOM, 0 to 64 (default 10)");
 
+static_assert(sizeof(struct slot) % __alignof__(struct oomlens_event) == 0);
+
 static char *slots;
 static unsigned int nr_slots;
 static unsigned int nr_zones;		/* populated at load */
 
-/* Bytes of a slot with its record; where its parts begin in it. */
+/*
+ * Bytes of a slot with its record. memcgs and finish are offsets in the slot,
+ * candidates is one in the event, so that it holds for a copy too.
+ */
 static struct {
 	size_t size, candidates, memcgs, finish;
 } layout;
@@ -96,7 +101,10 @@ static unsigned long oldest_place(unsigned long newest)
 	return newest > nr_slots ? newest - nr_slots + 1 : 1;
 }
 
-/* NULL if the event is not kept; it can go at any time, so look at the number. */
+/*
+ * NULL if the event is not kept. The slot can be reused at any time: its number has
+ * to be checked after reading.
+ */
 static struct slot *find_slot(unsigned long number)
 {
 	/* Pairs with oomlens_event_begin(). */
@@ -190,7 +198,7 @@ static void write_end(seqcount_t *seq)
 
 /* ---- The OOM path: one writer, under the kernel's oom_lock ---- */
 
-/* From here on the kthread may take them; pairs with take_refs(). */
+/* From here on the kthread may take them; pairs with oomlens_event_take_memcgs(). */
 static void offer_refs(struct slot *slot)
 {
 	if (!slot->no_refs)
@@ -220,7 +228,7 @@ static void regain_refs(struct slot *slot)
 	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) != REFS_FILLED;
 }
 
-static void settle_open_slot(void)
+static void close_open_slot(void)
 {
 	struct slot *slot = open.slot;
 
@@ -240,7 +248,8 @@ static void settle_open_slot(void)
  * While a victim exits, every other task that asks for memory calls the OOM
  * killer again and again, a thousand times a second. Each call is an event, but
  * they must not push out the event of the kill: of a run of calls that did
- * nothing, for the same reason, the first and the last are kept.
+ * nothing, for the same reason, the first is kept, and the newest until the next
+ * call.
  */
 static bool newest_is_repetition(void)
 {
@@ -296,7 +305,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	struct oomlens_event *e;
 	struct slot *slot;
 
-	settle_open_slot();
+	close_open_slot();
 	place = places + !newest_is_repetition();
 	slot = slot_at(place);
 	e = event_of(slot);
@@ -385,7 +394,7 @@ void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
  */
 void oomlens_event_end(void)
 {
-	settle_open_slot();
+	close_open_slot();
 }
 
 /**
@@ -441,7 +450,7 @@ static bool resolve(struct oomlens_event *e)
 	if (!e->kills_tell || e->spared || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return true;
 	oomlens_outcome_by_count(e, oomlens_kernel_kills());
-	/* A later call's kills come after its event's number. */
+	/* A later call has its number before its kills are counted. */
 	smp_rmb();
 	return oomlens_event_newest() == e->number;
 }
@@ -512,7 +521,7 @@ void oomlens_event_was_read(unsigned long number)
 	if (!slot)
 		return;
 	old = atomic_long_read(&slot->read);
-	/* Not back: a slower reader may hold the slot's event before. */
+	/* Never lowered: a slow reader may report the event that was here before. */
 	while ((unsigned long)old < number &&
 	       !atomic_long_try_cmpxchg(&slot->read, &old, number))
 		;
@@ -629,7 +638,7 @@ unsigned long oomlens_event_kept(unsigned long number)
  */
 enum oomlens_event_state oomlens_event_state(unsigned long number)
 {
-	/* Read first: an event of before that is not found was overwritten. */
+	/* Read before the search: an event up to it that is not found was overwritten. */
 	unsigned long newest = oomlens_event_newest();
 	struct slot *slot = find_slot(number);
 
@@ -638,7 +647,7 @@ enum oomlens_event_state oomlens_event_state(unsigned long number)
 		return OOMLENS_EVENT_OPEN;
 	if (!slot || number != newest)
 		return OOMLENS_EVENT_OVER;
-	/* Pairs with settle_open_slot() and oomlens_event_pause(). */
+	/* Pairs with close_open_slot() and oomlens_event_pause(). */
 	switch (smp_load_acquire(&slot->state)) {
 	case SLOT_OPEN:
 		return OOMLENS_EVENT_OPEN;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long victims take: from the mark to the end of the last thread, and to the
+ * How long victims take: from the mark to the start of the last thread's exit, and to the
  * moment the memory was given back.
  *
  * There is no hook to use: exit is the path of all tasks, and on no kernel does

@@ -40,10 +40,10 @@ unsigned long oomlens_kernel_kills(void);
  * @total_swap: pages of all active swap areas, total_swap_pages
  * @swap_free: pages of them that are free
  * @commit_limit: pages, vm_commit_limit()
- * @hugetlb: pages of all sizes of persistent huge pages
+ * @hugetlb: pages that huge pages of all sizes take
  * @mode: vm.overcommit_memory
  * @ratio: vm.overcommit_ratio, percent; 0 when @kbytes is set
- * @kbytes: vm.overcommit_kbytes
+ * @kbytes: vm.overcommit_kbytes, in kB
  * @admin_reserve: pages, vm.admin_reserve_kbytes
  * @user_reserve: pages, vm.user_reserve_kbytes
  * @swappiness: vm.swappiness
@@ -70,7 +70,7 @@ struct oomlens_sysvalues {
 	unsigned long locked;
 };
 
-/* /proc/meminfo, read in pieces: it is longer than text, no line of it is. */
+/* /proc/meminfo, read in pieces: the file is longer than text, each line is shorter. */
 struct oomlens_meminfo {
 	struct file *file;
 	char text[1024 - sizeof(struct file *)];
@@ -107,7 +107,7 @@ unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 #define oomlens_memcg_within(memcg, root)	false
 #define oomlens_memcg_tryget(memcg)		false
 #define oomlens_memcg_put(memcg)		do { } while (0)
-#define oomlens_memcg_path(memcg, buf, size)	strscpy(buf, "-", size)
+#define oomlens_memcg_path(memcg, buf, size)	(strscpy(buf, "-", size), 0)
 #define oomlens_memcg_find(path)		((struct mem_cgroup *)ERR_PTR(-EOPNOTSUPP))
 #define oomlens_memcg_totalpages(memcg, v)	1UL
 #define oomlens_memcg_oom_group(memcg, domain)	((struct mem_cgroup *)NULL)
@@ -130,15 +130,15 @@ const char *oomlens_memcg_set_path(const struct oomlens_memcg_set *set, unsigned
 
 /* Why the kernel would or would not take a task. */
 enum oomlens_verdict {
-	OOMLENS_ELIGIBLE,
-	OOMLENS_ORIGIN,		/* flagged to go first */
-	OOMLENS_INIT,
-	OOMLENS_ADJ_MIN,	/* oom_score_adj is -1000 */
-	OOMLENS_REAPED,		/* MMF_OOM_SKIP: nothing left to give back */
-	OOMLENS_VFORK,
-	OOMLENS_EXITING,	/* no thread holds an mm any more */
-	OOMLENS_VICTIM,		/* being killed: the kernel waits for it */
-	OOMLENS_SCOPE,		/* outside the scope that was asked for */
+	OOMLENS_VERDICT_ELIGIBLE,
+	OOMLENS_VERDICT_ORIGIN,		/* flagged to go first */
+	OOMLENS_VERDICT_INIT,
+	OOMLENS_VERDICT_ADJ_MIN,	/* oom_score_adj is -1000 */
+	OOMLENS_VERDICT_REAPED,		/* MMF_OOM_SKIP: freed, or the reaper gave up */
+	OOMLENS_VERDICT_VFORK,
+	OOMLENS_VERDICT_EXITING,	/* no thread holds an mm any more */
+	OOMLENS_VERDICT_VICTIM,		/* being killed: the kernel waits for it */
+	OOMLENS_VERDICT_SCOPE,		/* outside the scope that was asked for */
 	OOMLENS_NR_VERDICTS
 };
 
@@ -147,7 +147,7 @@ enum oomlens_fate {
 	OOMLENS_FATE_NONE,
 	OOMLENS_FATE_VICTIM,
 	OOMLENS_FATE_GROUP,	/* memory.oom.group takes it along */
-	OOMLENS_FATE_SHARER,	/* shares the victim's mm */
+	OOMLENS_FATE_SHARER,	/* shares the mm of a task that dies */
 	OOMLENS_NR_FATES
 };
 
@@ -157,7 +157,7 @@ enum oomlens_fate {
  * @terms: pages, read once under task_lock()
  * @locked: pages, mm->locked_vm
  * @vm_total: pages, mm->total_vm
- * @points: what is compared; set by the owner, for one totalpages
+ * @points: what is compared; set by the caller, for one totalpages
  * @order: place in the kernel's walk
  * @pid: thread group id in the initial PID namespace
  * @uid: in the initial user namespace
@@ -199,7 +199,7 @@ void oomlens_task_read_mm(struct mm_struct *mm, struct oomlens_task *task);
 
 static inline bool oomlens_ranked(enum oomlens_verdict verdict)
 {
-	return verdict == OOMLENS_ELIGIBLE || verdict == OOMLENS_ORIGIN;
+	return verdict == OOMLENS_VERDICT_ELIGIBLE || verdict == OOMLENS_VERDICT_ORIGIN;
 }
 
 /* ---- walk.c: every thread group, in the kernel's order ---- */
@@ -212,7 +212,7 @@ static inline bool oomlens_ranked(enum oomlens_verdict verdict)
  * @pause: called before the first visit and at each pause; may sleep; an error
  *	ends the walk; may be NULL
  * @visit: called with rcu_read_lock() held for each group leader, kernel
- *	threads included; must not sleep; an error ends the walk
+ *	threads included; must not sleep; another value than 0 ends the walk
  * @rewind: forget every visit after the first @n: the task at which the walk
  *	had paused is gone, and the walk goes on from an earlier one
  * @arg: for all of them
@@ -237,9 +237,9 @@ enum oomlens_scope_kind {
 
 /**
  * struct oomlens_scope - one OOM's domain
- * @kind: which of the members below holds
+ * @kind: which of @memcg and @nodes is used
  * @memcg: held while the scope is used
- * @path: of the memcg, where a user wrote it; escapes undone
+ * @path: of @memcg, as the user wrote it, unescaped; NULL if the kernel chose it
  * @nodes: of a cpuset or a mempolicy
  */
 struct oomlens_scope {

@@ -118,10 +118,10 @@ bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p,
 }
 
 /**
- * oomlens_scope_verdict() - amend a sample's verdict by the scope
+ * oomlens_scope_verdict() - amend a task's verdict by the scope
  * @scope: the scope
  * @p: the group's leader
- * @s: its sample
+ * @task: its figures
  * @wait: as for oomlens_scope_has()
  *
  * The kernel asks for the scope after init and kernel threads, before all
@@ -132,15 +132,15 @@ bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p,
  * Context: as oomlens_scope_has().
  */
 void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
-			   struct oomlens_task *s, bool wait)
+			   struct oomlens_task *task, bool wait)
 {
-	if (s->verdict == OOMLENS_INIT)
+	if (task->verdict == OOMLENS_VERDICT_INIT)
 		return;
 	if (!oomlens_scope_has(scope, p, wait))
-		s->verdict = OOMLENS_SCOPE;
+		task->verdict = OOMLENS_VERDICT_SCOPE;
 	else if (scope->kind == OOMLENS_SCOPE_MEMCG &&
 		 (p->flags & PF_EXITING) && !atomic_read(&p->signal->live))
-		s->verdict = OOMLENS_EXITING;
+		task->verdict = OOMLENS_VERDICT_EXITING;
 }
 
 /* ---- As a user writes and reads them ---- */

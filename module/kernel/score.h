@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The arithmetic of the OOM killer's badness, and nothing else.
+ * The arithmetic of the OOM killer's badness, and which of two tasks goes first, of
+ * equals too. Nothing else.
  *
  * Pure: it takes no lock, reads no kernel state and builds in user space too,
  * where a table test compiles it for 64 and for 32 bits. Sizes are pages.

@@ -8,15 +8,15 @@
 #include "kernel.h"
 
 const char * const oomlens_verdict_names[] = {
-	[OOMLENS_ELIGIBLE]	= "eligible",
-	[OOMLENS_ORIGIN]	= "origin",
-	[OOMLENS_INIT]		= "init",
-	[OOMLENS_ADJ_MIN]	= "adj_min",
-	[OOMLENS_REAPED]	= "reaped",
-	[OOMLENS_VFORK]		= "vfork",
-	[OOMLENS_EXITING]	= "exiting",
-	[OOMLENS_VICTIM]	= "victim",
-	[OOMLENS_SCOPE]		= "scope",
+	[OOMLENS_VERDICT_ELIGIBLE]	= "eligible",
+	[OOMLENS_VERDICT_ORIGIN]	= "origin",
+	[OOMLENS_VERDICT_INIT]		= "init",
+	[OOMLENS_VERDICT_ADJ_MIN]	= "adj_min",
+	[OOMLENS_VERDICT_REAPED]	= "reaped",
+	[OOMLENS_VERDICT_VFORK]		= "vfork",
+	[OOMLENS_VERDICT_EXITING]	= "exiting",
+	[OOMLENS_VERDICT_VICTIM]	= "victim",
+	[OOMLENS_VERDICT_SCOPE]		= "scope",
 };
 
 static_assert(ARRAY_SIZE(oomlens_verdict_names) == OOMLENS_NR_VERDICTS);
@@ -112,21 +112,21 @@ static enum oomlens_verdict judge_task(struct task_struct *p, bool has_mm,
 				       bool skip, bool vfork, short adj)
 {
 	if (is_global_init(p))
-		return OOMLENS_INIT;
+		return OOMLENS_VERDICT_INIT;
 	if (tsk_is_oom_victim(p))
 		return mm_flags_test(MMF_OOM_SKIP, p->signal->oom_mm) ?
-			OOMLENS_REAPED : OOMLENS_VICTIM;
+			OOMLENS_VERDICT_REAPED : OOMLENS_VERDICT_VICTIM;
 	if (oom_task_origin(p))
-		return OOMLENS_ORIGIN;
+		return OOMLENS_VERDICT_ORIGIN;
 	if (!has_mm)
-		return OOMLENS_EXITING;
+		return OOMLENS_VERDICT_EXITING;
 	if (adj == OOM_SCORE_ADJ_MIN)
-		return OOMLENS_ADJ_MIN;
+		return OOMLENS_VERDICT_ADJ_MIN;
 	if (skip)
-		return OOMLENS_REAPED;
+		return OOMLENS_VERDICT_REAPED;
 	if (vfork)
-		return OOMLENS_VFORK;
-	return OOMLENS_ELIGIBLE;
+		return OOMLENS_VERDICT_VFORK;
+	return OOMLENS_VERDICT_ELIGIBLE;
 }
 
 /**

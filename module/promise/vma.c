@@ -16,8 +16,8 @@
 #include "vma.h"
 
 /*
- * What lies at @from and above. The charge is what VM_ACCOUNT says: mprotect
- * may have changed the rest since.
+ * Adds the part of the VMA from @from on. Only VM_ACCOUNT tells whether it is
+ * charged: mprotect() may have changed the other flags since.
  */
 static void add_vma(struct oomlens_charges *c, struct vm_area_struct *vma,
 		    unsigned long from)
@@ -61,7 +61,7 @@ static void unlock_vmas(struct mm_struct *mm)
 
 /*
  * Does another task wait for the lock that is held here? Asked every
- * CONTENTION_VMAS, so it waits well under a millisecond, however many VMAs there
+ * CONTENTION_VMAS, so the other task waits well under a millisecond, however many VMAs there
  * are. Without contention the result is one consistent snapshot.
  */
 #define CONTENTION_VMAS	1024
@@ -128,19 +128,19 @@ int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
 
 #define NAMES_FIRST	4096
 
-/* "[anon_shmem:NAME]": include/uapi/linux/prctl.h allows 80 bytes for NAME. */
+/* "[anon_shmem:NAME]": ANON_VMA_NAME_MAX_LEN allows 80 bytes for NAME. */
 #define NAME_SIZE	96
 
-/* Bytes that one read may take for its rows, and for its names: 1/64 of RAM. */
+/* Bytes for the rows of one read, and as many for its names: 1/64 of RAM, 64 MiB at most. */
 static size_t room_max(void)
 {
 	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
 }
 
-/* A larger piece of memory with the first @used bytes of @old; NULL at the bound. */
+/* Other memory with the first @used bytes of @old; NULL if it would be no larger. */
 static void *grown(void *old, size_t used, size_t size)
 {
-	void *new = size <= room_max() ? kvmalloc(size, OOMLENS_GFP) : NULL;
+	void *new = size > used ? kvmalloc(size, OOMLENS_GFP) : NULL;
 
 	if (!new)
 		return NULL;
@@ -151,7 +151,7 @@ static void *grown(void *old, size_t used, size_t size)
 
 static int grow_rows(struct oomlens_vmas *v)
 {
-	unsigned int max = v->max + v->max / 2;
+	unsigned int max = min_t(size_t, v->max + v->max / 2, room_max() / sizeof(*v->rows));
 	void *rows = grown(v->rows, v->n * sizeof(*v->rows), max * sizeof(*v->rows));
 
 	if (!rows)
@@ -163,12 +163,13 @@ static int grow_rows(struct oomlens_vmas *v)
 
 static int grow_names(struct oomlens_vmas *v)
 {
-	void *names = grown(v->names, v->names_used, 2 * v->names_size);
+	size_t size = min(2 * v->names_size, room_max());
+	void *names = size > v->names_size ? grown(v->names, v->names_used, size) : NULL;
 
 	if (!names)
 		return -ENOMEM;
 	v->names = names;
-	v->names_size *= 2;
+	v->names_size = size;
 	return 0;
 }
 
@@ -232,7 +233,7 @@ static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 	add_vma(c, vma, v->from);
 	*row = (struct oomlens_vma){
 		.start = max(vma->vm_start, v->from),
-		/* What it adds to the sums is what it is. */
+		/* The row's kind is told by which sum has grown. */
 		.charged = oomlens_charge(c) - oomlens_charge(&before),
 		.noreserve = c->noreserve - before.noreserve,
 		.perms = {
@@ -293,7 +294,7 @@ static int compare_files(const void *a, const void *b)
 	return x->file < y->file ? -1 : x->file > y->file;
 }
 
-/* The largest promise first; where nothing is promised, the largest. */
+/* Largest charge first, then most noreserve, then most pages, then lowest address. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct oomlens_vma *x = a, *y = b;
@@ -331,7 +332,7 @@ static bool resolve(struct oomlens_vmas *v)
 {
 	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
 	struct file *last = NULL;
-	bool all = buf;
+	bool all = true;
 	size_t name = 0;
 	unsigned int i;
 
@@ -347,13 +348,10 @@ static bool resolve(struct oomlens_vmas *v)
 			all = all && name;
 		}
 		row->name = name;
+		/* Each row holds its file: no other row's can have this address. */
+		fput(row->file);
+		row->file = NULL;
 		cond_resched();
-	}
-	/* Only now: a file that was freed could come back at the same address. */
-	for (i = 0; i < v->n; i++) {
-		if (v->rows[i].file)
-			fput(v->rows[i].file);
-		v->rows[i].file = NULL;
 	}
 	kfree(buf);
 	return all;
@@ -413,7 +411,7 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 	v->names = kvmalloc(v->names_size, OOMLENS_GFP);
 	if (!v->rows || !v->names)
 		return -ENOMEM;
-	/* The first name is none. */
+	/* Offset 0 means no name. */
 	v->names[0] = '\0';
 	v->names_used = 1;
 	err = fill_all(v, mm, c);

@@ -13,7 +13,7 @@
 
 #include "../badness/rank.c"
 #include "../kernel/text.c"
-#include "../trigger/pool.c"
+#include "../trigger/page_pool.c"
 
 static void score_by_table(struct kunit *test)
 {

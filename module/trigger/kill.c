@@ -74,7 +74,7 @@ static int count_task(struct task_struct *p, void *arg)
 		return 0;
 	oomlens_task_read(p, &task, true);
 	oomlens_scope_verdict(census->scope, p, &task, true);
-	if (task.verdict == OOMLENS_ORIGIN)
+	if (task.verdict == OOMLENS_VERDICT_ORIGIN)
 		census->origin = task_tgid_nr(p);
 	if (oomlens_ranked(task.verdict))
 		census->eligible = true;
@@ -205,15 +205,15 @@ static int check_target(struct task_struct *p)
 	rcu_read_unlock();
 
 	switch (task.verdict) {
-	case OOMLENS_ELIGIBLE:
+	case OOMLENS_VERDICT_ELIGIBLE:
 		return 0;
-	case OOMLENS_EXITING:
+	case OOMLENS_VERDICT_EXITING:
 		return -ESRCH;
-	case OOMLENS_VICTIM:
-	case OOMLENS_REAPED:
+	case OOMLENS_VERDICT_VICTIM:
+	case OOMLENS_VERDICT_REAPED:
 		return -EALREADY;
-	case OOMLENS_VFORK:
-	case OOMLENS_ORIGIN:
+	case OOMLENS_VERDICT_VFORK:
+	case OOMLENS_VERDICT_ORIGIN:
 		/* For a while; and its memory is its parent's. */
 		return -EBUSY;
 	default:

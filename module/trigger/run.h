@@ -57,7 +57,7 @@ extern bool oomlens_trigger_enabled;	/* trigger and reserve may be written */
 __printf(1, 2) void oomlens_refused(const char *fmt, ...);
 int oomlens_permitted(const struct seq_file *m);
 
-/* ---- pool.c ---- */
+/* ---- page_pool.c ---- */
 
 /**
  * struct oomlens_pool - pages held, to be given back at once

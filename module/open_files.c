@@ -7,7 +7,7 @@
 #include <linux/uidgid.h>
 
 #include "files.h"
-#include "kernel/text.h"
+#include "kernel/kernel.h"
 
 /* Shown at most; all are counted. */
 #define SHOWN	16
