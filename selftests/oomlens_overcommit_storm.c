@@ -93,7 +93,9 @@ static long long longest_read(const char *path)
 
 int main(void)
 {
-	static const char * const files[] = { "overcommit", "badness", "commit", "events", "stats" };
+	static const char * const files[] = {
+		"overcommit", "badness", "commit", "events", "stats",
+	};
 	long long measure, us;
 	unsigned int i;
 
@@ -108,7 +110,8 @@ int main(void)
 	storm_begin("/proc/oomlens/overcommit");
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		us = longest_read(lens_path(files[i]));
-		ksft_print_msg("%s beside the storm on overcommit: %lld us at most\n", files[i], us);
+		ksft_print_msg("%s beside the storm on overcommit: %lld us at most\n",
+			       files[i], us);
 		EXPECT_LE(us, 10 * measure);
 		test_done("root's read of %s takes at most ten times as long", files[i]);
 	}

@@ -8,7 +8,7 @@
 #include "snapshot.h"
 
 #define DIGIT_BITS	7
-#define DIGITS		(1 << DIGIT_BITS)
+#define DIGITS		BIT(DIGIT_BITS)
 
 /* How many keys are moved before other tasks may run. */
 #define BATCH		8192

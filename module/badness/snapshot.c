@@ -52,14 +52,14 @@ static struct oomlens_task *row_in(struct oomlens_rows **chunk)
 
 /* All rows in the order of the walk, by these two; @chunk is the caller's. */
 static struct oomlens_task *first_row(const struct oomlens_snapshot *t,
-					struct oomlens_rows **chunk)
+				      struct oomlens_rows **chunk)
 {
 	*chunk = t->chunks;
 	return row_in(chunk);
 }
 
 static inline struct oomlens_task *next_row(struct oomlens_rows **chunk,
-					      struct oomlens_task *task)
+					    struct oomlens_task *task)
 {
 	if (likely(++task < (*chunk)->rows + (*chunk)->n))
 		return task;
@@ -360,7 +360,8 @@ static void tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *sc
 		return;
 	}
 	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->mm && task->adj != OOM_SCORE_ADJ_MIN && task->verdict != OOMLENS_VERDICT_INIT &&
+		if (task->mm && task->adj != OOM_SCORE_ADJ_MIN &&
+		    task->verdict != OOMLENS_VERDICT_INIT &&
 		    oomlens_memcg_within(oomlens_memcg_set_memcg(t->memcgs, task->memcg), group))
 			set_fate(t, task, OOMLENS_FATE_GROUP);
 	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))

@@ -180,7 +180,8 @@ void oomlens_probe_unregister(void)
 #else
 void __init oomlens_probe_register(void)
 {
-	oomlens_oom_probe_lacks = IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" : "CONFIG_KPROBES";
+	oomlens_oom_probe_lacks = IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" :
+							       "CONFIG_KPROBES";
 }
 
 void oomlens_probe_unregister(void)

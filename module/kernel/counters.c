@@ -36,7 +36,7 @@ void *oomlens_keep_alloc(size_t size)
 
 	if (p)
 		oomlens_counter_add(OOMLENS_MEMORY_BYTES,
-				 size > PAGE_SIZE ? PAGE_ALIGN(size) : ksize(p));
+				    size > PAGE_SIZE ? PAGE_ALIGN(size) : ksize(p));
 	return p;
 }
 

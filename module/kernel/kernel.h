@@ -102,17 +102,24 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
 unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 #else
-#define oomlens_memcg_enabled()			false
-#define oomlens_memcg_of(p)			((struct mem_cgroup *)NULL)
-#define oomlens_memcg_within(memcg, root)	false
-#define oomlens_memcg_tryget(memcg)		false
-#define oomlens_memcg_put(memcg)		do { } while (0)
-#define oomlens_memcg_path(memcg, buf, size)	(strscpy(buf, "-", size), 0)
-#define oomlens_memcg_find(path)		((struct mem_cgroup *)ERR_PTR(-EOPNOTSUPP))
-#define oomlens_memcg_totalpages(memcg, v)	1UL
-#define oomlens_memcg_oom_group(memcg, domain)	((struct mem_cgroup *)NULL)
-#define oomlens_memcg_room(memcg)		ULONG_MAX
-#define oomlens_memcg_ooms(memcg)		0UL
+static inline bool oomlens_memcg_enabled(void) { return false; }
+static inline struct mem_cgroup *oomlens_memcg_of(struct task_struct *p) { return NULL; }
+static inline bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root)
+{ return false; }
+static inline bool oomlens_memcg_tryget(struct mem_cgroup *memcg) { return false; }
+static inline void oomlens_memcg_put(struct mem_cgroup *memcg) { }
+static inline int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
+{ return strscpy(buf, "-", size) < 0; }
+static inline struct mem_cgroup *oomlens_memcg_find(const char *path)
+{ return ERR_PTR(-EOPNOTSUPP); }
+static inline unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
+						     const struct oomlens_sysvalues *v)
+{ return 1; }
+static inline struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
+							 struct mem_cgroup *domain)
+{ return NULL; }
+static inline unsigned long oomlens_memcg_room(struct mem_cgroup *memcg) { return ULONG_MAX; }
+static inline unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg) { return 0; }
 #endif
 
 /* ---- memcg_set.c: the distinct cgroups of one snapshot; index 0 is "-" ---- */

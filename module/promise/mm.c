@@ -70,7 +70,7 @@ static long cached_counts(struct task_struct *p, const struct mm_struct *mm)
 }
 
 static void fill_row(struct oomlens_mm *s, struct task_struct *p,
-		       struct mm_struct *mm, struct oomlens_memcg_set *memcgs)
+		     struct mm_struct *mm, struct oomlens_memcg_set *memcgs)
 {
 	memset(s, 0, sizeof(*s));
 	s->mm = mm;

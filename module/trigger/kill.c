@@ -278,7 +278,7 @@ static int refuse_rivals(void)
 
 	if (!err && census.origin) {
 		oomlens_refused("the kernel has flagged process %d to go first",
-					census.origin);
+				census.origin);
 		err = -EBUSY;
 	}
 	return err;

@@ -61,23 +61,23 @@ int oomlens_permitted(const struct seq_file *m);
 
 /**
  * struct oomlens_pool - pages held, to be given back at once
- * @lock: the members below, but @order; never held over an allocation or a free
+ * @lock: never held over an allocation or a free
  * @blocks: by page->lru, each of 1 << page_private() pages, largest first
  * @pages: in blocks
  * @order: the largest block that is still worth trying for; the grower's
  * @closed: takes in nothing
  */
 struct oomlens_pool {
-	spinlock_t lock;
+	spinlock_t lock;		/* of all below but order */
 	struct list_head blocks;
 	unsigned long pages;
 	unsigned int order;
 	bool closed;
 };
 
-#define OOMLENS_POOL_INIT(name) {				\
-	.lock	= __SPIN_LOCK_UNLOCKED((name).lock),		\
-	.blocks	= LIST_HEAD_INIT((name).blocks),		\
+#define OOMLENS_POOL_INIT(pool) {				\
+	.lock	= __SPIN_LOCK_UNLOCKED(pool.lock),		\
+	.blocks	= LIST_HEAD_INIT((pool).blocks),		\
 	.closed	= true,						\
 }
 

@@ -24,8 +24,10 @@ checkpatch_ignores()
 	case $1 in
 	# Checks versions, and defines macros in place of another kernel's functions
 	module/compat.h) echo LINUX_VERSION_CODE,CONSTANT_COMPARISON,MACRO_ARG_UNUSED,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,DEPRECATED_API,SPACING ;;
-	# Macros that list names for an enum, a table and a trace event
-	module/*event.h) echo COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED ;;
+	# A static initialiser names its variable more than once
+	module/trigger/run.h) echo MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE ;;
+	# A macro that takes the name of a member
+	module/event/print.c) echo MACRO_ARG_PRECEDENCE ;;
 	# The layout that all headers in include/trace/events have
 	module/*trace.h) echo OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_SEMICOLON,MACRO_ARG_UNUSED ;;
 	# Kernel code

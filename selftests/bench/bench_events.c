@@ -199,7 +199,8 @@ static void run_out(void)
 	if (!pid) {
 		write_file("/proc/self/oom_score_adj", "0");
 		move_to_cgroup(getpid());
-		p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		for (i = 0; i < 64 << 20; i += 4096)
 			((volatile char *)p)[i] = 1;
 		_exit(0);
@@ -231,7 +232,8 @@ static void in_cgroup(int tasks)
 	}
 	read_text("/proc/oomlens/stats", text, sizeof(text));
 	line = strstr(text, "walk_ns_max ");
-	printf("in a cgroup     tasks %6d walk_us_max %.1f", tasks, line ? atof(line + 12) / 1000 : -1);
+	printf("in a cgroup     tasks %6d walk_us_max %.1f", tasks,
+	       line ? atof(line + 12) / 1000 : -1);
 	read_events();
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (!strncmp(line, "event ", 6)) {
