@@ -137,7 +137,7 @@ static void remove_deep(const char *top)
 static void test_paths(void)
 {
 	volatile int *ready = must_share(sizeof(*ready));
-	const unsigned int vmas = 20000;
+	const unsigned int vmas = 5000;
 	char top[] = "/tmp/oomlens_commit_XXXXXX";
 	long long before, taken;
 	struct table *t;
