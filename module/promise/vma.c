@@ -119,7 +119,7 @@ int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
 
 /* ---- one row a VMA ---- */
 
-/* How often a read goes on after its lock was taken or wanted, or room ran out. */
+/* How often a read goes on, without a VMA more, after its lock was taken or room ran out. */
 #define ROUNDS		20
 #define PAUSE_US	1000
 
@@ -367,6 +367,8 @@ static int fill_all(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens
 	int err;
 
 	for (round = 0; ; round++) {
+		unsigned long from = v->from;
+
 		err = lock_and_fill(v, mm, c);
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -377,6 +379,9 @@ static int fill_all(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens
 		} else if (err != -EAGAIN) {
 			return err;
 		}
+		/* Addresses only rise, and rows are bounded: this ends. */
+		if (v->from != from)
+			round = 0;
 		if (round == ROUNDS)
 			return -EAGAIN;
 		if (err)
