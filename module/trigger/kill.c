@@ -11,7 +11,9 @@
  * memory.oom.group, as in any OOM), or none.
  */
 #include <linux/ctype.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/pid_namespace.h>
 #include <linux/rwsem.h>
 #include <linux/sysrq.h>
@@ -147,12 +149,12 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
  * Until the run of the OOM killer that was asked for is over, and whether it
  * took @p (NULL: any task, and then for OOM_MS at most). @p's flag must not be
  * put back before, or the OOM killer would take another process: so no signal
- * ends this within OOM_MS, and after that only a fatal one does.
+ * of the writer's ends this within OOM_MS, and after that only a fatal one does.
  *
  * Without the probe the end of an event is a guess: the dump before the kill
  * may last longer.
  */
-static int wait_for_kill(struct task_struct *p)
+static int wait_for_kill(struct task_struct *p, struct task_struct *writer)
 {
 	const bool probed = !oomlens_oom_probe_lacks;
 	unsigned long begin = jiffies;
@@ -163,16 +165,15 @@ static int wait_for_kill(struct task_struct *p)
 		if (p)
 			hit = tsk_is_oom_victim(p);
 		else
-			hit = oomlens_mark_victim_lacks ? ran :
-								     READ_ONCE(kill_seen);
+			hit = oomlens_mark_victim_lacks ? ran : READ_ONCE(kill_seen);
 		if (hit && (ran || !probed))
 			return 0;
 		late = time_after(jiffies, begin + msecs_to_jiffies(OOM_MS));
 		if (ran && (probed || late))
 			return -EAGAIN;
-		if (!p && signal_pending(current))
+		if (!p && signal_pending(writer))
 			return -EINTR;
-		if (late && (!p || fatal_signal_pending(current) || !sysrq_f_allowed() ||
+		if (late && (!p || fatal_signal_pending(writer) || !sysrq_f_allowed() ||
 			     time_after(jiffies, begin + msecs_to_jiffies(STUCK_MS))))
 			return -ETIMEDOUT;
 		usleep_range(POLL_US / 2, POLL_US);
@@ -186,7 +187,7 @@ static int take_any(struct oomlens_run *run)
 
 	oomlens_claim(NULL);
 	handle_sysrq('f');
-	err = wait_for_kill(NULL);
+	err = wait_for_kill(NULL, current);
 	run->event = oomlens_disclaim();
 	return err;
 }
@@ -236,7 +237,7 @@ static bool has_mm(struct task_struct *p, const struct mm_struct *mm)
  * rwsem itself is taken, as 6.12 has no mmap_write_trylock() and what
  * mmap_write_lock() does besides is for tasks that change VMAs.
  */
-static struct mm_struct *pin_target(struct task_struct *p)
+static struct mm_struct *pin_target(struct task_struct *p, struct task_struct *writer)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(LOCK_MS);
 	struct mm_struct *mm;
@@ -252,7 +253,7 @@ static struct mm_struct *pin_target(struct task_struct *p)
 			up_write(&mm->mmap_lock);
 		}
 		mmdrop(mm);
-		if (fatal_signal_pending(current))
+		if (fatal_signal_pending(writer))
 			return ERR_PTR(-EINTR);
 		usleep_range(POLL_US / 2, POLL_US);
 	} while (time_before(jiffies, end));
@@ -284,12 +285,22 @@ static int refuse_rivals(void)
 	return err;
 }
 
-static int take_target(struct task_struct *p, struct oomlens_run *run)
+/* The part of a run that holds its target. */
+struct pinned_run {
+	struct task_struct *p;
+	struct task_struct *writer;
+	struct oomlens_run *run;
+	int err;
+	struct completion done;
+};
+
+static int take_target(struct task_struct *p, struct task_struct *writer,
+		       struct oomlens_run *run)
 {
 	struct mm_struct *mm;
 	int err;
 
-	mm = pin_target(p);
+	mm = pin_target(p, writer);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	/* Both again, now that it cannot exit. */
@@ -301,7 +312,7 @@ static int take_target(struct task_struct *p, struct oomlens_run *run)
 	WRITE_ONCE(p->signal->oom_flag_origin, true);
 	oomlens_claim(NULL);
 	handle_sysrq('f');
-	err = wait_for_kill(p);
+	err = wait_for_kill(p, writer);
 	WRITE_ONCE(p->signal->oom_flag_origin, false);
 	run->event = oomlens_disclaim();
 	if (err == -ETIMEDOUT)
@@ -309,6 +320,42 @@ static int take_target(struct task_struct *p, struct oomlens_run *run)
 out:
 	unpin_target(mm);
 	return err;
+}
+
+static int pinned_thread(void *arg)
+{
+	struct pinned_run *pinned = arg;
+
+	pinned->err = take_target(pinned->p, pinned->writer, pinned->run);
+	complete(&pinned->done);
+	/* The stack of the writer, where pinned is, stays up to kthread_stop(). */
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/*
+ * In a thread of its own, of real-time priority: once the victim is marked, it can
+ * neither exit nor be reaped before its mmap_lock is released, and the writer may
+ * be throttled, or have SCHED_IDLE beside busy loops.
+ */
+static int take_in_thread(struct task_struct *p, struct oomlens_run *run)
+{
+	struct pinned_run pinned = {
+		.p	= p,
+		.writer	= current,
+		.run	= run,
+		.done	= COMPLETION_INITIALIZER_ONSTACK(pinned.done),
+	};
+	struct task_struct *thread = kthread_create(pinned_thread, &pinned, "oomlens_kill");
+
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	sched_set_fifo_low(thread);
+	wake_up_process(thread);
+	wait_for_completion(&pinned.done);
+	kthread_stop(thread);
+	return pinned.err;
 }
 
 static int take_pid(pid_t nr, struct oomlens_run *run)
@@ -324,7 +371,7 @@ static int take_pid(pid_t nr, struct oomlens_run *run)
 	rcu_read_unlock();
 	if (!p)
 		return -ESRCH;
-	err = check_target(p) ?: take_target(p, run);
+	err = check_target(p) ?: take_in_thread(p, run);
 	put_task_struct(p);
 	return err;
 }

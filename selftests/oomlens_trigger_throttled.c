@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kill pid=N by a writer that is throttled for nearly all of each second: the
+ * victim's memory does not wait for it. The judge of the death is wait(2), of the
+ * time the event.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "lib/events.h"
+#include "lib/expect.h"
+
+#define KILLS		4
+/* The writer has 1 ms of processor time in 1 s. */
+#define QUOTA		"1000 1000000"
+#define FREED_US	300000
+
+/* A cgroup with that quota; NULL without cgroup v2's cpu controller. */
+static char *slow_cgroup(void)
+{
+	char *dir = must_cgroup(NULL, "slow"), path[512], *end;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	end = strrchr(path, '/');
+	snprintf(end, sizeof(path) - (end - path), "/cgroup.subtree_control");
+	write_file(path, "+cpu");
+	snprintf(path, sizeof(path), "%s/cpu.max", dir);
+	return write_file(path, QUOTA) ? NULL : dir;
+}
+
+static void kill_one(const char *cgroup)
+{
+	const struct hog_spec spec = { .anon = 1000 };
+	struct hog target;
+	char command[32], *text;
+	int status = 0;
+	pid_t writer;
+	long long n;
+
+	must_hog(&target, &spec);
+	snprintf(command, sizeof(command), "kill pid=%d", target.pid);
+	writer = must_fork();
+	if (!writer) {
+		MUST_OK(cg_attach(cgroup, 0));
+		_exit(-lens_command("trigger", "%s", command));
+	}
+	EXPECT_TRUE(wait_until(hog_killed(&target), PATIENCE_MS));
+	MUST(waitpid(writer, &status, 0) == writer);
+	EXPECT_EQ(status, 0);
+	text = must_read_lens("events");
+	n = event_last(text);
+	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), target.pid);
+	EXPECT_IN(line_number(event_line(text, "victim", n, 0), "freed_us"), 0, FREED_US);
+	expect_show(text);
+	free(text);
+}
+
+int main(void)
+{
+	char *cgroup;
+	int i;
+
+	test_begin(1);
+	needs_trigger("sysrq");
+	oom_settings();
+	MUST_OK(setting_write("/proc/sys/kernel/sysrq", "1"));
+	cgroup = cg_version() == 2 ? slow_cgroup() : NULL;
+	if (!cgroup)
+		ksft_exit_skip("no cpu controller of cgroup v2\n");
+	for (i = 0; i < KILLS; i++)
+		kill_one(cgroup);
+	test_done("a victim's memory does not wait for a throttled writer");
+	test_end();
+}
