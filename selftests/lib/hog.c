@@ -16,7 +16,9 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 
-#include "expect.h"
+#include "cgroup.h"
+#include "hog.h"
+#include "text.h"
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -51,18 +53,6 @@ static struct {
 	unsigned long churn;
 	pid_t second;
 } self;
-
-int set_adj(pid_t pid, int adj)
-{
-	char path[64], text[16];
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
-	else
-		snprintf(path, sizeof(path), "/proc/self/oom_score_adj");
-	snprintf(text, sizeof(text), "%d", adj);
-	return write_file(path, text);
-}
 
 static void touch(char *at, unsigned long pages)
 {
@@ -575,7 +565,8 @@ bool swapoff_start(struct swapoff *s)
 	free(text);
 	if (!found)
 		return false;
-	must_hog(&s->hog, &spec);
+	if (hog_start(&s->hog, &spec))
+		ksft_exit_fail_msg("cannot make the hog of a swapoff\n");
 	ksft_print_msg("%lld kB are to be swapped in\n",
 		       meminfo_kb("SwapTotal") - meminfo_kb("SwapFree"));
 	undo_at_end("swapon", s->area);

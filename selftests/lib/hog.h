@@ -65,7 +65,6 @@ char task_state(pid_t pid);
 /* That many children that only sleep, each with its parent's pages; -errno. */
 int idle_start(pid_t *pids, unsigned int n);
 void idle_end(pid_t *pids, unsigned int n);
-int set_adj(pid_t pid, int adj);
 /*
  * At least that much swap: what is in use, or else the spare disk that OOMLENS_SWAP_DISK
  * names, made by mkswap(8), for as long as the test runs. None is made out of

@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "hog.h"
 #include "test.h"
 #include "text.h"
 
@@ -216,4 +215,12 @@ void test_supervise(bool needs_module)
 	}
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void oom_settings(void)
+{
+	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
+	setting_write("/proc/sys/vm/panic_on_oom", "0");
+	setting_write("/proc/sys/kernel/sysrq", "1");
+	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
 }

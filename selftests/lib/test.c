@@ -4,14 +4,6 @@
  */
 #include "test.h"
 
-void oom_settings(void)
-{
-	setting_write("/proc/sys/vm/oom_dump_tasks", "0");
-	setting_write("/proc/sys/vm/panic_on_oom", "0");
-	setting_write("/proc/sys/kernel/sysrq", "1");
-	setting_write("/proc/sys/kernel/printk", "1 4 1 7");
-}
-
 unsigned long env_number(const char *name, unsigned long otherwise)
 {
 	const char *s = getenv(name);

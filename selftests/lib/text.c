@@ -530,3 +530,15 @@ bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int
 	snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
 	return true;
 }
+
+int set_adj(pid_t pid, int adj)
+{
+	char path[64], text[16];
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	else
+		snprintf(path, sizeof(path), "/proc/self/oom_score_adj");
+	snprintf(text, sizeof(text), "%d", adj);
+	return write_file(path, text);
+}
