@@ -72,6 +72,7 @@ int __init oomlens_event_init(void)
 	err = oomlens_thread_start();
 	if (err)
 		goto err_ring_exit;
+	oomlens_sysvalues_watch_swap(oomlens_thread_swap_changed);
 	register_hooks();
 	return 0;
 
@@ -104,6 +105,7 @@ void oomlens_event_exit(void)
 		oomlens_mark_victim_unregister();
 	if (!oomlens_oom_probe_lacks)
 		oomlens_probe_unregister();
+	oomlens_sysvalues_unwatch_swap();
 	oomlens_thread_stop();
 	oomlens_ring_exit();
 	oomlens_candidates_exit();

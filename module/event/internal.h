@@ -152,6 +152,7 @@ void oomlens_log_event(const struct oomlens_event *e, char *memcg);
 int oomlens_thread_start(void);
 void oomlens_thread_stop(void);
 void oomlens_thread_kick(void);
+void oomlens_thread_swap_changed(void);
 
 /* ---- hooks.c: what the hooks share ---- */
 

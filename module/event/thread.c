@@ -12,6 +12,7 @@
 static struct task_struct *thread;
 static struct irq_work wake_work;
 static int kicked;
+static int swap_changed;	/* since the values in the cache were read */
 
 /* The kthread's own; of the event, what oomlens_event_copy_head() copies. */
 static struct oomlens_event *thread_event;
@@ -37,6 +38,19 @@ void oomlens_thread_kick(void)
 		irq_work_queue(&wake_work);
 	else
 		wake_up_process(thread);
+}
+
+/**
+ * oomlens_thread_swap_changed() - let the kthread read the machine's totals again
+ *
+ * The candidates of the next OOM are ranked by the totals that were read last.
+ *
+ * Context: any.
+ */
+void oomlens_thread_swap_changed(void)
+{
+	WRITE_ONCE(swap_changed, 1);
+	oomlens_thread_kick();
 }
 
 /* Resolves the event's paths. */
@@ -145,6 +159,7 @@ static int run(void *unused)
 		bool quiet;
 
 		stale |= finish_events();
+		stale |= xchg(&swap_changed, 0);
 		delay = min(oomlens_victims_poll(), settle_delay());
 		quiet = delay >= OOMLENS_VICTIM_SLOW_NS;
 		if ((quiet || ktime_get_mono_fast_ns() > log_by) && log_next_event())

@@ -84,6 +84,8 @@ void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
 int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
 int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
+void oomlens_sysvalues_watch_swap(void (*changed)(void));
+void oomlens_sysvalues_unwatch_swap(void);
 
 /* ---- memcg.c: memory cgroups of both hierarchies ---- */
 

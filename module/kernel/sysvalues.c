@@ -22,7 +22,7 @@
 
 enum source {
 	MEMINFO,
-	SWAPS,			/* polled, not read */
+	SWAPS,			/* polled and waited for, not read */
 	OVERCOMMIT_MEMORY,	/* the sysctls, from here on */
 	OVERCOMMIT_RATIO,
 	OVERCOMMIT_KBYTES,
@@ -347,6 +347,59 @@ void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 	} while (read_seqcount_retry(&cache_seq, seq));
 	v->totalram = totalram_pages();
 	v->swap_free = get_nr_swap_pages();
+}
+
+/* ---- Swap that comes or goes ---- */
+
+static void (*swap_listener)(void);
+static wait_queue_head_t *swap_head;	/* NULL: not watched */
+
+static int swap_woken(wait_queue_entry_t *wait, unsigned int mode, int flags, void *key)
+{
+	swap_listener();
+	return 0;
+}
+
+static wait_queue_entry_t swap_wait = {
+	.func	= swap_woken,
+	.entry	= LIST_HEAD_INIT(swap_wait.entry),
+};
+
+static void queue_swap_wait(struct file *file, wait_queue_head_t *head, poll_table *table)
+{
+	swap_head = head;
+	add_wait_queue(head, &swap_wait);
+}
+
+/**
+ * oomlens_sysvalues_watch_swap() - be called when swap was turned on or off
+ * @changed: called with a spinlock held and interrupts off, by swapon(2), and by
+ *	swapoff(2) at its end; is to see to it that the values are read again
+ *
+ * Source: mm/swapfile.c, proc_poll_wait.
+ *
+ * Context: process context, once.
+ */
+void oomlens_sysvalues_watch_swap(void (*changed)(void))
+{
+	poll_table table;
+
+	if (!source_files[SWAPS])
+		return;
+	swap_listener = changed;
+	init_poll_funcptr(&table, queue_swap_wait);
+	vfs_poll(source_files[SWAPS], &table);
+}
+
+/**
+ * oomlens_sysvalues_unwatch_swap() - and no more; no call is under way on return
+ *
+ * Context: process context.
+ */
+void oomlens_sysvalues_unwatch_swap(void)
+{
+	if (swap_head)
+		remove_wait_queue(swap_head, &swap_wait);
 }
 
 static int __init open_source(enum source source)
