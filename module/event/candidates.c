@@ -296,6 +296,15 @@ static void keep_candidates(const struct task_walk *w, struct oomlens_event *e)
 	e->nr_candidates = w->n;
 }
 
+/*
+ * A call without __GFP_FS ends before the kernel chooses. sysrq's, and gfp 0 on
+ * 5.10, go on. Source: mm/oom_kill.c, out_of_memory().
+ */
+static bool cannot_kill(const struct oom_control *oc)
+{
+	return oc && !oc->memcg && oc->order != -1 && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS);
+}
+
 /**
  * oomlens_candidates_capture() - record the tasks that would be taken next
  * @e: being written
@@ -303,7 +312,8 @@ static void keep_candidates(const struct task_walk *w, struct oomlens_event *e)
  * @may_wait: may task_lock() be waited for?
  *
  * Time: at most WALK_NS, or WALK_ATOMIC_NS where @may_wait is false, and
- * WALK_CHUNK tasks; e->walk tells how far it came.
+ * WALK_CHUNK tasks; e->walk tells how far it came, OOMLENS_WALK_NONE that the call
+ * cannot kill.
  *
  * Context: OOM path; with @may_wait false preemption may be off.
  */
@@ -323,6 +333,9 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 		e->walk = OOMLENS_WALK_OFF;
 		return;
 	}
+	/* A walk for it would be missing when a kill comes. */
+	if (cannot_kill(oc))
+		return;
 	if (begin < next_walk_ns || oomlens_lockdep_would_complain()) {
 		e->walk = OOMLENS_WALK_LIMITED;
 		return;
