@@ -3,7 +3,7 @@
 # it is loaded; what it tells only event by event is added up here, and kept in
 # a state file from one run to the next.
 #
-# In: state (where to write the new state; empty: none), boot, now, uptime.
+# In: state (empty: none is kept), boot, now, uptime.
 # Read before the events: the old state, lines of "oomlens-state KEY VALUE".
 
 function on_row() {
@@ -64,16 +64,15 @@ function observe(name, us,   i) {
 	S[name "_us"] += us
 }
 
-function keep_state(   k) {
-	print "# oomlens state 1" > state
-	print "boot " boot > state
-	print "last " last > state
-	print "last_us " (last_us == "" ? K[STATE "last_us"] : last_us) > state
+# After the figures: the caller puts it into its file.
+function print_state(   k) {
+	print "# oomlens state 1"
+	print "boot " boot
+	print "last " last
+	print "last_us " num(last_us == "" ? K[STATE "last_us"] : last_us)
 	for (k in S)
-		print k " " whole(S[k]) > state
-	# The caller looks for this line: not every awk reports a full disk.
-	print "end 1" > state
-	close(state)
+		print k " " whole(S[k])
+	print "end 1"
 }
 
 # ---- the exposition ----
@@ -169,7 +168,7 @@ END {
 		one("module_memory_bytes", "gauge", "Memory that the module holds.", key("stats", "memory_bytes"))
 		sources()
 		if (state != "")
-			keep_state()
+			print_state()
 	}
 }
 

@@ -3,26 +3,112 @@
 # The commands that write for other programs or machines (report, metrics, save,
 # status), and those that act (trigger, reserve).
 
-# write_to FILE: standard input. A regular file is replaced in whole or not at
-# all, a link to one stays a link; a device or a pipe is written to.
+# ---- writing files ----
+
+# What is written comes from files that only root may read, and the place may be one
+# that other users can write to, as /tmp. So a file is made anew in a directory of its
+# own beside the old one, and renamed; no link is followed.
+
+# look PATH: its type and rights into MODE, its owner into OWNER; of a link, the link's
+look()
+{
+	MODE='' OWNER=''
+	read -r MODE _ OWNER _ <<TEXT
+$(ls -ldn "$1" 2>/dev/null)
+TEXT
+}
+
+# ours: OWNER is this user, or root
+ours()
+{
+	[ "$OWNER" = 0 ] || [ "$OWNER" = "$(id -u)" ]
+}
+
+# path_of NAME: into AT, so that no tool takes it for an option or an assignment
+path_of()
+{
+	case $1 in
+	/*) AT=$1 ;;
+	*) AT=./$1 ;;
+	esac
+}
+
+# go_beside FILE: into its directory. BASE is its name there.
+go_beside()
+{
+	path_of "$1"
+	BASE=${AT##*/}
+	AT=${AT%/*}
+	case $BASE in
+	'' | . | ..) die 1 "$1 is a directory" ;;
+	esac
+	look "${AT:-/}"
+	case $MODE in
+	l*) ours || die 1 "$AT is another user's link: name the directory itself" ;;
+	esac
+	cd -P "${AT:-/}" 2>/dev/null || die 1 "cannot write $1"
+	look .
+	ours || die 1 "$AT belongs to another user: name a file in a directory of your own"
+	case $MODE in
+	????????w[!tT]*) die 1 "other users may replace what is in $AT: name a file in a directory of your own" ;;
+	esac
+	look "./$BASE"
+	case $MODE in
+	'') ;;
+	l*) die 1 "$1 is a link: name the file that it points to, or remove the link" ;;
+	d*) die 1 "$1 is a directory" ;;
+	-*) ;;
+	*) ours || die 1 "$1 belongs to another user: remove it, or name another file" ;;
+	esac
+}
+
+# make_place: a directory that only this user can enter, in the present one, for
+# files that are being written; into PLACE
+make_place()
+{
+	PLACE=.oomlens.$$
+	trap 'rm -rf "./$PLACE"' EXIT
+	trap 'exit 130' HUP INT TERM
+	mkdir -m 700 "./$PLACE" 2>/dev/null || {
+		trap - EXIT
+		return 1
+	}
+}
+
+# put NAME: from PLACE into the present directory. Without -T mv enters a directory
+# that has the name; an old busybox has no -T.
+put()
+{
+	mv -fT "./$PLACE/$1" "./$1" 2>/dev/null || { [ ! -d "./$1" ] && mv -f "./$PLACE/$1" "./$1" 2>/dev/null; }
+}
+
+# write_to FILE [RIGHTS]: standard input. A regular file is replaced in whole or not at
+# all, and is for its owner alone, unless there are RIGHTS for chmod, less the umask. A
+# device or a pipe is written to.
 write_to()
 {
-	if [ -z "$1" ]; then
+	case $1 in
+	'')
 		cat || die 1 "cannot write"
 		return
-	fi
-	[ ! -d "$1" ] || die 1 "$1 is a directory"
-	to=$1
-	[ ! -L "$1" ] || to=$(readlink -f "$1" 2>/dev/null) || to=
-	if [ -z "$to" ] || { [ -e "$to" ] && [ ! -f "$to" ]; }; then
+		;;
+	/dev/stdout | /dev/stderr | /dev/fd/*)
 		cat 2>/dev/null >"$1" || die 1 "cannot write $1"
-	elif ! (
-		# noclobber: a link in the place of the new file is not followed
-		rm -f "$to.$$" && set -C && cat >"$to.$$" && mv "$to.$$" "$to"
-	) 2>/dev/null; then
-		rm -f "$to.$$"
-		die 1 "cannot write $1"
-	fi
+		return
+		;;
+	esac
+	(
+		go_beside "$1"
+		case $MODE in
+		'' | -*)
+			make_place &&
+				(umask 077 && cat 2>/dev/null >"./$PLACE/$BASE") &&
+				{ [ -z "${2:-}" ] || chmod "$2" "./$PLACE/$BASE"; } &&
+				put "$BASE"
+			;;
+		*) cat 2>/dev/null >"./$BASE" ;;
+		esac || die 1 "cannot write $1"
+	)
 }
 
 cmd_report()
@@ -94,29 +180,33 @@ cmd_metrics()
 	for f in badness overcommit commit events features stats; do
 		file $f
 	done
-	if [ -n "$STATE" ] && { [ -d "$STATE" ] || ! (: >"$STATE.$$"); } 2>/dev/null; then
-		die 1 "cannot write $STATE"
-	fi
 	boot=
 	[ -n "$FROM" ] || read -r boot </proc/sys/kernel/random/boot_id
-	# The state is replaced only after the figures are out.
-	state=/dev/null
-	[ -z "$STATE" ] || [ ! -r "$STATE" ] || state=$STATE
-	page=$(run metrics boot="$boot" state="${STATE:+$STATE.$$}" "$(meminfo)" "$DIR/overcommit" \
-		"$DIR/features" "$DIR/stats" "$state" "$DIR/events" "$DIR/badness" "$DIR/commit") || {
-		status=$?
-		[ -z "$STATE" ] || rm -f "$STATE.$$"
-		exit "$status"
-	}
-	printf '%s\n' "$page" | write_to "$OUT" || {
-		rm -f "$STATE.$$"
-		exit 1
-	}
-	[ -n "$STATE" ] || return 0
-	if [ "$(tail -n 1 "$STATE.$$" 2>/dev/null)" != "end 1" ] || ! mv "$STATE.$$" "$STATE"; then
-		rm -f "$STATE.$$"
-		die 1 "cannot write $STATE"
+	AT=/dev/null
+	if [ -n "$STATE" ]; then
+		(
+			go_beside "$STATE"
+			case $MODE in
+			'') ;;
+			-*) ours || die 1 "$STATE belongs to another user: remove it, or name another file" ;;
+			*) die 1 "$STATE is no regular file" ;;
+			esac
+			make_place || die 1 "cannot write $STATE"
+		) || exit
+		[ ! -r "$STATE" ] || path_of "$STATE"
 	fi
+	page=$(run metrics boot="$boot" state="${STATE:+1}" "$(meminfo)" "$DIR/overcommit" \
+		"$DIR/features" "$DIR/stats" "$AT" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
+	# The new state follows the figures, and is kept only after they are out.
+	figures=${page%%"# oomlens state 1"*}
+	kept=${page#"$figures"}
+	[ -z "$kept" ] || figures=$(printf '%s' "$figures")
+	printf '%s\n' "$figures" | write_to "$OUT" =rw || exit 1
+	[ -n "$STATE" ] || return 0
+	case $kept in
+	*"end 1") printf '%s\n' "$kept" | write_to "$STATE" || exit 1 ;;
+	*) die 1 "cannot write $STATE" ;;
+	esac
 }
 
 cmd_save()
@@ -125,16 +215,65 @@ cmd_save()
 	[ -z "$FROM" ] || bad_usage "save reads the live module"
 	find_dir
 	set_clock
-	mkdir -p "$1" || exit 1
 	for f in badness overcommit commit events features stats; do
 		file $f
-		cat "$DIR/$f" >"$1/$f" || die 1 "cannot write $1/$f"
 	done
-	for f in meminfo zoneinfo; do
-		cat /proc/$f >"$1/$f" || die 1 "cannot write $1/$f"
+	path_of "$1"
+	while [ "${AT%/}" != "$AT" ]; do
+		AT=${AT%/}
 	done
-	echo "$NOW $UPTIME" >"$1/clock" || die 1 "cannot write $1/clock"
-	echo "$(uname -n) $(uname -r) $(uname -m)" >"$1/host" || die 1 "cannot write $1/host"
+	(
+		umask 077
+		go_into "$1"
+		make_place || die 1 "cannot write $1"
+		for f in badness overcommit commit events features stats; do
+			save_file $f cat "$DIR/$f"
+		done
+		for f in meminfo zoneinfo; do
+			save_file $f cat /proc/$f
+		done
+		save_file clock echo "$NOW $UPTIME"
+		save_file host echo "$(uname -n) $(uname -r) $(uname -m)"
+		for f in "./$PLACE"/*; do
+			put "${f##*/}" || die 1 "cannot write $1/${f##*/}"
+		done
+	) || exit
+}
+
+# go_into NAME: into the directory AT, which is made if it is missing. It has to be of
+# this user alone: others could put links there, or other figures.
+go_into()
+{
+	[ ! -L "$AT" ] || die 1 "$1 is a link: name the directory that it points to, or a new one"
+	mkdir -p "${AT:-/}" 2>/dev/null || die 1 "cannot make $1"
+	cd -P "${AT:-/}" 2>/dev/null || die 1 "cannot enter $1"
+	case $AT in
+	/*) ;;
+	*) AT=$OLDPWD/$AT ;;
+	esac
+	# A link may have taken its place in between.
+	[ "$(inode "$AT")" = "$(inode .)" ] || die 1 "$1 is a link: name the directory that it points to, or a new one"
+	look .
+	[ "$OWNER" = "$(id -u)" ] || die 1 "$1 belongs to another user: name a directory that does not exist yet"
+	case $MODE in
+	?????w* | ????????w*) die 1 "other users may write to $1: name a directory that does not exist yet" ;;
+	esac
+}
+
+inode()
+{
+	read -r number _ <<TEXT
+$(ls -di "${1:-/}" 2>/dev/null)
+TEXT
+	echo "$number"
+}
+
+# save_file NAME COMMAND...: what the command says, into PLACE
+save_file()
+{
+	name=$1
+	shift
+	"$@" >"./$PLACE/$name" || die 1 "cannot save $name"
 }
 
 cmd_status()
