@@ -8,7 +8,7 @@ function on_row() {
 }
 
 function json_event(n,   s, i) {
-	s = "{\"event\":" n "," json_record(line_of[n, "event", 0])
+	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb memory memcg_state zones candidates victims")
 	s = s ",\"time\":\"" utc(event_epoch(n)) "\",\"page_kb\":" page_kb()
 	if (count(n, "memory"))
 		s = s ",\"memory\":{" json_record(line_of[n, "memory", 1]) "}"

@@ -3,6 +3,11 @@
 # and how figures, names and times are written. A part supplies on_row(), which
 # is called for each row of a table, and its own END.
 #
+# A recording may be hostile, and root reads it. So each line is checked here, before
+# anything else sees it: every byte is printing ASCII, a number is a number, and a
+# keyword is a word. Names and new keys are any text: json_text(), html_text() or
+# label() escapes them where they are printed.
+#
 # For busybox awk, mawk and gawk alike, in the C locale.
 
 # ---- reading ----
@@ -26,8 +31,13 @@ function begin_file(path) {
 function take_line() {
 	# With 10,000 rows each test that a row need not pass counts.
 	if (table_is_open) {
+		check_row()
 		on_row()
-	} else if (title_is_next && $1 == "#" && $2 == "oomlens") {
+		return
+	}
+	if ($0 ~ /[^ -~]/)
+		$0 = ascii_only($0)
+	if (title_is_next && $1 == "#" && $2 == "oomlens") {
 		title_is_next = 0
 		take_title()
 	} else if (file == "events") {
@@ -40,7 +50,7 @@ function take_line() {
 		pending = $0
 	} else if (file == "badness" || file == "commit") {
 		open_table()
-		on_row()
+		take_line()
 	} else {
 		take_key()
 	}
@@ -67,15 +77,87 @@ function take_key(   value, i) {
 	value = $2
 	for (i = 3; i <= NF; i++)
 		value = value " " $i
-	K[file, $1] = value
+	K[file, $1] = checked($1, value)
 }
 
-function take_pairs(   n, i, word) {
+function take_pairs(   n, i, word, s) {
 	n = split(pending, word, " ")
-	for (i = 2; i < n; i += 2)
-		K[file, word[i]] = word[i + 1]
+	s = "#"
+	for (i = 2; i < n; i += 2) {
+		K[file, word[i]] = checked(word[i], word[i + 1])
+		s = s " " word[i] " " K[file, word[i]]
+	}
 	if (n > 1)
-		pairs_line[file] = pending
+		pairs_line[file] = s
+}
+
+# ---- checking ----
+
+BEGIN {
+	set_of(IS_NUMBER, "rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads killed exit_us freed_us")
+	set_of(IS_NUMBER, "totalpages tasks eligible kthreads dies complete")
+	set_of(IS_NUMBER, "charge anon file_private stack noreserve shared touched uncashed pages charged")
+	set_of(IS_NUMBER, "processes shared_resident shared_swapped shared_promised unattributed deficit spaces skipped vmas")
+	set_of(IS_NUMBER, "mode ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user reader_vm_total batch available")
+	set_of(IS_NUMBER, "time_us order victims freed capture_us duration_us")
+	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
+	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
+	set_of(IS_NUMBER, "events overwritten averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
+	set_of(IS_WORD, "kind trigger constraint outcome by walk verdict fate mode_name")
+}
+
+function set_of(set, names,   n, i, name) {
+	n = split(names, name, " ")
+	for (i = 1; i <= n; i++)
+		set[name[i]] = 1
+}
+
+# The value of a key or column, or "-" if it cannot be one
+function checked(k, v) {
+	if (k in IS_NUMBER)
+		return is_number(v) ? v : "-"
+	if (k in IS_WORD)
+		return v ~ /^[a-z_]+$/ ? v : "-"
+	if (k == "gfp")
+		return v ~ /^(0x)?[0-9a-f]+$/ ? v : "-"
+	if (k == "nodes")
+		return v ~ /^[0-9,-]+$/ ? v : "-"
+	return v
+}
+
+# Most rows are right, and there may be 10,000: constant patterns, as busybox compiles
+# another anew each time.
+function check_row(   i) {
+	if ($0 ~ /[^ -~]/) {
+		$0 = ascii_only($0)
+	} else if ($0 !~ /[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]/) {
+		for (i = 1; i <= numbers && $number_at[i] ~ /^[-0-9][0-9]*$/; i++)
+			;
+		if (i > numbers) {
+			for (i = 1; i <= words && $word_at[i] ~ /^[a-z_-]+$/; i++)
+				;
+			if (i > words)
+				return
+		}
+	}
+	for (i = 1; i <= columns; i++)
+		$i = checked(column[i], $i == "" ? "-" : $i)
+}
+
+# Any other byte as \ooo, as the module writes it
+function ascii_only(s,   n, i, c, text) {
+	if (!bytes_known)
+		for (bytes_known = 1; bytes_known < 256; bytes_known++)
+			BYTE[sprintf("%c", bytes_known)] = bytes_known
+	n = length(s)
+	for (i = 1; i <= n; i++) {
+		c = substr(s, i, 1)
+		if (c ~ /[ -~]/)
+			text = text c
+		else
+			text = text sprintf("\\%03o", c in BYTE ? BYTE[c] : 0)
+	}
+	return text
 }
 
 function open_table(   n, i, word) {
@@ -83,9 +165,16 @@ function open_table(   n, i, word) {
 	missing = 0
 	split("", col)
 	columns = n = split(pending, word, " ") - 1
+	numbers = words = 0
 	for (i = 1; i <= n; i++) {
+		# One key of JSON for each name; page_kb is added to each row
+		json_name[i] = word[i + 1] in col || word[i + 1] == "page_kb" ? "" : json_text(word[i + 1]) ":"
 		col[word[i + 1]] = i
 		column[i] = word[i + 1]
+		if (column[i] in IS_NUMBER)
+			number_at[++numbers] = i
+		else if (column[i] in IS_WORD || column[i] == "start")
+			word_at[++words] = i
 	}
 	pending = ""
 }
@@ -108,7 +197,10 @@ function key(name, k) {
 }
 
 # Events are kept whole: E is the event's own line, R the records below it.
-function take_record(   type, n, i, p, r) {
+function take_record(   type, n, i, p, r, k, v) {
+	# Awk numbers events exactly up to here
+	if ($2 !~ /^[0-9]+$/ || length($2) > 15)
+		return
 	type = $1
 	n = $2 + 0
 	if (type == "event") {
@@ -123,10 +215,13 @@ function take_record(   type, n, i, p, r) {
 		p = index($i, "=")
 		if (!p)
 			continue
+		k = substr($i, 1, p - 1)
+		v = checked(k, substr($i, p + 1))
 		if (type == "event")
-			E[n, substr($i, 1, p - 1)] = substr($i, p + 1)
+			E[n, k] = v
 		else
-			R[n, type, r, substr($i, 1, p - 1)] = substr($i, p + 1)
+			R[n, type, r, k] = v
+		$i = k "=" v
 	}
 	line_of[n, type, r + 0] = $0
 }
@@ -151,8 +246,9 @@ function telling_event(   e) {
 	return event_at[e]
 }
 
+# The kernel's largest has 20 digits.
 function is_number(v) {
-	return v ~ /^-?[0-9]+$/
+	return v ~ /^-?[0-9]+$/ && length(v) <= 20
 }
 
 # A figure, 0 where there is none
@@ -174,7 +270,10 @@ function page_kb(   kb, ram) {
 	if (!page_kb_known) {
 		kb = num(first_word(key("meminfo", "MemTotal:")))
 		ram = num(key("overcommit", "ram"))
-		page_kb_known = kb && ram ? int(kb / ram + 0.5) : 4
+		page_kb_known = kb > 0 && ram > 0 ? int(kb / ram + 0.5) : 4
+		# No architecture has pages over 1 MiB
+		if (page_kb_known < 1 || page_kb_known > 1024)
+			page_kb_known = 4
 	}
 	return page_kb_known
 }
@@ -343,15 +442,16 @@ function code_point(i, n,   b, more, point, least) {
 	return point
 }
 
+# Without <, so that a page may have it in a script
 function json_text(name,   n, i, c, s) {
-	if (name !~ /[\\"]/)
+	if (name !~ /[\\"<]/)
 		return "\"" name "\""
 	n = unescape(name)
 	for (i = 1; i <= n; i += POINT_BYTES) {
 		c = code_point(i, n)
 		if (c == 34 || c == 92)
 			s = s "\\" sprintf("%c", c)
-		else if (c >= 32 && c < 127)
+		else if (c >= 32 && c < 127 && c != 60)
 			s = s sprintf("%c", c)
 		else if (c < 65536)
 			s = s sprintf("\\u%04x", c)
@@ -365,7 +465,8 @@ function html_text(name,   n, i, c, s) {
 	n = unescape(name)
 	for (i = 1; i <= n; i += POINT_BYTES) {
 		c = code_point(i, n)
-		if (c < 32 || c == 127)
+		# Nor what turns the direction of the text around it
+		if (c < 32 || (c > 126 && c < 160) || c == 8206 || c == 8207 || (c > 8233 && c < 8239) || (c > 8293 && c < 8298))
 			s = s "&#65533;"
 		else if (c == 34 || c == 38 || c == 39 || c == 60 || c == 62 || c > 126)
 			s = s "&#" c ";"
@@ -385,24 +486,31 @@ function json_value(k, v) {
 		return json_text(v)
 	if (v == "-")
 		return "null"
-	if (k ~ /memcg$/ || k == "nodes" || k == "start" || v !~ /^(0|-?[1-9][0-9]*)$/)
+	if (k ~ /memcg$/ || k == "nodes" || k == "start" || v !~ /^(0|-?[1-9][0-9]*)$/ || length(v) > 20)
 		return json_text(v)
 	return v
 }
 
 function json_pair(k, v) {
-	return "\"" k "\":" json_value(k, v)
+	return json_text(k) ":" json_value(k, v)
 }
 
 # The key=value words of one record line. "victims" is the list of them: how many
-# the event counts has a name of its own.
-function json_record(line,   n, i, p, k, word, s) {
+# the event counts has a name of its own. A key that is there twice, or among those
+# that the caller adds, is left out: parsers differ in which of the two they take.
+function json_record(line, others,   n, i, p, k, word, s, there) {
+	n = split(others, word, " ")
+	for (i = 1; i <= n; i++)
+		there[word[i]] = 1
 	n = split(line, word, " ")
 	for (i = 3; i <= n; i++) {
 		p = index(word[i], "=")
 		k = substr(word[i], 1, p - 1)
-		if (p)
-			s = followed(s, ",") json_pair(k == "victims" ? "victim_count" : k, substr(word[i], p + 1))
+		if (k == "victims")
+			k = "victim_count"
+		if (p && !(k in there))
+			s = followed(s, ",") json_pair(k, substr(word[i], p + 1))
+		there[k] = 1
 	}
 	return s
 }
@@ -411,16 +519,21 @@ function json_record(line,   n, i, p, k, word, s) {
 # may be read alone.
 function json_row(   i, s) {
 	for (i = 1; i <= columns; i++)
-		s = followed(s, ",") json_pair(column[i], $i)
-	return s ",\"page_kb\":" page_kb()
+		if (json_name[i] != "")
+			s = followed(s, ",") json_name[i] json_value(column[i], $i)
+	return followed(s, ",") "\"page_kb\":" page_kb()
 }
 
 # The pairs above a table, as its first line
-function json_head(name,   n, i, word, s) {
+function json_head(name,   n, i, word, s, there) {
 	json_head_printed = 1
 	n = split(pairs_line[name], word, " ")
-	for (i = 2; i < n; i += 2)
-		s = s "," json_pair(word[i], word[i + 1])
+	there["table"] = there["page_kb"] = 1
+	for (i = 2; i < n; i += 2) {
+		if (!(word[i] in there))
+			s = s "," json_pair(word[i], word[i + 1])
+		there[word[i]] = 1
+	}
 	print "{\"table\":\"" name "\"" s ",\"page_kb\":" page_kb() "}"
 }
 

@@ -4,7 +4,7 @@
 # a state file from one run to the next.
 #
 # In: state (empty: none is kept), boot, now, uptime.
-# Read before the events: the old state, lines of "oomlens-state KEY VALUE".
+# Read before the events: the old state, lines of "KEY VALUE".
 
 function on_row() {
 	if (file == "badness" && !first_seen && cell("rank") == "1") {
@@ -19,7 +19,7 @@ function on_row() {
 # Totals by kind and outcome, and the histograms, over all events so far
 function add_up(   e, n, i, k) {
 	for (k in K)
-		if (substr(k, 1, length(STATE)) == STATE && k != STATE "last" && k != STATE "last_us" && k != STATE "boot" && k != STATE "end")
+		if (substr(k, 1, length(STATE)) == STATE && is_sum(substr(k, length(STATE) + 1)) && is_number(K[k]))
 			S[substr(k, length(STATE) + 1)] = K[k]
 	last = num(K[STATE "last"])
 	# Another boot, or the module was loaded anew: numbers begin again.
@@ -42,6 +42,11 @@ function add_up(   e, n, i, k) {
 		last = n
 		last_us = ev(n, "time_us")
 	}
+}
+
+# The keys of the state that are sums
+function is_sum(k) {
+	return k == "missed" || k ~ /^events,[a-z_-]+,[a-z_-]+$/ || k ~ /^(exit|freed)_(count|us|le,[0-9.]+)$/
 }
 
 function unfinished(n,   i) {
@@ -93,11 +98,18 @@ function in_bytes(pages) {
 	return is_number(pages) ? whole(pages * page_kb() * 1024) : "-"
 }
 
-function label(v) {
-	# In an escaped name only these two need an escape of Prometheus' own.
-	gsub(/\\/, "\\\\", v)
-	gsub(/"/, "\\\"", v)
-	return "\"" v "\""
+# In an escaped name only backslash and quote need an escape of Prometheus' own. Not by
+# gsub(): awks differ in what a backslash means there.
+function label(v,   i, c, s) {
+	if (v !~ /[\\"]/)
+		return "\"" v "\""
+	for (i = 1; i <= length(v); i++) {
+		c = substr(v, i, 1)
+		if (c == "\\" || c == "\"")
+			s = s "\\"
+		s = s c
+	}
+	return "\"" s "\""
 }
 
 function histogram(name, key_name, help,   i) {

@@ -3,7 +3,8 @@
 # cent of their width, so that text stays readable on a phone; each part has a
 # texture and its figure in words, so that the page does not depend on colour.
 #
-# In: host, kernel, up (seconds), now, uptime; with why.awk, for its sentences.
+# In: OOMLENS_HOST and OOMLENS_KERNEL of the environment, as awk would take a backslash
+# in an operand for an escape; up (seconds), now, uptime. With why.awk, for its sentences.
 
 function on_row(   m) {
 	if (file == "badness")
@@ -348,6 +349,8 @@ function sources(   n, i, name, s) {
 
 END {
 	if (!dying && !unread("overcommit features stats events badness commit")) {
+		host = ascii_only(ENVIRON["OOMLENS_HOST"])
+		kernel = ascii_only(ENVIRON["OOMLENS_KERNEL"])
 		print "<!DOCTYPE html>"
 		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>oomlens: " html_text(host) "</title>"
 		style()

@@ -136,7 +136,10 @@ cmd_report()
 		[ "$host" != "(none)" ] || host=localhost
 		up=$UPTIME
 		[ -n "$FROM" ] || read -r up _ </proc/uptime
-		page=$(run "why report" up="$up" host="$host" kernel="$kernel" "$(meminfo)" "$DIR/overcommit" \
+		# Not as operands, where awk would take a backslash for an escape
+		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
+		export OOMLENS_HOST OOMLENS_KERNEL
+		page=$(run "why report" up="$up" "$(meminfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	else
 		page=$(text_report) || exit
@@ -283,17 +286,7 @@ cmd_status()
 	set_clock
 	file features
 	file stats
-	text=$(awk '
-	FNR == 1 { next }
-	FILENAME ~ /features$/ {
-		if ($2 == "yes")
-			printf "%-12s yes\n", $1
-		else
-			printf "%-12s no: %s\n", $1, ($3 == "" ? "not there" : $3 ($3 ~ /^CONFIG/ ? " is not set in this kernel" : ""))
-		next
-	}
-	$1 != "now_us" { printf "%-12s %s\n", $1, $2 }' "$DIR/features" "$DIR/stats") || exit 1
-	printf '%s\n' "$text" || exit 1
+	run status "$DIR/features" "$DIR/stats"
 }
 
 # ---- control: only debugfs has these ----
