@@ -33,9 +33,10 @@ int main(void)
 	long long before;
 	int fd;
 
-	test_begin(2);
+	test_begin(0);
 	if (!lens_feature("sysrq"))
 		ksft_exit_skip("no sysrq\n");
+	ksft_set_plan(2);
 	oom_settings();
 	fd = events_open();
 	before = meminfo_pages("SwapTotal");

@@ -154,9 +154,10 @@ int main(int argc, char **argv)
 		return 1;
 	if (argc > 1)
 		exec_for_ever();
-	test_begin(2);
+	test_begin(0);
 	if (cg_version() != 2)
 		ksft_exit_skip("no cgroup v2\n");
+	ksft_set_plan(2);
 	oom_settings();
 	frozen = must_cgroup(NULL, "frozen");
 	limited = must_limit("limited", 256);
