@@ -353,7 +353,9 @@ static int take_in_thread(struct task_struct *p, struct oomlens_run *run)
 		return PTR_ERR(thread);
 	sched_set_fifo_low(thread);
 	wake_up_process(thread);
-	wait_for_completion(&pinned.done);
+	/* It may take minutes, and is no hung task for that. */
+	while (!wait_for_completion_timeout(&pinned.done, HZ))
+		;
 	kthread_stop(thread);
 	return pinned.err;
 }
