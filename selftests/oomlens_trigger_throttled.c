@@ -10,7 +10,8 @@
 #include "lib/events.h"
 #include "lib/expect.h"
 
-#define KILLS		4
+/* Most of them count: one may wait for a processor of the host. */
+#define KILLS		5
 /* The writer has 1 ms of processor time in 1 s. */
 #define QUOTA		"1000 1000000"
 #define FREED_US	300000
@@ -28,14 +29,15 @@ static char *slow_cgroup(void)
 	return write_file(path, QUOTA) ? NULL : dir;
 }
 
-static void kill_one(const char *cgroup)
+/* Was the memory back in time? */
+static bool kill_one(const char *cgroup)
 {
 	const struct hog_spec spec = { .anon = 1000 };
 	struct hog target;
 	char command[32], *text;
 	int status = 0;
 	pid_t writer;
-	long long n;
+	long long n, freed;
 
 	must_hog(&target, &spec);
 	snprintf(command, sizeof(command), "kill pid=%d", target.pid);
@@ -50,15 +52,18 @@ static void kill_one(const char *cgroup)
 	text = must_read_lens("events");
 	n = event_last(text);
 	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), target.pid);
-	EXPECT_IN(line_number(event_line(text, "victim", n, 0), "freed_us"), 0, FREED_US);
+	freed = line_number(event_line(text, "victim", n, 0), "freed_us");
+	ksft_print_msg("its memory was back after %lld us\n", freed);
+	EXPECT_GT(freed, 0);
 	expect_show(text);
 	free(text);
+	return freed < FREED_US;
 }
 
 int main(void)
 {
+	int i, quick = 0;
 	char *cgroup;
-	int i;
 
 	test_begin(0);
 	needs_trigger("sysrq");
@@ -69,7 +74,8 @@ int main(void)
 		ksft_exit_skip("no cpu controller of cgroup v2\n");
 	ksft_set_plan(1);
 	for (i = 0; i < KILLS; i++)
-		kill_one(cgroup);
+		quick += kill_one(cgroup);
+	EXPECT_GT(quick, KILLS / 2);
 	test_done("a victim's memory does not wait for a throttled writer");
 	test_end();
 }
