@@ -132,6 +132,8 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 {
 	struct mem_cgroup *found = ERR_PTR(-ENOENT);
 	struct cgroup_subsys_state *css;
+	const char *c;
+	int level = 0;
 	char *buf;
 	bool v2;
 
@@ -142,11 +144,15 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 	buf = kmalloc(PATH_MAX, OOMLENS_GFP);
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
+	for (c = path; *c; c++)
+		level += *c == '/';
 
 	rcu_read_lock();
 	v2 = on_v2(root_memcg());
 	css_for_each_descendant_pre(css, &root_memcg()->css) {
-		if (oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
+		/* First, as writing out a path costs the square of its depth. */
+		if (css->cgroup->level != level ||
+		    oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
 		    strcmp(buf, path))
 			continue;
 		/* A removed one stays listed for as long as it has pages. */
