@@ -96,7 +96,7 @@ static const struct seq_operations once_seq = {
 static int set_buffer(struct seq_file *m, const struct oomlens_file_ops *ops)
 {
 	m->size = ops->row_max ? ops->row_max() : PAGE_SIZE;
-	m->buf = kvmalloc(m->size, OOMLENS_GFP);
+	m->buf = kvmalloc(m->size, OOMLENS_GFP_FILE);
 	return m->buf ? 0 : -ENOMEM;
 }
 
@@ -124,7 +124,7 @@ static int file_open(struct file *file, const struct file_row *row)
 	 */
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
-	of = kzalloc(struct_size(of, private, ops->private_size), OOMLENS_GFP);
+	of = kzalloc(struct_size(of, private, ops->private_size), OOMLENS_GFP_FILE);
 	if (!of) {
 		err = -ENOMEM;
 		goto err_module_put;

@@ -33,6 +33,8 @@
 
 /* An observer must not cause an OOM: such a request fails instead. */
 #define OOMLENS_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+/* What stays for as long as a file is open is charged to the opener's cgroup. */
+#define OOMLENS_GFP_FILE	(OOMLENS_GFP | __GFP_ACCOUNT)
 
 /**
  * struct oomlens_file_ops - what one file does; files.c does the rest

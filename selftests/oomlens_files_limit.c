@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A read never runs the OOM killer: in a cgroup at its limit, beside a task that
- * would be killed. The judge is the cgroup's own count of kills.
+ * would be killed. The judge is the cgroup's own count of kills. And what open
+ * files take is charged to that cgroup, by its own count of pages.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -15,6 +16,8 @@
  * would use them up, with a page each.
  */
 #define OPEN		600
+/* What the count may have been ahead, on two processors. */
+#define STOCK_PAGES	128
 
 static const char * const files[] = {
 	"overcommit", "badness", "commit", "events", "features", "stats",
@@ -23,7 +26,7 @@ static const char * const files[] = {
 static char buf[1 << 20];
 
 struct shared {
-	volatile int opened, go, read[ARRAY_SIZE(files)], done;
+	volatile int ready, open, opened, go, read[ARRAY_SIZE(files)], done;
 };
 
 /* Opens before the limit is there, as an open may allocate; then only reads. */
@@ -36,6 +39,9 @@ static void __noreturn reader(struct shared *s, const char *cgroup)
 
 	MUST_OK(cg_attach(cgroup, 0));
 	memset(buf, 1, sizeof(buf));
+	s->ready = 1;
+	while (!s->open)
+		usleep(1000);
 	for (i = 0; i < OPEN; i++)
 		fds[i] = must_open_lens(files[i % ARRAY_SIZE(files)], O_RDONLY);
 	s->opened = 1;
@@ -56,7 +62,7 @@ int main(void)
 	struct hog hog;
 	struct hog_spec spec = { .anon = HOG_PAGES, .adj = 500 };
 	struct shared *s;
-	long long kills;
+	long long kills, before;
 	unsigned int i;
 	char *cgroup;
 	pid_t pid;
@@ -64,7 +70,7 @@ int main(void)
 	test_begin(0);
 	if (cg_version() != 2)
 		ksft_exit_skip("no cgroup v2\n");
-	ksft_set_plan(1 + ARRAY_SIZE(files));
+	ksft_set_plan(2 + ARRAY_SIZE(files));
 	s = must_share(sizeof(*s));
 	oom_settings();
 	cgroup = must_limit("limit", LIMIT_PAGES);
@@ -73,7 +79,14 @@ int main(void)
 	pid = must_fork();
 	if (!pid)
 		reader(s, cgroup);
+	MUST(wait_until(s->ready, PATIENCE_MS));
+	before = cg_usage(cgroup);
+	s->open = 1;
 	MUST(wait_until(s->opened, PATIENCE_MS));
+	/* A buffer each, and a meminfo's for overcommit. */
+	EXPECT_GE(cg_usage(cgroup) - before,
+		  OPEN + OPEN / (long long)ARRAY_SIZE(files) - STOCK_PAGES);
+	test_done("what an open file takes is charged");
 	kills = cg_oom_kills(cgroup);
 	MUST_OK(cg_limit(cgroup, cg_usage(cgroup)));
 	s->go = 1;

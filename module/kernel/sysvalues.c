@@ -69,8 +69,8 @@ static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
 static unsigned long cache_until;	/* jiffies; under read_mutex */
 
 /*
- * procfs allocates by GFP_KERNEL: 32 bytes for a sysctl, and a page for the first
- * reading of a meminfo. With PF_MEMALLOC it takes them from the reserves, so that
+ * procfs allocates by GFP_KERNEL: 32 bytes for a sysctl, and at load a page for
+ * the shared meminfo. With PF_MEMALLOC it takes them from the reserves, so that
  * a reading neither reclaims nor runs the OOM killer.
  */
 static ssize_t read_proc(struct file *file, char *buf, size_t size, loff_t *pos)
@@ -262,9 +262,18 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
 {
 	struct file *file = oomlens_open_at(proc_mnt, sources[MEMINFO].path);
+	struct seq_file *m;	/* fs/proc/meminfo.c, proc_meminfo_init() */
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	/* Its first reading would take the page from the reserves, and keep it. */
+	m = file->private_data;
+	m->size = PAGE_SIZE;
+	m->buf = kvmalloc(m->size, OOMLENS_GFP_FILE);
+	if (!m->buf) {
+		fput(file);
+		return -ENOMEM;
+	}
 	meminfo->file = file;
 	return 0;
 }
