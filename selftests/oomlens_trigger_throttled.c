@@ -51,6 +51,10 @@ static bool kill_one(const char *cgroup)
 	EXPECT_EQ(status, 0);
 	text = must_read_lens("events");
 	n = event_last(text);
+	free(text);
+	/* The recorder's thread adds the times, perhaps after the death was seen. */
+	EXPECT_TRUE(times_come(n));
+	text = must_read_lens("events");
 	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), target.pid);
 	freed = line_number(event_line(text, "victim", n, 0), "freed_us");
 	ksft_print_msg("its memory was back after %lld us\n", freed);
