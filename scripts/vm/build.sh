@@ -193,7 +193,9 @@ build_tests()
 		gcc_version=$(in_root '' gcc -dumpversion)
 		root_need libc6-dev-i386 "lib32gcc-$gcc_version-dev"
 	fi
-	key=$(hash_files "$src/selftests" "$src/module")-$(hash_of "$(cat "$VM_DIR/build.sh")")
+	# Of module/ they take these two: see selftests/Makefile
+	key=$(hash_files "$src/selftests" "$src/module/kernel/score.h" \
+		"$src/module/ABI")-$(hash_of "$(cat "$VM_DIR/build.sh")")
 	built "$CACHE/tests/$K_ARCH" "$key" || locked "tests-$K_ARCH$src_tag" compile_tests
 	TESTS=$CACHE/tests/$K_ARCH/$key
 }
@@ -205,7 +207,6 @@ compile_tests()
 	new=$tsrc.install
 	rm -rf "$new"
 	mkdir -p "$new/oomlens" "$tsrc"
-	# module/ too: the pure parts are tested in user space
 	mirror_tree "$src/selftests/" "$tsrc/selftests/"
 	mirror_tree "$src/module/" "$tsrc/module/"
 	step "build the tests ($K_ARCH)" install_tests
