@@ -31,8 +31,9 @@ void oomlens_print_head(char *buf, const struct oomlens_event *e)
 	size_t n;
 
 	n = scnprintf(buf, OOMLENS_HEAD_SIZE,
-		      "event %lu time_us=%llu kind=%s trigger=%s constraint=%s ",
+		      "event %lu time_us=%llu real_us=%llu kind=%s trigger=%s constraint=%s ",
 		      e->number, div_u64(e->time_ns, NSEC_PER_USEC),
+		      div_u64(e->real_ns, NSEC_PER_USEC),
 		      oomlens_kind_names[e->kind], oomlens_trigger_names[e->trigger],
 		      e->constraint < 0 ? "-" : oomlens_constraint_names[e->constraint]);
 	if (e->probed)

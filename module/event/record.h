@@ -144,6 +144,7 @@ struct oomlens_memcg_record {
  * struct oomlens_event - one call of the OOM killer, as seen while it ran
  * @number: from 1, without gaps; 0 in a slot that was never used
  * @time_ns: CLOCK_MONOTONIC when it was entered
+ * @real_ns: CLOCK_REALTIME then
  * @duration_ns: until it returned; 0 without the return probe
  * @capture_ns: of that, spent in this module
  * @totalpages: that the points were judged against
@@ -181,6 +182,7 @@ struct oomlens_memcg_record {
 struct oomlens_event {
 	unsigned long number;
 	u64 time_ns;
+	u64 real_ns;
 	u64 duration_ns;
 	u64 capture_ns;
 	unsigned long totalpages;

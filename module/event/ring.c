@@ -320,6 +320,7 @@ struct oomlens_event *oomlens_event_begin(bool probed)
 	memset(e, 0, sizeof(*e));
 	e->number = number;
 	e->time_ns = ktime_get_mono_fast_ns();
+	e->real_ns = ktime_get_real_fast_ns();
 	e->probed = probed;
 	e->constraint = -1;
 	e->pid = task_tgid_nr(current);

@@ -99,7 +99,7 @@ BEGIN {
 	set_of(IS_NUMBER, "charge anon file_private stack noreserve shared touched uncashed pages charged")
 	set_of(IS_NUMBER, "processes shared_resident shared_swapped shared_promised unattributed deficit spaces skipped vmas")
 	set_of(IS_NUMBER, "mode ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user reader_vm_total batch available")
-	set_of(IS_NUMBER, "time_us order victims freed capture_us duration_us")
+	set_of(IS_NUMBER, "time_us real_us order victims freed capture_us duration_us")
 	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
 	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
 	set_of(IS_NUMBER, "events overwritten averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
@@ -539,8 +539,11 @@ function json_head(name,   n, i, word, s, there) {
 
 # ---- time ----
 
-# The wall clock's seconds of an event: now and uptime are given by the caller
+# The wall clock's seconds of an event. Files of an older module lack real_us: now and
+# uptime are given by the caller
 function event_epoch(n) {
+	if (is_number(ev(n, "real_us")))
+		return ev(n, "real_us") / 1000000
 	return now - uptime + num(ev(n, "time_us")) / 1000000
 }
 
