@@ -60,33 +60,36 @@ static struct open_file *to_open_file(const struct seq_file *m)
 	return container_of(m->private, struct open_file, private);
 }
 
-/* Files that are printed by one function: a sequence of one element. */
-
-static void *once_start(struct seq_file *m, loff_t *pos)
+/* Position 0 is the head, of a file without rows all of it; the rows follow. */
+static void *row_at(struct seq_file *m, loff_t *pos)
 {
-	return *pos ? NULL : SEQ_START_TOKEN;
+	const struct oomlens_file_ops *ops = to_open_file(m)->ops;
+
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	return ops->row ? ops->row(m, pos) : NULL;
 }
 
-static void *once_next(struct seq_file *m, void *v, loff_t *pos)
+static void *next_row(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return NULL;
+	return row_at(m, pos);
 }
 
-static void once_stop(struct seq_file *m, void *v)
+static void no_stop(struct seq_file *m, void *v)
 {
 }
 
-static int once_show(struct seq_file *m, void *v)
+static int show(struct seq_file *m, void *v)
 {
 	return to_open_file(m)->ops->show(m, v);
 }
 
-static const struct seq_operations once_seq = {
-	.start	= once_start,
-	.next	= once_next,
-	.stop	= once_stop,
-	.show	= once_show,
+static const struct seq_operations row_seq = {
+	.start	= row_at,
+	.next	= next_row,
+	.stop	= no_stop,
+	.show	= show,
 };
 
 /*
@@ -131,7 +134,7 @@ static int file_open(struct file *file, const struct file_row *row)
 	}
 	of->ops = ops;
 	mutex_init(&of->lock);
-	err = seq_open(file, ops->seq ?: &once_seq);
+	err = seq_open(file, ops->seq ?: &row_seq);
 	if (err)
 		goto err_free;
 	m = file->private_data;

@@ -20,33 +20,13 @@ static int badness_snapshot(struct seq_file *m)
 	return oomlens_snapshot_take(&b->snapshot, &b->scope);
 }
 
-/* ---- Printing: position 0 is the header, then a position a row ---- */
+/* ---- Printing ---- */
 
-static void *row_at(struct oomlens_snapshot *t, loff_t pos)
+static void *badness_row(struct seq_file *m, loff_t *pos)
 {
-	if (!t->keys)
-		return NULL;
-	if (!pos)
-		return SEQ_START_TOKEN;
-	return pos <= t->n ? &t->keys[pos - 1] : NULL;
-}
+	const struct badness *b = m->private;
 
-static void *badness_start(struct seq_file *m, loff_t *pos)
-{
-	struct badness *b = m->private;
-
-	return row_at(&b->snapshot, *pos);
-}
-
-static void *badness_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	struct badness *b = m->private;
-
-	return row_at(&b->snapshot, ++*pos);
-}
-
-static void badness_stop(struct seq_file *m, void *v)
-{
+	return *pos <= b->snapshot.n ? &b->snapshot.keys[*pos - 1] : NULL;
 }
 
 static void show_header(struct seq_file *m, const struct badness *b)
@@ -122,13 +102,6 @@ static int badness_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static const struct seq_operations badness_seq = {
-	.start	= badness_start,
-	.next	= badness_next,
-	.stop	= badness_stop,
-	.show	= badness_show,
-};
-
 static int badness_command(struct seq_file *m, char *line)
 {
 	struct badness *b = m->private;
@@ -144,16 +117,12 @@ static void badness_release(struct seq_file *m)
 	oomlens_scope_free(&b->scope);
 }
 
-static size_t badness_row_max(void)
-{
-	return OOMLENS_PATH_ROW_MAX;
-}
-
 const struct oomlens_file_ops oomlens_badness_file = {
 	.private_size	= sizeof(struct badness),
 	.release	= badness_release,
 	.snapshot	= badness_snapshot,
-	.seq		= &badness_seq,
-	.row_max	= badness_row_max,
+	.row		= badness_row,
+	.show		= badness_show,
+	.row_max	= oomlens_path_row_max,
 	.command	= badness_command,
 };

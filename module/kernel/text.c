@@ -14,6 +14,16 @@ static bool is_plain(unsigned char c)
 }
 
 /**
+ * oomlens_path_row_max() - the longest row with a path that is escaped throughout
+ *
+ * Return: bytes.
+ */
+size_t oomlens_path_row_max(void)
+{
+	return OOMLENS_ROW_MAX + 4 * PATH_MAX;
+}
+
+/**
  * oomlens_put_large() - a number of five digits and more
  * @p: where to
  * @n: not below 10000

@@ -12,9 +12,7 @@
 /* The longest row but for its one long name: numbers, words, an escaped comm. */
 #define OOMLENS_ROW_MAX		640
 
-/* With a path in it that is escaped throughout. */
-#define OOMLENS_PATH_ROW_MAX	(OOMLENS_ROW_MAX + 4 * PATH_MAX)
-
+size_t oomlens_path_row_max(void);
 size_t oomlens_escaped_len(const char *s);
 char *oomlens_escape(char *to, const char *s);
 void oomlens_puts_escaped(struct seq_file *m, const char *s);

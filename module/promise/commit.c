@@ -18,26 +18,12 @@
 
 enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
 
-/* What one line tells: an address space, or all of a cgroup's. In pages. */
-struct commit_row {
-	struct oomlens_charges charges;
-	unsigned long touched;
-	unsigned long uncashed;
-	unsigned long vm_total;
-	unsigned int spaces;
-	unsigned int skipped;		/* of them, charges not known */
-	unsigned int memcg;		/* index in memcgs */
-	const struct oomlens_mm *mm;	/* NULL for a cgroup */
-};
-
 /* One snapshot. It keeps the scope that it was taken for. */
 struct commit_table {
 	enum commit_scope scope;
 	struct oomlens_mms mms;
 	struct oomlens_vmas vmas;	/* scope pid only */
-	struct commit_row *rows;
-	unsigned int n;
-	struct commit_row sum;		/* over all rows */
+	struct oomlens_mm sum;		/* over all rows */
 	long committed;
 	unsigned long shared_resident;
 	struct oomlens_shmem objects;
@@ -53,28 +39,12 @@ struct commit {
 
 static void free_table(struct commit_table *t)
 {
-	kvfree(t->rows);
 	oomlens_vmas_free(&t->vmas);
 	oomlens_mms_free(&t->mms);
 	memset(t, 0, sizeof(*t));
 }
 
-static void fill_row(struct commit_row *row, const struct oomlens_mm *s)
-{
-	unsigned long charge = oomlens_charge(&s->charges);
-
-	memset(row, 0, sizeof(*row));
-	row->charges = s->charges;
-	row->touched = s->touched;
-	row->uncashed = charge > s->touched ? charge - s->touched : 0;
-	row->vm_total = s->vm_total;
-	row->spaces = 1;
-	row->skipped = s->skipped;
-	row->memcg = s->memcg;
-	row->mm = s;
-}
-
-static void add_row(struct commit_row *sum, const struct commit_row *row)
+static void add_row(struct oomlens_mm *sum, const struct oomlens_mm *row)
 {
 	sum->charges.anon += row->charges.anon;
 	sum->charges.file_private += row->charges.file_private;
@@ -86,65 +56,53 @@ static void add_row(struct commit_row *sum, const struct commit_row *row)
 	sum->vm_total += row->vm_total;
 	sum->spaces += row->spaces;
 	sum->skipped += row->skipped;
-	sum->memcg = row->memcg;
 }
 
-static int fill_rows(struct commit_table *t)
+static void sum_all(struct commit_table *t)
 {
 	unsigned int i;
 
-	t->rows = kvmalloc_array(t->mms.n, sizeof(*t->rows), OOMLENS_GFP);
-	if (!t->rows)
-		return -ENOMEM;
 	for (i = 0; i < t->mms.n; i++) {
-		fill_row(&t->rows[i], &t->mms.rows[i]);
-		add_row(&t->sum, &t->rows[i]);
+		add_row(&t->sum, &t->mms.rows[i]);
 		cond_resched();
 	}
-	t->n = t->mms.n;
-	return 0;
 }
 
 static int compare_memcg(const void *a, const void *b)
 {
-	const struct commit_row *x = a, *y = b;
+	const struct oomlens_mm *x = a, *y = b;
 
 	cond_resched();
-	return x->memcg < y->memcg ? -1 : x->memcg > y->memcg;
+	return cmp_int(x->memcg, y->memcg);
 }
 
 /* Puts one row for each cgroup in the place of its address spaces' rows. */
-static void sum_by_memcg(struct commit_table *t)
+static void sum_by_memcg(struct oomlens_mms *mms)
 {
+	struct oomlens_mm *rows = mms->rows;
 	unsigned int i, n = 0;
 
-	sort(t->rows, t->n, sizeof(*t->rows), compare_memcg, NULL);
-	for (i = 0; i < t->n; i++) {
-		const struct commit_row row = t->rows[i];
+	sort(rows, mms->n, sizeof(*rows), compare_memcg, NULL);
+	for (i = 0; i < mms->n; i++) {
+		const struct oomlens_mm row = rows[i];
 
 		cond_resched();
-		if (!n || t->rows[n - 1].memcg != row.memcg)
-			memset(&t->rows[n++], 0, sizeof(row));
-		add_row(&t->rows[n - 1], &row);
+		if (!n || rows[n - 1].memcg != row.memcg)
+			rows[n++] = (struct oomlens_mm){ .memcg = row.memcg };
+		add_row(&rows[n - 1], &row);
 	}
-	t->n = n;
+	mms->n = n;
 }
 
-/* Largest charge first; those not known last; then by pid. */
+/* Largest charge first; those not known last; then by pid, which a cgroup has not. */
 static int compare_charge(const void *a, const void *b)
 {
-	const struct commit_row *x = a, *y = b;
-	unsigned long cx = oomlens_charge(&x->charges);
-	unsigned long cy = oomlens_charge(&y->charges);
+	const struct oomlens_mm *x = a, *y = b;
 
 	cond_resched();
-	if (cx != cy)
-		return cx > cy ? -1 : 1;
-	if (x->skipped != y->skipped)
-		return x->skipped < y->skipped ? -1 : 1;
-	if (!x->mm || !y->mm)
-		return x->memcg < y->memcg ? -1 : x->memcg > y->memcg;
-	return x->mm->pid < y->mm->pid ? -1 : x->mm->pid > y->mm->pid;
+	return cmp_int(oomlens_charge(&y->charges), oomlens_charge(&x->charges)) ?:
+	       cmp_int(x->skipped, y->skipped) ?:
+	       cmp_int(x->pid, y->pid) ?: cmp_int(x->memcg, y->memcg);
 }
 
 /*
@@ -195,17 +153,15 @@ static int take_table(struct commit_table *t, struct pid *pid)
 		err = oomlens_mms_read_one(&t->mms, pid, &t->vmas);
 	else
 		err = oomlens_mms_read(&t->mms);
-	if (err)
-		return err;
-	err = fill_rows(t);
 	if (err || t->scope == SCOPE_PID)
 		return err;
+	sum_all(t);
 	err = reconcile(t);
 	if (err)
 		return err;
 	if (t->scope == SCOPE_MEMCG)
-		sum_by_memcg(t);
-	sort(t->rows, t->n, sizeof(*t->rows), compare_charge, NULL);
+		sum_by_memcg(&t->mms);
+	sort(t->mms.rows, t->mms.n, sizeof(*t->mms.rows), compare_charge, NULL);
 	return 0;
 }
 
@@ -247,33 +203,15 @@ static void commit_release(struct seq_file *m)
 
 /* ---- printing ---- */
 
-static void *row_at(struct commit_table *t, loff_t pos)
+static void *commit_row(struct seq_file *m, loff_t *pos)
 {
-	if (!pos)
-		return SEQ_START_TOKEN;
-	pos--;
+	const struct commit *c = m->private;
+	const struct commit_table *t = &c->table;
+	loff_t i = *pos - 1;
+
 	if (t->scope == SCOPE_PID)
-		return pos < t->vmas.n ? &t->vmas.rows[pos] : NULL;
-	return pos < t->n ? &t->rows[pos] : NULL;
-}
-
-static void *commit_start(struct seq_file *m, loff_t *pos)
-{
-	struct commit *c = m->private;
-
-	return row_at(&c->table, *pos);
-}
-
-static void *commit_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	struct commit *c = m->private;
-
-	++*pos;
-	return row_at(&c->table, *pos);
-}
-
-static void commit_stop(struct seq_file *m, void *v)
-{
+		return i < t->vmas.n ? &t->vmas.rows[i] : NULL;
+	return i < t->mms.n ? &t->mms.rows[i] : NULL;
 }
 
 static void show_totals(struct seq_file *m, const struct commit_table *t)
@@ -291,17 +229,17 @@ static void show_totals(struct seq_file *m, const struct commit_table *t)
 
 static void show_process(struct seq_file *m, const struct commit_table *t)
 {
-	const struct commit_row *row = &t->rows[0];
+	const struct oomlens_mm *row = &t->mms.rows[0];
 
 	seq_printf(m, "# pid %d uid %u vmas %u charge %lu noreserve %lu shared %lu",
-		   row->mm->pid, row->mm->uid, t->vmas.n,
+		   row->pid, row->uid, t->vmas.n,
 		   oomlens_charge(&row->charges), row->charges.noreserve,
 		   row->charges.shared);
 	seq_printf(m, " touched %lu uncashed %lu vm_total %lu complete %d memcg ",
 		   row->touched, row->uncashed, row->vm_total, t->vmas.complete);
 	seq_puts(m, oomlens_memcg_set_path(t->mms.memcgs, row->memcg));
 	seq_puts(m, " comm ");
-	oomlens_puts_escaped(m, row->mm->comm);
+	oomlens_puts_escaped(m, row->comm);
 	seq_putc(m, '\n');
 }
 
@@ -328,12 +266,12 @@ static void show_vma(struct seq_file *m, const struct commit_table *t,
 {
 	seq_printf(m, "%08lx %lu %.4s %lu %lu ", vma->start, vma->pages,
 		   vma->perms, vma->charged, vma->noreserve);
-	oomlens_puts_escaped(m, t->vmas.names + vma->name);
+	oomlens_puts_escaped(m, vma->name ?: "");
 	seq_putc(m, '\n');
 }
 
 /* If all are skipped nothing is known; of some, the sum is a lower bound. */
-static char *put_charges(char *p, const struct commit_row *row)
+static char *put_charges(char *p, const struct oomlens_mm *row)
 {
 	if (row->skipped == row->spaces) {
 		p = oomlens_put_word(p, "- - - - - -");
@@ -353,23 +291,24 @@ static char *put_charges(char *p, const struct commit_row *row)
 }
 
 static void show_row(struct seq_file *m, const struct commit_table *t,
-		     const struct commit_row *row)
+		     const struct oomlens_mm *row)
 {
 	const char *path = oomlens_memcg_set_path(t->mms.memcgs, row->memcg);
+	bool by_memcg = t->scope == SCOPE_MEMCG;
 	char *p = oomlens_row_begin(m, strlen(path));
 
 	if (!p)
 		return;
-	p = oomlens_put_ulong(p, row->mm ? row->mm->pid : row->spaces);
-	p = oomlens_put_ulong(p, row->mm ? row->mm->uid : row->skipped);
+	p = oomlens_put_ulong(p, by_memcg ? row->spaces : row->pid);
+	p = oomlens_put_ulong(p, by_memcg ? row->skipped : row->uid);
 	p = put_charges(p, row);
 	p = oomlens_put_word(p, path);
-	if (row->mm)
-		p = oomlens_put_comm(p, row->mm->comm);
+	if (!by_memcg)
+		p = oomlens_put_comm(p, row->comm);
 	oomlens_row_end(m, p);
 }
 
-static int commit_seq_show(struct seq_file *m, void *v)
+static int commit_show(struct seq_file *m, void *v)
 {
 	struct commit *c = m->private;
 
@@ -440,23 +379,12 @@ static int commit_command(struct seq_file *m, char *line)
 	return -EINVAL;
 }
 
-static const struct seq_operations commit_seq = {
-	.start	= commit_start,
-	.next	= commit_next,
-	.stop	= commit_stop,
-	.show	= commit_seq_show,
-};
-
-static size_t commit_row_max(void)
-{
-	return OOMLENS_PATH_ROW_MAX;
-}
-
 const struct oomlens_file_ops oomlens_commit_file = {
 	.private_size	= sizeof(struct commit),
 	.release	= commit_release,
 	.snapshot	= commit_snapshot,
-	.seq		= &commit_seq,
-	.row_max	= commit_row_max,
+	.row		= commit_row,
+	.show		= commit_show,
+	.row_max	= oomlens_path_row_max,
 	.command	= commit_command,
 };
