@@ -18,7 +18,9 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/proc_fs.h>
+#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
+#include <linux/sort.h>
 #include <linux/version.h>
 #include <linux/vmstat.h>
 
@@ -105,10 +107,25 @@ static inline struct file *oomlens_open_at(struct vfsmount *mnt, const char *nam
 #define oomlens_mm_counter_sum(mm, member)	\
 	percpu_counter_sum_positive(&(mm)->rss_stat[member])
 #endif
+
+/* Anonymous pages, swapped ones too, that a group's threads have not handed in yet. */
+static inline long oomlens_threads_counted(struct task_struct *p, const struct mm_struct *mm)
+{
+	long n = 0;
 #ifdef SPLIT_RSS_COUNTING
-#define oomlens_thread_counter(t, member)	READ_ONCE((t)->rss_stat.count[member])
-#else
-#define oomlens_thread_counter(t, member)	0
+	struct task_struct *t;
+
+	for_each_thread(p, t)
+		if (READ_ONCE(t->mm) == mm)
+			n += READ_ONCE(t->rss_stat.count[MM_ANONPAGES]) +
+			     READ_ONCE(t->rss_stat.count[MM_SWAPENTS]);
+#endif
+	return n;
+}
+
+/* 6.16 brought a comparison for sort() (linux/sort.h). */
+#ifndef cmp_int
+#define cmp_int(l, r)	(((l) > (r)) - ((l) < (r)))
 #endif
 
 /*

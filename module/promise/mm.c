@@ -56,28 +56,16 @@ static int alloc_rows(struct oomlens_mms *t, unsigned int max)
 
 /* ---- the walk: under RCU, pins only ---- */
 
-/* What the group's threads have counted and not yet handed in to the mm. */
-static long cached_counts(struct task_struct *p, const struct mm_struct *mm)
-{
-	struct task_struct *t;
-	long n = 0;
-
-	for_each_thread(p, t)
-		if (READ_ONCE(t->mm) == mm)
-			n += oomlens_thread_counter(t, MM_ANONPAGES) +
-			     oomlens_thread_counter(t, MM_SWAPENTS);
-	return n;
-}
-
 static void fill_row(struct oomlens_mm *s, struct task_struct *p,
 		     struct mm_struct *mm, struct oomlens_memcg_set *memcgs)
 {
 	memset(s, 0, sizeof(*s));
 	s->mm = mm;
-	s->cached = cached_counts(p, mm);
+	s->cached = oomlens_threads_counted(p, mm);
 	s->memcg = oomlens_memcg_set_index(memcgs, oomlens_memcg_of(p));
 	s->pid = p->tgid;
 	s->uid = from_kuid(&init_user_ns, task_uid(p));
+	s->spaces = 1;
 	strscpy_pad(s->comm, p->comm, sizeof(s->comm));
 }
 
@@ -140,74 +128,71 @@ static int compare_mm(const void *a, const void *b)
 	const struct oomlens_mm *x = a, *y = b;
 
 	cond_resched();
-	if (x->mm != y->mm)
-		return x->mm < y->mm ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
+	return cmp_int(x->mm, y->mm) ?: cmp_int(x->order, y->order);
 }
 
 /* Each address space once, under the first process in the walk that has it. */
 static void merge(struct oomlens_mms *t)
 {
-	unsigned int i, n = 0;
+	struct oomlens_mm *row, *kept = NULL;
 
 	sort(t->rows, t->n, sizeof(*t->rows), compare_mm, NULL);
-	for (i = 0; i < t->n; i++) {
-		struct oomlens_mm *row = &t->rows[i];
-		struct oomlens_mm *kept = n ? &t->rows[n - 1] : NULL;
-
+	for (row = t->rows; row < t->rows + t->n; row++) {
 		cond_resched();
-		if (kept && kept->mm == row->mm) {
-			/* The same process again has counted the same again. */
-			if (row[-1].pid != row->pid)
-				kept->cached += row->cached;
-			drop_mm(row);
+		if (!kept || kept->mm != row->mm) {
+			kept = row;
 			continue;
 		}
-		if (i != n) {
-			t->rows[n] = *row;
-			row->mm = NULL;
-		}
-		n++;
+		/* The same process again has counted the same again. */
+		if (row[-1].pid != row->pid)
+			kept->cached += row->cached;
+		row->gone = true;
+		drop_mm(row);
 	}
-	t->n = n;
 }
 
 /* ---- measuring: may sleep, never waits for one lock ---- */
 
-static void measure_touched(struct oomlens_mm *s)
+/* All but the charges, which are known. */
+static void measure_rest(struct oomlens_mm *s)
 {
+	unsigned long charge = oomlens_charge(&s->charges);
 	long touched = s->cached;
 
 	touched += oomlens_mm_counter_sum(s->mm, MM_ANONPAGES);
 	touched += oomlens_mm_counter_sum(s->mm, MM_SWAPENTS);
 	s->touched = max(touched, 0L);
+	s->uncashed = charge - min(charge, s->touched);
 	s->vm_total = READ_ONCE(s->mm->total_vm);
 }
 
 /*
- * One attempt at each address space not measured yet.
+ * One attempt at each address space not measured yet; in the last round those
+ * whose lock is taken are skipped.
  * Return: how many are left because their lock is taken, or -EINTR.
  */
-static int measure_round(struct oomlens_mms *t)
+static int measure_round(struct oomlens_mms *t, bool last)
 {
-	unsigned int i;
-	int left = 0;
+	struct oomlens_mm *row;
+	int left = 0, err;
 
-	for (i = 0; i < t->n; i++) {
-		struct oomlens_mm *row = &t->rows[i];
-		int err;
-
+	for (row = t->rows; row < t->rows + t->n; row++) {
 		if (!row->mm)
 			continue;
 		err = oomlens_vmas_charges(row->mm, &row->charges, &row->from);
-		if (err == -EAGAIN) {
+		if (err == -EAGAIN && !last) {
 			left++;
 			continue;
 		}
-		if (err)
+		if (err == -EAGAIN) {
+			/* What is known so far is not the whole. */
+			memset(&row->charges, 0, sizeof(row->charges));
+			row->skipped = 1;
+		}
+		if (err == -ESRCH)
 			row->gone = true;
 		else
-			measure_touched(row);
+			measure_rest(row);
 		drop_mm(row);
 		cond_resched();
 		if (fatal_signal_pending(current))
@@ -218,29 +203,15 @@ static int measure_round(struct oomlens_mms *t)
 
 static int measure(struct oomlens_mms *t)
 {
-	unsigned int round, i;
+	unsigned int round;
 	int left;
 
 	for (round = 0; ; round++) {
-		left = measure_round(t);
-		if (left <= 0 || round == LOCK_ROUNDS)
-			break;
+		left = measure_round(t, round == LOCK_ROUNDS);
+		if (left <= 0)
+			return left;
 		usleep_range(LOCK_PAUSE_US, 2 * LOCK_PAUSE_US);
 	}
-	if (left < 0)
-		return left;
-	for (i = 0; left && i < t->n; i++) {
-		struct oomlens_mm *row = &t->rows[i];
-
-		if (!row->mm)
-			continue;
-		/* What is known so far is not the whole. */
-		memset(&row->charges, 0, sizeof(row->charges));
-		row->skipped = true;
-		measure_touched(row);
-		drop_mm(row);
-	}
-	return 0;
 }
 
 static void remove_gone(struct oomlens_mms *t)
@@ -249,11 +220,8 @@ static void remove_gone(struct oomlens_mms *t)
 
 	for (i = 0; i < t->n; i++) {
 		cond_resched();
-		if (t->rows[i].gone)
-			continue;
-		if (i != n)
-			t->rows[n] = t->rows[i];
-		n++;
+		if (!t->rows[i].gone)
+			t->rows[n++] = t->rows[i];
 	}
 	t->n = n;
 }
@@ -328,7 +296,7 @@ int oomlens_mms_read_one(struct oomlens_mms *t, struct pid *pid,
 	err = oomlens_vmas_read(vmas, row->mm, &row->charges);
 	if (err)
 		return err;
-	measure_touched(row);
+	measure_rest(row);
 	drop_mm(row);
 	return oomlens_memcg_set_resolve(t->memcgs);
 }

@@ -8,10 +8,11 @@
 #include "vma.h"
 
 /**
- * struct oomlens_mm - one address space
+ * struct oomlens_mm - one address space, or the sum of several
  * @mm: held by mmgrab() until it has been measured, NULL after
  * @charges: zero if skipped
  * @touched: pages, anonymous ones present or swapped
+ * @uncashed: pages, charged and not touched
  * @vm_total: pages, mm->total_vm
  * @from: address at which measuring goes on
  * @cached: of @touched, what threads have counted and not handed in
@@ -19,14 +20,16 @@
  * @memcg: index in the set, of its owner
  * @pid: of its owner, the first process in the walk that has it
  * @uid: of its owner, in the initial user namespace
- * @skipped: its lock could not be had
- * @gone: exited before it could be measured
+ * @spaces: 1, or how many are summed up
+ * @skipped: of them, those whose lock could not be had
+ * @gone: exited before it could be measured, or a second user of the same mm
  * @comm: of its owner
  */
 struct oomlens_mm {
 	struct mm_struct *mm;
 	struct oomlens_charges charges;
 	unsigned long touched;
+	unsigned long uncashed;
 	unsigned long vm_total;
 	unsigned long from;
 	long cached;
@@ -34,7 +37,8 @@ struct oomlens_mm {
 	unsigned int memcg;
 	pid_t pid;
 	uid_t uid;
-	bool skipped;
+	unsigned int spaces;
+	unsigned int skipped;
 	bool gone;
 	char comm[TASK_COMM_LEN];
 };

@@ -74,49 +74,6 @@ static bool lock_is_contended(struct mm_struct *mm, unsigned int *left)
 	return rwsem_is_contended(&mm->mmap_lock);
 }
 
-/* Begins at *@from; the address where it had to stop is left there. */
-static int add_vmas(struct mm_struct *mm, struct oomlens_charges *c, unsigned long *from)
-{
-	unsigned int left = CONTENTION_VMAS;
-	struct vm_area_struct *vma;
-
-	VMA_ITERATOR(vmi, mm, *from);
-
-	for_each_vma(vmi, vma) {
-		add_vma(c, vma, *from);
-		if (lock_is_contended(mm, &left)) {
-			*from = vma->vm_end;
-			return -EAGAIN;
-		}
-	}
-	return 0;
-}
-
-/**
- * oomlens_vmas_charges() - what all VMAs of an address space are charged
- * @mm: held by mmgrab()
- * @c: zero at first; complete on success
- * @from: zero at first; where the next call goes on
- *
- * The mmap lock is held for reading over all VMAs, so that the sum is of one
- * moment. If another task waits for it, it is dropped, and the next call goes on.
- *
- * Context: process context, may sleep; does not wait for the lock.
- * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken
- * or wanted: to be called again.
- */
-int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
-			 unsigned long *from)
-{
-	int err = lock_vmas(mm);
-
-	if (err)
-		return err;
-	err = add_vmas(mm, c, from);
-	unlock_vmas(mm);
-	return err;
-}
-
 /* ---- one row a VMA ---- */
 
 /* How often a read goes on, without a VMA more, after its lock was taken or room ran out. */
@@ -125,8 +82,6 @@ int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
 
 /* Rows beyond map_count, for what is mapped before the lock is had. */
 #define ROWS_SLACK	16
-
-#define NAMES_FIRST	4096
 
 /* "[anon_shmem:NAME]": ANON_VMA_NAME_MAX_LEN allows 80 bytes for NAME. */
 #define NAME_SIZE	96
@@ -137,52 +92,45 @@ static size_t room_max(void)
 	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
 }
 
-/* Other memory with the first @used bytes of @old; NULL if it would be no larger. */
-static void *grown(void *old, size_t used, size_t size)
-{
-	void *new = size > used ? kvmalloc(size, OOMLENS_GFP) : NULL;
-
-	if (!new)
-		return NULL;
-	memcpy(new, old, used);
-	kvfree(old);
-	return new;
-}
+/* A name; one for each distinct file. */
+struct oomlens_name {
+	struct oomlens_name *next;
+	char text[];
+};
 
 static int grow_rows(struct oomlens_vmas *v)
 {
 	unsigned int max = min_t(size_t, v->max + v->max / 2, room_max() / sizeof(*v->rows));
-	void *rows = grown(v->rows, v->n * sizeof(*v->rows), max * sizeof(*v->rows));
+	struct oomlens_vma *rows = NULL;
 
+	if (max > v->max)
+		rows = kvmalloc_array(max, sizeof(*rows), OOMLENS_GFP);
 	if (!rows)
 		return -ENOMEM;
+	memcpy(rows, v->rows, v->n * sizeof(*rows));
+	kvfree(v->rows);
 	v->rows = rows;
 	v->max = max;
 	return 0;
 }
 
-static int grow_names(struct oomlens_vmas *v)
+/* Return: a copy that stays as long as @v; NULL if there is no room for it. */
+static const char *add_name(struct oomlens_vmas *v, const char *text, gfp_t gfp)
 {
-	size_t size = min(2 * v->names_size, room_max());
-	void *names = size > v->names_size ? grown(v->names, v->names_used, size) : NULL;
+	size_t size = strlen(text) + 1;
+	struct oomlens_name *name = NULL;
 
-	if (!names)
-		return -ENOMEM;
-	v->names = names;
-	v->names_size = size;
-	return 0;
-}
-
-/* Return: the place of a copy of @name; 0, which is "", if there is no room. */
-static size_t add_name(struct oomlens_vmas *v, const char *name)
-{
-	size_t size = strlen(name) + 1, at = v->names_used;
-
-	if (size > v->names_size - at)
-		return 0;
-	memcpy(v->names + at, name, size);
-	v->names_used += size;
-	return at;
+	if (sizeof(*name) + size <= v->names_left)
+		name = kmalloc(sizeof(*name) + size, gfp);
+	if (!name) {
+		v->complete = false;
+		return NULL;
+	}
+	memcpy(name->text, text, size);
+	name->next = v->names;
+	v->names = name;
+	v->names_left -= min(v->names_left, ksize(name));
+	return name->text;
 }
 
 /*
@@ -218,18 +166,15 @@ static const char *special_name(struct vm_area_struct *vma, char *buf)
 /*
  * A VMA that was merged across the address where the last call had to stop is
  * shown from there on.
- * Return: 0, or -ENOSPC if rows or names are full.
  */
-static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
-		    struct oomlens_charges *c)
+static void fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
+		     struct oomlens_charges *c)
 {
-	struct oomlens_vma *row = &v->rows[v->n];
+	struct oomlens_vma *row = &v->rows[v->n++];
 	const struct oomlens_charges before = *c;
 	char buf[NAME_SIZE];
 	const char *name = special_name(vma, buf);
 
-	if (v->n == v->max || (name && strlen(name) >= v->names_size - v->names_used))
-		return -ENOSPC;
 	add_vma(c, vma, v->from);
 	*row = (struct oomlens_vma){
 		.start = max(vma->vm_start, v->from),
@@ -245,44 +190,69 @@ static int fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 	};
 	row->pages = (vma->vm_end - row->start) >> PAGE_SHIFT;
 	if (name)
-		row->name = add_name(v, name);
+		/* The lock is not held over reclaim. */
+		row->name = add_name(v, name, GFP_NOWAIT | __GFP_NOWARN);
 	else if (vma->vm_file)
 		/* Its path is looked up once the lock is dropped. */
 		row->file = get_file(vma->vm_file);
-	v->n++;
-	return 0;
 }
 
-/* Goes on at v->from, and leaves there the address where it had to stop. */
-static int fill(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens_charges *c)
+/*
+ * Sums up from *@from on, with a row for each VMA if there is @v; the address
+ * where it had to stop is left in *@from.
+ * Return: 0; -EAGAIN if the lock is wanted; -ENOSPC if the rows are full.
+ */
+static int add_vmas(struct mm_struct *mm, struct oomlens_charges *c, unsigned long *from,
+		    struct oomlens_vmas *v)
 {
 	unsigned int left = CONTENTION_VMAS;
 	struct vm_area_struct *vma;
-	int err;
 
-	VMA_ITERATOR(vmi, mm, v->from);
+	VMA_ITERATOR(vmi, mm, *from);
 
 	for_each_vma(vmi, vma) {
-		err = fill_row(v, vma, c);
-		if (err)
-			return err;
-		v->from = vma->vm_end;
+		if (v && v->n == v->max)
+			return -ENOSPC;
+		if (v)
+			fill_row(v, vma, c);
+		else
+			add_vma(c, vma, *from);
+		*from = vma->vm_end;
 		if (lock_is_contended(mm, &left))
 			return -EAGAIN;
 	}
 	return 0;
 }
 
-static int lock_and_fill(struct oomlens_vmas *v, struct mm_struct *mm,
-			 struct oomlens_charges *c)
+static int lock_and_add(struct mm_struct *mm, struct oomlens_charges *c, unsigned long *from,
+			struct oomlens_vmas *v)
 {
 	int err = lock_vmas(mm);
 
 	if (err)
 		return err;
-	err = fill(v, mm, c);
+	err = add_vmas(mm, c, from, v);
 	unlock_vmas(mm);
 	return err;
+}
+
+/**
+ * oomlens_vmas_charges() - what all VMAs of an address space are charged
+ * @mm: held by mmgrab()
+ * @c: zero at first; complete on success
+ * @from: zero at first; where the next call goes on
+ *
+ * The mmap lock is held for reading over all VMAs, so that the sum is of one
+ * moment. If another task waits for it, it is dropped, and the next call goes on.
+ *
+ * Context: process context, may sleep; does not wait for the lock.
+ * Return: 0; -ESRCH if the address space is gone; -EAGAIN if its lock is taken
+ * or wanted: to be called again.
+ */
+int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
+			 unsigned long *from)
+{
+	return lock_and_add(mm, c, from, NULL);
 }
 
 /* The same files beside each other. */
@@ -291,7 +261,7 @@ static int compare_files(const void *a, const void *b)
 	const struct oomlens_vma *x = a, *y = b;
 
 	cond_resched();
-	return x->file < y->file ? -1 : x->file > y->file;
+	return cmp_int(x->file, y->file);
 }
 
 /* Largest charge first, then most noreserve, then most pages, then lowest address. */
@@ -300,53 +270,38 @@ static int compare_rows(const void *a, const void *b)
 	const struct oomlens_vma *x = a, *y = b;
 
 	cond_resched();
-	if (x->charged != y->charged)
-		return x->charged > y->charged ? -1 : 1;
-	if (x->noreserve != y->noreserve)
-		return x->noreserve > y->noreserve ? -1 : 1;
-	if (x->pages != y->pages)
-		return x->pages > y->pages ? -1 : 1;
-	return x->start < y->start ? -1 : x->start > y->start;
+	return cmp_int(y->charged, x->charged) ?: cmp_int(y->noreserve, x->noreserve) ?:
+	       cmp_int(y->pages, x->pages) ?: cmp_int(x->start, y->start);
 }
 
-/* Return: the place of the file's path; 0 if there is no room for it. */
-static size_t add_path(struct oomlens_vmas *v, struct file *file, char *buf)
+static const char *add_path(struct oomlens_vmas *v, struct file *file, char *buf)
 {
 	const char *path = d_path(file_user_path(file), buf, PATH_MAX);
-	size_t at;
 
-	if (IS_ERR(path))
-		path = "[path_too_long]";
-	while (!(at = add_name(v, path)))
-		if (grow_names(v))
-			break;
-	return at;
+	return add_name(v, IS_ERR(path) ? "[path_too_long]" : path, OOMLENS_GFP);
 }
 
 /*
  * One path for each distinct file, and no file is held any more. Where there is
  * no room for a path, the row has none.
- * Return: true if each file has its path.
  */
-static bool resolve(struct oomlens_vmas *v)
+static void resolve(struct oomlens_vmas *v)
 {
 	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
+	const char *name = NULL;
 	struct file *last = NULL;
-	bool all = true;
-	size_t name = 0;
 	unsigned int i;
 
+	v->complete = v->complete && buf;
 	sort(v->rows, v->n, sizeof(*v->rows), compare_files, NULL);
 	for (i = 0; i < v->n; i++) {
 		struct oomlens_vma *row = &v->rows[i];
 
 		if (!row->file)
 			continue;
-		if (row->file != last) {
-			last = row->file;
-			name = buf ? add_path(v, last, buf) : 0;
-			all = all && name;
-		}
+		if (row->file != last)
+			name = buf ? add_path(v, row->file, buf) : NULL;
+		last = row->file;
 		row->name = name;
 		/* Each row holds its file: no other row's can have this address. */
 		fput(row->file);
@@ -354,7 +309,6 @@ static bool resolve(struct oomlens_vmas *v)
 		cond_resched();
 	}
 	kfree(buf);
-	return all;
 }
 
 /*
@@ -369,11 +323,11 @@ static int fill_all(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens
 	for (round = 0; ; round++) {
 		unsigned long from = v->from;
 
-		err = lock_and_fill(v, mm, c);
+		err = lock_and_add(mm, c, &v->from, v);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (err == -ENOSPC) {
-			err = v->n == v->max ? grow_rows(v) : grow_names(v);
+			err = grow_rows(v);
 			if (err)
 				return err;
 		} else if (err != -EAGAIN) {
@@ -411,18 +365,17 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 	memset(c, 0, sizeof(*c));
 	v->max = min_t(size_t, READ_ONCE(mm->map_count) + ROWS_SLACK,
 		       room_max() / sizeof(*v->rows));
-	v->names_size = NAMES_FIRST;
+	v->names_left = room_max();
 	v->rows = kvmalloc_array(v->max, sizeof(*v->rows), OOMLENS_GFP);
-	v->names = kvmalloc(v->names_size, OOMLENS_GFP);
-	if (!v->rows || !v->names)
+	if (!v->rows)
 		return -ENOMEM;
-	/* Offset 0 means no name. */
-	v->names[0] = '\0';
-	v->names_used = 1;
+	v->complete = true;
 	err = fill_all(v, mm, c);
 	if (err == -ESRCH || err == -EINTR)
 		return err;
-	v->complete = resolve(v) && !err;
+	if (err)
+		v->complete = false;
+	resolve(v);
 	sort(v->rows, v->n, sizeof(*v->rows), compare_rows, NULL);
 	return 0;
 }
@@ -433,12 +386,17 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
  */
 void oomlens_vmas_free(struct oomlens_vmas *v)
 {
+	struct oomlens_name *name;
 	unsigned int i;
 
 	for (i = 0; i < v->n; i++)
 		if (v->rows[i].file)
 			fput(v->rows[i].file);
 	kvfree(v->rows);
-	kvfree(v->names);
+	while ((name = v->names)) {
+		v->names = name->next;
+		kfree(name);
+		cond_resched();
+	}
 	memset(v, 0, sizeof(*v));
 }

@@ -28,18 +28,19 @@ struct oomlens_vma {
 	unsigned long charged;		/* pages */
 	unsigned long noreserve;	/* pages */
 	struct file *file;		/* held until its path is known, NULL after */
-	size_t name;			/* offset in names; 0: none */
+	const char *name;		/* in names; NULL: none */
 	char perms[4];			/* as in /proc/PID/maps */
 };
+
+struct oomlens_name;
 
 /* All VMAs of an address space. */
 struct oomlens_vmas {
 	struct oomlens_vma *rows;
 	unsigned int max;
 	unsigned int n;
-	char *names;			/* strings, the first is empty */
-	size_t names_size;
-	size_t names_used;
+	struct oomlens_name *names;
+	size_t names_left;		/* bytes that they may still take */
 	unsigned long from;		/* address at which the read goes on */
 	bool complete;			/* no VMA and no name is missing */
 };
