@@ -2,8 +2,6 @@
 /*
  * Orders the start and the end of the recorder.
  */
-#include <linux/sizes.h>
-
 #include "internal.h"
 
 enum hook {
@@ -17,16 +15,12 @@ static unsigned int sources = ALL_HOOKS;
 module_param(sources, uint, 0444);
 MODULE_PARM_DESC(sources, "hooks to use, for tests: 1 notifier, 2 mark_victim, 4 return probe (default 7)");
 
-/*
- * What the module keeps allocated is 1/4096 of RAM, within these bounds; half of
- * it is for events. The rest of the recorder is taken before the ring.
- */
+/* Half of the budget is for events. The rest of the recorder is taken before the ring. */
 static unsigned long __init ring_bytes(void)
 {
-	u64 all = clamp_t(u64, ((u64)totalram_pages() << PAGE_SHIFT) / 4096, SZ_32K, SZ_1M);
-	unsigned long taken = oomlens_counter_read(OOMLENS_MEMORY_BYTES);
+	unsigned long half = oomlens_memory_budget() / 2;
 
-	return all / 2 - min_t(u64, all / 2, taken);
+	return half - min_t(unsigned long, half, oomlens_counter_read(OOMLENS_MEMORY_BYTES));
 }
 
 static void __init register_hooks(void)
@@ -60,9 +54,12 @@ int __init oomlens_event_init(void)
 	err = oomlens_paths_init();
 	if (err)
 		return err;
-	err = oomlens_victims_init();
+	err = oomlens_added_init(oomlens_memory_budget() / 16);
 	if (err)
 		goto err_paths_exit;
+	err = oomlens_victims_init();
+	if (err)
+		goto err_added_exit;
 	err = oomlens_candidates_init();
 	if (err)
 		goto err_victims_exit;
@@ -82,6 +79,8 @@ err_candidates_exit:
 	oomlens_candidates_exit();
 err_victims_exit:
 	oomlens_victims_exit();
+err_added_exit:
+	oomlens_added_exit();
 err_paths_exit:
 	oomlens_paths_exit();
 	return err;
@@ -110,5 +109,6 @@ void oomlens_event_exit(void)
 	oomlens_ring_exit();
 	oomlens_candidates_exit();
 	oomlens_victims_exit();
+	oomlens_added_exit();
 	oomlens_paths_exit();
 }

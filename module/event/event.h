@@ -57,6 +57,61 @@ struct oomlens_mark_listener {
 void oomlens_relief_register(struct oomlens_relief *relief);
 void oomlens_mark_register(struct oomlens_mark_listener *listener);
 
+/* The machine's memory when out_of_memory() was entered; pages. */
+struct oomlens_memory_record {
+	unsigned long free;
+	unsigned long available;
+	unsigned long anon;
+	unsigned long file;
+	unsigned long shmem;
+	unsigned long slab_reclaimable;
+	unsigned long slab_unreclaimable;
+	unsigned long kernel_stack;
+	unsigned long pagetables;
+	unsigned long unevictable;
+	unsigned long mlocked;
+	unsigned long ram;
+	unsigned long swap_total;
+	unsigned long swap_free;
+	unsigned long committed;
+	unsigned long commit_limit;
+};
+
+/**
+ * struct oomlens_facts - what the groups above are told of an event
+ * @number: of the event
+ * @time_ns: CLOCK_MONOTONIC when the OOM killer was called
+ * @memory: at that time
+ */
+struct oomlens_facts {
+	unsigned long number;
+	u64 time_ns;
+	const struct oomlens_memory_record *memory;
+};
+
+/**
+ * struct oomlens_kill_listener - called once an event that killed is complete
+ * @killed: called from the recorder's kthread, before readers may have the event, so
+ *	that lines which it adds are there at the first read. The kthread times the
+ *	victims: no wait, no reading of procfs, and at most a few milliseconds; what
+ *	takes longer is for a thread of the listener's own
+ * @next: the event group's
+ */
+struct oomlens_kill_listener {
+	void (*killed)(const struct oomlens_facts *facts);
+	struct oomlens_kill_listener *next;
+};
+
+/* Before oomlens_event_init(), as the two above. */
+void oomlens_kill_register(struct oomlens_kill_listener *listener);
+
+/* added.c: lines that an event gets after it was recorded. */
+
+/* The longest line, with its NUL. */
+#define OOMLENS_ADDED_MAX	2048
+
+int oomlens_event_add(unsigned long number, const char *line);
+
 /* claim.c: the next event that a task causes belongs to a run of trigger's. */
 void oomlens_claim(struct task_struct *task);
 u64 oomlens_disclaim(void);

@@ -104,7 +104,8 @@ static size_t events_row_max(void)
 {
 	return (3 + oomlens_ring_zones()) * OOMLENS_ROW_MAX +
 	       (OOMLENS_VICTIMS + oomlens_nr_candidates) * OOMLENS_ROW_MAX +
-	       (3 + OOMLENS_VICTIMS + oomlens_nr_candidates) * 4 * OOMLENS_PATH_SIZE;
+	       (3 + OOMLENS_VICTIMS + oomlens_nr_candidates) * 4 * OOMLENS_PATH_SIZE +
+	       oomlens_added_size();
 }
 
 const struct oomlens_file_ops oomlens_events_file = {

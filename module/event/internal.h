@@ -91,6 +91,13 @@ void oomlens_paths_exit(void);
 u32 oomlens_path_add(struct mem_cgroup *memcg);
 void oomlens_path_copy(u32 where, char *buf, size_t size);
 
+/* ---- added.c ---- */
+
+int oomlens_added_init(size_t bytes);
+void oomlens_added_exit(void);
+void oomlens_added_show(struct seq_file *m, unsigned long number);
+size_t oomlens_added_size(void);
+
 /* ---- victims.c ---- */
 
 /* Between two looks when only victims are left that take very long. */

@@ -349,4 +349,5 @@ void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c)
 		show_candidate(m, c, &oomlens_event_candidates(e)[order[i]], i + 1);
 	for (i = 0; i < e->nr_victims; i++)
 		show_victim(m, c, i);
+	oomlens_added_show(m, e->number);
 }

@@ -111,26 +111,6 @@ struct oomlens_zone_record {
 	unsigned long mlocked;
 };
 
-/* The machine's memory when out_of_memory() was entered; pages. */
-struct oomlens_memory_record {
-	unsigned long free;
-	unsigned long available;
-	unsigned long anon;
-	unsigned long file;
-	unsigned long shmem;
-	unsigned long slab_reclaimable;
-	unsigned long slab_unreclaimable;
-	unsigned long kernel_stack;
-	unsigned long pagetables;
-	unsigned long unevictable;
-	unsigned long mlocked;
-	unsigned long ram;
-	unsigned long swap_total;
-	unsigned long swap_free;
-	unsigned long committed;
-	unsigned long commit_limit;
-};
-
 /* The cgroup whose limit was hit; pages. PAGE_COUNTER_MAX is no limit. */
 struct oomlens_memcg_record {
 	unsigned long usage;

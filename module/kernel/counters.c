@@ -2,6 +2,7 @@
 /*
  * The module's counters, memory that it keeps, and the kernel's count of kills.
  */
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
 #include "kernel.h"
@@ -18,6 +19,18 @@ static atomic_long_t counters[OOMLENS_NR_COUNTERS];
 void oomlens_counter_add(enum oomlens_counter counter, long n)
 {
 	atomic_long_add(n, &counters[counter]);
+}
+
+/**
+ * oomlens_memory_budget() - what the module may keep allocated beside its code
+ *
+ * 1/4096 of RAM, within bounds: half for events, half for history.
+ *
+ * Return: bytes.
+ */
+unsigned long oomlens_memory_budget(void)
+{
+	return clamp_t(u64, ((u64)totalram_pages() << PAGE_SHIFT) / 4096, SZ_32K, SZ_1M);
 }
 
 /**

@@ -29,6 +29,7 @@ enum oomlens_counter {
 void oomlens_counter_add(enum oomlens_counter counter, long n);
 void oomlens_counter_max(enum oomlens_counter counter, long n);
 long oomlens_counter_read(enum oomlens_counter counter);
+unsigned long oomlens_memory_budget(void);
 void *oomlens_keep_alloc(size_t size);
 unsigned long oomlens_kernel_kills(void);
 
