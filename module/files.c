@@ -32,6 +32,7 @@ static const struct file_row {
 	{ "badness",	0400, BOTH,	&oomlens_badness_file },
 	{ "overcommit",	0444, BOTH,	&oomlens_overcommit_file },
 	{ "commit",	0400, BOTH,	&oomlens_commit_file },
+	{ "objects",	0400, BOTH,	&oomlens_objects_file },
 	{ "events",	0400, BOTH,	&oomlens_events_file },
 	{ "features",	0444, BOTH,	&oomlens_features_file },
 	{ "stats",	0444, BOTH,	&oomlens_stats_file },

@@ -29,6 +29,10 @@ static const char * const commit_names[] = {
 	"pid", "uid", "charge", "anon", "file_private", "stack", "noreserve",
 	"shared", "touched", "uncashed", "vm_total", "memcg", "comm", NULL
 };
+static const char * const objects_names[] = {
+	"kind", "id", "resident", "swapped", "charge", "size", "holders", "pid", "comm",
+	"holder_memcg", "name", NULL
+};
 
 static const char * const features_names[] = {
 	"notifier", "mark_victim", "oom_probe", "memcg", "procfs", "sysrq",
@@ -56,6 +60,7 @@ static const struct file {
 	{ "badness",	0400, true,	TABLE,	badness_names },
 	{ "overcommit",	0444, true,	KEYS,	overcommit_names },
 	{ "commit",	0400, true,	TABLE,	commit_names },
+	{ "objects",	0400, true,	TABLE,	objects_names },
 	{ "events",	0400, true,	OTHER,	NULL },
 	{ "features",	0444, true,	KEYS,	features_names },
 	{ "stats",	0444, true,	KEYS,	stats_names },

@@ -61,7 +61,7 @@ static int open_lens(const char *file, int flags)
 static void step_read(void)
 {
 	static const char *const files[] = {
-		"badness", "overcommit", "commit", "events", "features", "stats", "trigger",
+		"badness", "overcommit", "commit", "objects", "events", "features", "stats", "trigger",
 		"reserve"
 	};
 	const char *file = files[rnd(&seed) % ARRAY_SIZE(files)];

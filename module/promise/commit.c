@@ -3,16 +3,13 @@
  * commit: the commit charge by address space, by cgroup, or by VMA
  * of one process, and what of Committed_AS belongs to no process.
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/cpumask.h>
 #include <linux/mman.h>
 #include <linux/percpu.h>
-#include <linux/pid_namespace.h>
 #include <linux/sort.h>
 
 #include "mm.h"
+#include "process.h"
 #include "promise.h"
 #include "shmem.h"
 
@@ -165,22 +162,12 @@ static int take_table(struct commit_table *t, struct pid *pid)
 	return 0;
 }
 
-/*
- * What /proc/PID/maps asks for, of the opener and of the caller: the table of a
- * process shows its addresses.
- */
-static bool may_see_addresses(const struct seq_file *m)
-{
-	return capable(CAP_SYS_PTRACE) &&
-	       file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
-}
-
 static int commit_snapshot(struct seq_file *m)
 {
 	struct commit *c = m->private;
 	int err;
 
-	if (c->scope == SCOPE_PID && !may_see_addresses(m))
+	if (c->scope == SCOPE_PID && !oomlens_may_see(m))
 		return -EPERM;
 
 	free_table(&c->table);
@@ -323,21 +310,6 @@ static int commit_show(struct seq_file *m, void *v)
 
 /* ---- what is written: the scope of the reads that follow ---- */
 
-/* A user process of the initial PID namespace, by its thread group id. */
-static struct pid *find_process(pid_t nr)
-{
-	struct pid *pid = ERR_PTR(-ESRCH);
-	struct task_struct *p;
-
-	rcu_read_lock();
-	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
-	if (p)
-		pid = p->flags & PF_KTHREAD ? ERR_PTR(-EINVAL) :
-			get_pid(task_tgid(p));
-	rcu_read_unlock();
-	return pid;
-}
-
 static void set_scope(struct commit *c, enum commit_scope scope, struct pid *pid)
 {
 	put_pid(c->pid);
@@ -347,13 +319,8 @@ static void set_scope(struct commit *c, enum commit_scope scope, struct pid *pid
 
 static int set_scope_pid(struct commit *c, const char *number)
 {
-	struct pid *pid;
-	unsigned int nr;
+	struct pid *pid = oomlens_find_process(number);
 
-	/* kstrtouint() takes a sign. */
-	if (!isdigit(*number) || kstrtouint(number, 10, &nr) || !nr || nr > INT_MAX)
-		return -EINVAL;
-	pid = find_process(nr);
 	if (IS_ERR(pid))
 		return PTR_ERR(pid);
 	set_scope(c, SCOPE_PID, pid);
@@ -375,7 +342,7 @@ static int commit_command(struct seq_file *m, char *line)
 		return 0;
 	}
 	if (strstarts(line, "pid "))
-		return may_see_addresses(m) ? set_scope_pid(c, line + strlen("pid ")) : -EPERM;
+		return oomlens_may_see(m) ? set_scope_pid(c, line + strlen("pid ")) : -EPERM;
 	return -EINVAL;
 }
 

@@ -2,19 +2,11 @@
 /*
  * What is promised to shared memory objects, which no process owns: shared
  * anonymous mappings, SysV segments, memfds, drivers' buffers, tmpfs files.
- *
- * They are all inodes of shmem, found through the superblocks of tmpfs; the
- * kernel's internal mount, where most of them live, is one of these.
+ * They are all inodes of shmem.
  */
-#include <linux/cred.h>
-#include <linux/fs_struct.h>
-#include <linux/magic.h>
-
 #include "../kernel/kernel.h"
 #include "shmem.h"
-
-/* Inodes read before the list's lock is dropped. */
-#define BATCH	256
+#include "supers.h"
 
 /*
  * Charged to one inode, in pages: its whole size, or, if it was made with
@@ -31,58 +23,33 @@ static long inode_charge(struct inode *inode)
 	return READ_ONCE(info->alloced);
 }
 
-/*
- * The list's lock is dropped every BATCH inodes, with one inode held as the place
- * to go on from.
- * As in fs/drop_caches.c.
+/**
+ * oomlens_shmem_inode() - what one shared memory object has and is charged
+ * @inode: of shmem, held
+ * @o: filled in
+ *
+ * Return: false for a directory, a device and the like, which have no pages.
  */
-static void add_super(struct super_block *sb, void *arg)
+bool oomlens_shmem_inode(struct inode *inode, struct oomlens_shmem *o)
 {
-	struct oomlens_shmem *o = arg;
-	struct inode *inode, *held = NULL;
-	unsigned int left = BATCH;
-
-	spin_lock(&sb->s_inode_list_lock);
-	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
-		if (S_ISREG(inode->i_mode) || S_ISLNK(inode->i_mode)) {
-			o->charge += inode_charge(inode);
-			o->resident += READ_ONCE(inode->i_data.nrpages);
-			o->swapped += READ_ONCE(SHMEM_I(inode)->swapped);
-		}
-		if (--left && !need_resched())
-			continue;
-		/* An inode that is being freed cannot be held: try the next. */
-		left = 1;
-		if (!igrab(inode))
-			continue;
-		left = BATCH;
-		spin_unlock(&sb->s_inode_list_lock);
-		iput(held);
-		held = inode;
-		cond_resched();
-		if (fatal_signal_pending(current))
-			goto out;
-		spin_lock(&sb->s_inode_list_lock);
-	}
-	spin_unlock(&sb->s_inode_list_lock);
-out:
-	iput(held);
+	if (!S_ISREG(inode->i_mode) && !S_ISLNK(inode->i_mode))
+		return false;
+	o->charge = inode_charge(inode);
+	o->resident = READ_ONCE(inode->i_data.nrpages);
+	o->swapped = READ_ONCE(SHMEM_I(inode)->swapped);
+	return true;
 }
 
-/*
- * The initramfs, where it is still the root: a shmem filesystem whose type is
- * not registered.
- */
-static void add_rootfs(struct oomlens_shmem *o, const struct file_system_type *tmpfs)
+static int add_inode(struct inode *inode, void *arg)
 {
-	struct super_block *sb;
-	struct path root;
+	struct oomlens_shmem *sum = arg, o;
 
-	get_fs_root(init_task.fs, &root);
-	sb = root.mnt->mnt_sb;
-	if (sb->s_magic == TMPFS_MAGIC && sb->s_type != tmpfs)
-		add_super(sb, o);
-	path_put(&root);
+	if (oomlens_shmem_inode(inode, &o)) {
+		sum->charge += o.charge;
+		sum->resident += o.resident;
+		sum->swapped += o.swapped;
+	}
+	return 0;
 }
 
 /**
@@ -94,16 +61,8 @@ static void add_rootfs(struct oomlens_shmem *o, const struct file_system_type *t
  */
 int oomlens_shmem_read(struct oomlens_shmem *o)
 {
-	struct file_system_type *tmpfs;
+	const struct oomlens_inode_walk walk = { .visit = add_inode, .arg = o };
 
 	memset(o, 0, sizeof(*o));
-	if (!IS_ENABLED(CONFIG_SHMEM))
-		return 0;
-	tmpfs = get_fs_type("tmpfs");
-	if (!tmpfs)
-		return 0;
-	iterate_supers_type(tmpfs, add_super, o);
-	add_rootfs(o, tmpfs);
-	module_put(tmpfs->owner);
-	return fatal_signal_pending(current) ? -EINTR : 0;
+	return oomlens_walk_shmem(&walk);
 }

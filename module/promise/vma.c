@@ -343,6 +343,50 @@ static int fill_all(struct oomlens_vmas *v, struct mm_struct *mm, struct oomlens
 	}
 }
 
+static int visit_files(struct mm_struct *mm, int (*visit)(struct file *file, void *arg),
+		       void *arg, unsigned long *from)
+{
+	unsigned int left = CONTENTION_VMAS;
+	struct vm_area_struct *vma;
+	int err;
+
+	VMA_ITERATOR(vmi, mm, *from);
+
+	for_each_vma(vmi, vma) {
+		err = vma->vm_file ? visit(vma->vm_file, arg) : 0;
+		if (err)
+			return err;
+		*from = vma->vm_end;
+		if (lock_is_contended(mm, &left))
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+/**
+ * oomlens_vmas_files() - visit the file of every VMA that has one
+ * @mm: held by mmgrab()
+ * @visit: called with the mmap lock held for reading; an error ends the call, and
+ *	the next one begins with the same VMA
+ * @arg: for @visit
+ * @from: zero at first; where the next call goes on
+ *
+ * Context: process context, may sleep; does not wait for the lock.
+ * Return: 0; what the visitor returned; -ESRCH if the address space is gone;
+ * -EAGAIN if its lock is taken or wanted: to be called again.
+ */
+int oomlens_vmas_files(struct mm_struct *mm, int (*visit)(struct file *file, void *arg),
+		       void *arg, unsigned long *from)
+{
+	int err = lock_vmas(mm);
+
+	if (err)
+		return err;
+	err = visit_files(mm, visit, arg, from);
+	unlock_vmas(mm);
+	return err;
+}
+
 /**
  * oomlens_vmas_read() - one row for each VMA, largest charge first
  * @v: zeroed; oomlens_vmas_free() is the caller's, also on error

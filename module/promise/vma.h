@@ -47,6 +47,8 @@ struct oomlens_vmas {
 
 int oomlens_vmas_charges(struct mm_struct *mm, struct oomlens_charges *c,
 			 unsigned long *from);
+int oomlens_vmas_files(struct mm_struct *mm, int (*visit)(struct file *file, void *arg),
+		       void *arg, unsigned long *from);
 int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 		      struct oomlens_charges *c);
 void oomlens_vmas_free(struct oomlens_vmas *v);

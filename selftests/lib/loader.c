@@ -18,7 +18,7 @@ static const char *const parameter_names[] = {
 };
 
 static const char *const file_names[] = {
-	"badness", "overcommit", "commit", "events", "features", "stats", "trigger", "reserve"
+	"badness", "overcommit", "commit", "objects", "events", "features", "stats", "trigger", "reserve"
 };
 
 const char *loader_ko(void)

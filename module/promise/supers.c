@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The inodes of shared memory filesystems: tmpfs, with the kernel's internal
+ * mounts where memfds, SysV segments, shared anonymous mappings and drivers'
+ * buffers live, and hugetlbfs. Mount namespaces do not matter.
+ *
+ * sb->s_inodes is the VFS' own list. It is walked under sb->s_inode_list_lock,
+ * with which an inode enters and leaves it; both are in the public struct, as
+ * filesystems use them (5.10 to 7.3). An inode that is held stays on its list,
+ * and s_umount, which iterate_supers_type() takes, keeps the filesystem mounted.
+ */
+#include <linux/fs_struct.h>
+#include <linux/magic.h>
+
+#include "../kernel/kernel.h"
+#include "supers.h"
+
+/* Inodes that are held before the list's lock is dropped. */
+#define BATCH	64
+
+struct batch {
+	const struct oomlens_inode_walk *walk;
+	struct inode *place;		/* where the walk goes on, held */
+	struct inode *held[BATCH];
+	unsigned int n;
+	int err;
+};
+
+/* The last one stays held, as the place to go on from. As in fs/drop_caches.c. */
+static void visit_held(struct batch *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n; i++) {
+		if (!b->err)
+			b->err = b->walk->visit(b->held[i], b->walk->arg);
+		iput(b->place);
+		b->place = b->held[i];
+	}
+	b->n = 0;
+	cond_resched();
+	if (!b->err && fatal_signal_pending(current))
+		b->err = -EINTR;
+}
+
+static void walk_super(struct super_block *sb, void *arg)
+{
+	struct batch *b = arg;
+	struct inode *inode;
+
+	if (b->err)
+		return;
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		/* An inode that is being freed cannot be held. */
+		if (!igrab(inode))
+			continue;
+		b->held[b->n++] = inode;
+		if (b->n < BATCH)
+			continue;
+		spin_unlock(&sb->s_inode_list_lock);
+		visit_held(b);
+		spin_lock(&sb->s_inode_list_lock);
+		if (b->err)
+			break;
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	visit_held(b);
+	iput(b->place);
+	b->place = NULL;
+}
+
+/*
+ * The initramfs, where it is still the root: a shmem filesystem whose type is
+ * not registered.
+ */
+static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
+{
+	struct super_block *sb;
+	struct path root;
+
+	get_fs_root(init_task.fs, &root);
+	sb = root.mnt->mnt_sb;
+	if (sb->s_magic == TMPFS_MAGIC && sb->s_type != tmpfs)
+		walk_super(sb, b);
+	path_put(&root);
+}
+
+/**
+ * oomlens_walk_shmem() - visit every inode of tmpfs, internal mounts included
+ * @walk: what to call
+ *
+ * Not those of devtmpfs, whose type is not registered.
+ *
+ * Context: process context, sleeps: takes each tmpfs' s_umount for reading.
+ * Return: 0, what the visitor returned, or -EINTR on a fatal signal.
+ */
+int oomlens_walk_shmem(const struct oomlens_inode_walk *walk)
+{
+	struct batch b = { .walk = walk };
+	struct file_system_type *tmpfs;
+
+	if (!IS_ENABLED(CONFIG_SHMEM))
+		return 0;
+	tmpfs = get_fs_type("tmpfs");
+	if (!tmpfs)
+		return 0;
+	iterate_supers_type(tmpfs, walk_super, &b);
+	walk_rootfs(&b, tmpfs);
+	module_put(tmpfs->owner);
+	return b.err;
+}
+
+/**
+ * oomlens_walk_hugetlbfs() - visit every inode of hugetlbfs, likewise
+ * @walk: what to call
+ *
+ * Context, Return: as for oomlens_walk_shmem().
+ */
+int oomlens_walk_hugetlbfs(const struct oomlens_inode_walk *walk)
+{
+	struct batch b = { .walk = walk };
+	struct file_system_type *type;
+
+	if (!IS_ENABLED(CONFIG_HUGETLBFS))
+		return 0;
+	type = get_fs_type("hugetlbfs");
+	if (!type)
+		return 0;
+	iterate_supers_type(type, walk_super, &b);
+	module_put(type->owner);
+	return b.err;
+}

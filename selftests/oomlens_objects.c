@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rows of objects: one object of each kind against fstat, /proc/PID/maps,
+ * /proc/sysvipc/shm and df; all of them together against Shmem.
+ */
+#include <linux/memfd.h>
+#include <sys/ioctl.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "lib/expect.h"
+#include "lib/objects.h"
+
+#define HUGE_FILE	"/proc/sys/vm/nr_hugepages"
+#define ATTEMPTS	10
+
+static char top[32] = "/tmp/oomlens_objects_XXXXXX";
+
+/* Pages of 512-byte blocks. */
+static long long pages_of(const struct stat *st)
+{
+	return st->st_blocks * 512LL / page_size();
+}
+
+static int row_of(struct table *t, int fd, const char *kind)
+{
+	char id[64];
+
+	objects_id_of(fd, id, sizeof(id));
+	return objects_row(t, id, kind);
+}
+
+/* As fstat() has it: nothing is swapped, and what has pages is charged by them. */
+static void expect_stat(struct table *t, int row, int fd)
+{
+	struct stat st;
+
+	MUST_OK(fstat(fd, &st));
+	EXPECT_ROW(t, row, "resident=%lld swapped=0 charge=%lld size=%lld", pages_of(&st),
+		   pages_of(&st), (st.st_size + page_size() - 1) / (long long)page_size());
+}
+
+static void touch(int fd, unsigned int pages)
+{
+	char page[4096] = "x";
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		MUST(pwrite(fd, page, sizeof(page), (off_t)i * page_size()) == sizeof(page));
+}
+
+/* ---- tmpfs ---- */
+
+static void mount_top(void)
+{
+	MUST(mkdtemp(top));
+	undo_at_end("rmdir", top);
+	MUST_OK(mount("oomlens", top, "tmpfs", 0, "size=16m") ? -errno : 0);
+	undo_at_end("umount", top);
+}
+
+static int make_file(const char *name, unsigned int pages)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", top, name);
+	fd = MUST_GET(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	touch(fd, pages);
+	return fd;
+}
+
+static void test_tmpfs(void)
+{
+	int fd = make_file("a blank", 7), other;
+	char path[128];
+	struct table *t;
+
+	MUST_OK(ftruncate(fd, 100 * page_size() + 1));
+	t = must_table("objects");
+	expect_stat(t, row_of(t, fd, "tmpfs"), fd);
+	EXPECT_ROW(t, row_of(t, fd, "tmpfs"), "holders=1 pid=%d name=/a\\040blank", getpid());
+	table_free(t);
+	snprintf(path, sizeof(path), "%s/a blank", top);
+	MUST_OK(unlink(path));
+	/* Another one of that name is another object. */
+	other = make_file("a blank", 2);
+	t = must_table("objects");
+	expect_stat(t, row_of(t, fd, "tmpfs"), fd);
+	EXPECT_ROW(t, row_of(t, fd, "tmpfs"), "name=/a\\040blank\\040(deleted)");
+	EXPECT_ROW(t, row_of(t, other, "tmpfs"), "resident=2 name=/a\\040blank");
+	table_free(t);
+	close(other);
+	MUST_OK(unlink(path));
+	close(fd);
+	test_done("a file of tmpfs, with a hole, and unlinked, is as fstat has it");
+}
+
+static void test_df(void)
+{
+	long long sum = 0, free_now;
+	int fds[3] = { make_file("a", 3), make_file("b", 40), make_file("c", 0) };
+	struct statfs fs;
+	struct table *t;
+	unsigned int i;
+	char dev[32], id[64];
+
+	objects_id_of(fds[0], id, sizeof(id));
+	snprintf(dev, sizeof(dev), "%.*s", (int)(strrchr(id, ':') + 1 - id), id);
+	MUST_OK(statfs(top, &fs));
+	free_now = fs.f_blocks - fs.f_bfree;
+	t = must_table("objects");
+	for (i = 0; t && i < t->rows; i++)
+		if (!strncmp(table_cell(t, i, "id"), dev, strlen(dev)))
+			sum += table_number(t, i, "resident") + table_number(t, i, "swapped");
+	EXPECT_EQ(sum, free_now);
+	EXPECT_EQ(sum, 43);
+	table_free(t);
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	test_done("the files of a tmpfs take what df says");
+}
+
+/* ---- kinds on the kernel's own mounts ---- */
+
+static void test_memfd(void)
+{
+	int fd = MUST_GET(syscall(SYS_memfd_create, "jit\t1", MFD_CLOEXEC));
+	struct table *t;
+
+	MUST_OK(ftruncate(fd, 50 * page_size()));
+	touch(fd, 9);
+	t = must_table("objects");
+	expect_stat(t, row_of(t, fd, "memfd"), fd);
+	EXPECT_ROW(t, row_of(t, fd, "memfd"), "resident=9 size=50 name=memfd:jit\\0111");
+	table_free(t);
+	close(fd);
+	test_done("a memfd");
+}
+
+/* The object that is mapped at that address, by /proc/self/maps. */
+static void mapped_id(const void *at, char *id, size_t size)
+{
+	char *maps = must_read("/proc/self/maps"), want[32];
+	unsigned int major, minor;
+	unsigned long long ino;
+	char *line;
+
+	snprintf(want, sizeof(want), "%08lx-", (unsigned long)at);
+	line = strstr(maps, want);
+	MUST(line && sscanf(line, "%*s %*s %*s %x:%x %llu", &major, &minor, &ino) == 3);
+	snprintf(id, size, "%u:%u:%llu", major, minor, ino);
+	free(maps);
+}
+
+static void test_shared(void)
+{
+	size_t len = 30 * page_size();
+	char *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct table *t;
+	char id[64];
+
+	MUST(at != MAP_FAILED);
+	memset(at, 1, 4 * page_size());
+	mapped_id(at, id, sizeof(id));
+	t = must_table("objects");
+	/* Charged whole when it was made. */
+	EXPECT_ROW(t, objects_row(t, id, "shared"),
+		   "resident=4 swapped=0 charge=30 size=30 holders=1 pid=%d name=dev/zero",
+		   getpid());
+	table_free(t);
+	munmap(at, len);
+	t = must_table("objects");
+	EXPECT_EQ(objects_row(t, id, "shared"), -1);
+	table_free(t);
+	test_done("shared anonymous memory, by maps; gone with its mapping");
+}
+
+/* A field of the segment in /proc/sysvipc/shm, in pages. */
+static long long ipc_pages(int shmid, unsigned int field)
+{
+	char *text = must_read("/proc/sysvipc/shm"), *line, *save = NULL, *word;
+	long long value = -1;
+	unsigned int i;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *rest = NULL;
+
+		word = strtok_r(line, " ", &rest);
+		word = word ? strtok_r(NULL, " ", &rest) : NULL;
+		if (!word || atoi(word) != shmid || *word < '0' || *word > '9')
+			continue;
+		for (i = 2; word && i <= field; i++)
+			word = strtok_r(NULL, " ", &rest);
+		value = word ? atoll(word) / (long long)page_size() : -1;
+	}
+	free(text);
+	return value;
+}
+
+/* Of /proc/sysvipc/shm: key shmid perms size ... */
+enum { IPC_SIZE = 3, IPC_RSS = 14, IPC_SWAP = 15 };
+
+static void test_sysv(void)
+{
+	int shmid = MUST_GET(shmget(0x6f6f6d, 20 * page_size(), IPC_CREAT | IPC_EXCL | 0600));
+	char *at = shmat(shmid, NULL, 0);
+	struct table *t;
+	char id[64];
+
+	MUST(at != (void *)-1);
+	memset(at, 1, 6 * page_size());
+	mapped_id(at, id, sizeof(id));
+	/* ipcrm -m takes the inode's number. */
+	EXPECT_EQ(atoi(strrchr(id, ':') + 1), shmid);
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "sysv"),
+		   "resident=%lld swapped=%lld charge=20 size=%lld holders=1 name=SYSV006f6f6d",
+		   ipc_pages(shmid, IPC_RSS), ipc_pages(shmid, IPC_SWAP),
+		   ipc_pages(shmid, IPC_SIZE));
+	EXPECT_ROW(t, objects_row(t, id, "sysv"), "resident=6");
+	table_free(t);
+	MUST_OK(shmdt(at));
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "sysv"), "resident=6 holders=0 pid=- comm=-");
+	table_free(t);
+	MUST_OK(shmctl(shmid, IPC_RMID, NULL));
+	t = must_table("objects");
+	EXPECT_EQ(objects_row(t, id, "sysv"), -1);
+	table_free(t);
+	test_done("a SysV segment, by ipcs; detached it stays, ipcrm frees it");
+}
+
+static void test_hugetlbfs(void)
+{
+	const char *says = "huge pages of a memfd";
+	long long huge = meminfo_kb("Hugepagesize") * 1024 / (long long)page_size();
+	char *at = MAP_FAILED;
+	struct table *t;
+	struct stat st;
+	int fd;
+
+	if (setting_write(HUGE_FILE, "2")) {
+		ksft_test_result_skip("%s: no huge pages in this kernel\n", says);
+		return;
+	}
+	fd = MUST_GET(syscall(SYS_memfd_create, "huge", MFD_CLOEXEC | MFD_HUGETLB));
+	MUST_OK(ftruncate(fd, 2 * huge * page_size()));
+	at = mmap(NULL, huge * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(at != MAP_FAILED);
+	*at = 1;
+	MUST_OK(fstat(fd, &st));
+	t = must_table("objects");
+	EXPECT_EQ(pages_of(&st), huge);
+	EXPECT_ROW(t, row_of(t, fd, "hugetlbfs"),
+		   "resident=%lld swapped=0 charge=0 size=%lld holders=1 name=memfd:huge",
+		   huge, 2 * huge);
+	table_free(t);
+	munmap(at, huge * page_size());
+	close(fd);
+	setting_write(HUGE_FILE, "0");
+	test_done("%s", says);
+}
+
+/* linux/udmabuf.h; older headers lack it. */
+struct udmabuf_create {
+	unsigned int memfd, flags;
+	unsigned long long offset, size;
+};
+
+#define UDMABUF_CREATE	_IOW('u', 0x42, struct udmabuf_create)
+
+static void test_dmabuf(void)
+{
+	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), memfd, fd, copy;
+	struct udmabuf_create create = { .size = 16 * page_size() };
+	struct table *t;
+
+	if (dev < 0) {
+		ksft_test_result_skip("no udmabuf: a dma-buf\n");
+		return;
+	}
+	memfd = MUST_GET(syscall(SYS_memfd_create, "below", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	MUST_OK(ftruncate(memfd, 16 * page_size()));
+	MUST_OK(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	create.memfd = memfd;
+	fd = MUST_GET(ioctl(dev, UDMABUF_CREATE, &create));
+	copy = MUST_GET(dup(fd));
+	/* DMA_BUF_SET_NAME */
+	MUST_OK(ioctl(fd, _IOW('b', 1, unsigned long long), "frame 1"));
+	t = must_table("objects");
+	EXPECT_ROW(t, row_of(t, fd, "dmabuf"),
+		   "resident=- swapped=- charge=0 size=16 holders=1 pid=%d name=frame\\0401",
+		   getpid());
+	table_free(t);
+	close(copy);
+	close(fd);
+	close(memfd);
+	close(dev);
+	test_done("a dma-buf, once, by the name that it was given");
+}
+
+/* ---- all together ---- */
+
+/* Shared memory of tmpfs and the kernel's mounts; hugetlbfs has pages of its own. */
+static long long shmem_sum(struct table *t)
+{
+	long long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < t->rows; i++)
+		if (strcmp(table_cell(t, i, "kind"), "hugetlbfs") &&
+		    strcmp(table_cell(t, i, "kind"), "dmabuf"))
+			sum += table_number(t, i, "resident");
+	return sum;
+}
+
+static long long taken(struct table *t, unsigned int row)
+{
+	if (!strcmp(table_cell(t, row, "kind"), "dmabuf"))
+		return table_number(t, row, "size");
+	return table_number(t, row, "resident") + table_number(t, row, "swapped");
+}
+
+static void expect_whole(struct table *t)
+{
+	long long charge = 0, unheld = 0;
+	unsigned int i;
+
+	EXPECT_EQ(shmem_sum(t), meminfo_pages("Shmem"));
+	for (i = 0; i < t->rows; i++) {
+		if (i)
+			EXPECT_LE(taken(t, i), taken(t, i - 1));
+		charge += table_number(t, i, "charge");
+		unheld += !table_number(t, i, "holders");
+	}
+	EXPECT_EQ(objects_count(t), t->rows);
+	EXPECT_EQ(table_head(t, "charge"), charge);
+	EXPECT_EQ(table_head(t, "unheld"), unheld);
+	EXPECT_EQ(table_head(t, "complete"), 1);
+}
+
+/* Regular files of devtmpfs count in Shmem and are no rows; there should be none. */
+static void test_whole(void)
+{
+	int fd = MUST_GET(syscall(SYS_memfd_create, "large", MFD_CLOEXEC));
+	unsigned int tries;
+
+	touch(fd, 500);
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		struct table *t;
+
+		expect_retry();
+		/* Folds what each processor has counted. */
+		write_file("/proc/sys/vm/stat_refresh", "1");
+		t = must_table("objects");
+		expect_whole(t);
+		table_free(t);
+		if (!expect_failed())
+			break;
+	}
+	close(fd);
+	test_done("all objects take what Shmem says, the largest first");
+}
+
+int main(void)
+{
+	test_begin(8);
+	mount_top();
+	test_tmpfs();
+	test_df();
+	test_memfd();
+	test_shared();
+	test_sysv();
+	test_hugetlbfs();
+	test_dmabuf();
+	test_whole();
+	test_end();
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which processes have an object: forked, mapped, passed through a socket, by
+ * O_PATH, by a thread's own descriptors, in another mount namespace, and when
+ * none is left. Judged by what the test did, and by /proc/PID/fd.
+ */
+#include <dirent.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "lib/actor.h"
+#include "lib/expect.h"
+#include "lib/objects.h"
+
+static char top[32] = "/tmp/oomlens_holders_XXXXXX";
+static int shared_fd = -1;
+
+static int make_memfd(const char *name)
+{
+	int fd = MUST_GET(syscall(SYS_memfd_create, name, MFD_CLOEXEC));
+
+	MUST_OK(ftruncate(fd, 3 * page_size()));
+	return fd;
+}
+
+static void expect_holders(const char *id, unsigned int holders)
+{
+	struct table *t = must_table("objects");
+
+	EXPECT_ROW(t, objects_row(t, id, NULL), "holders=%u", holders);
+	table_free(t);
+}
+
+static void expect_gone(const char *id)
+{
+	struct table *t = must_table("objects");
+
+	EXPECT_EQ(objects_row(t, id, NULL), -1);
+	table_free(t);
+}
+
+/* ---- what a child does with the descriptor that it inherits ---- */
+
+static int close_it(long unused)
+{
+	return close(shared_fd) ? -errno : 0;
+}
+
+static int map_it(long pages)
+{
+	actor_len = pages * page_size();
+	actor_at = mmap(NULL, actor_len, PROT_READ, MAP_SHARED, shared_fd, 0);
+	return actor_at == MAP_FAILED ? -errno : 0;
+}
+
+static int unmap_it(long unused)
+{
+	return munmap(actor_at, actor_len) ? -errno : 0;
+}
+
+static void test_fork(void)
+{
+	struct table *t;
+	struct actor a;
+	char id[64];
+	int copy;
+
+	shared_fd = make_memfd("forked");
+	objects_id_of(shared_fd, id, sizeof(id));
+	copy = MUST_GET(dup(shared_fd));
+	expect_holders(id, 1);
+	MUST_OK(actor_start(&a));
+	t = must_table("objects");
+	/* The parent is older, and holds it twice. */
+	EXPECT_ROW(t, objects_row(t, id, "memfd"), "holders=2 pid=%d", getpid());
+	table_free(t);
+	MUST_OK(actor_do(&a, map_it, 3));
+	expect_holders(id, 2);
+	actor_end(&a);
+	expect_holders(id, 1);
+	close(copy);
+	close(shared_fd);
+	test_done("a forked child is a holder, however often it has the object");
+}
+
+static void test_mapped(void)
+{
+	struct actor a;
+	char id[64];
+
+	shared_fd = make_memfd("mapped");
+	objects_id_of(shared_fd, id, sizeof(id));
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_it, 3));
+	MUST_OK(actor_do(&a, close_it, 0));
+	expect_holders(id, 2);
+	/* Mapped by the other process, and no descriptor is left. */
+	close(shared_fd);
+	expect_holders(id, 1);
+	MUST_OK(actor_do(&a, unmap_it, 0));
+	expect_gone(id);
+	actor_end(&a);
+	test_done("a mapping alone holds an object; without any it is gone");
+}
+
+/* ---- a descriptor in flight ---- */
+
+static void send_fd(int sock, int fd)
+{
+	char space[CMSG_SPACE(sizeof(int))] = { }, byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = space, .msg_controllen = sizeof(space),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	MUST(sendmsg(sock, &msg, 0) == 1);
+}
+
+static int receive_fd(int sock)
+{
+	char space[CMSG_SPACE(sizeof(int))] = { }, byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = space, .msg_controllen = sizeof(space),
+	};
+	int fd;
+
+	MUST(recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) == 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static void test_in_flight(void)
+{
+	int fd = make_memfd("in flight"), socks[2];
+	struct table *t;
+	char id[64];
+
+	objects_id_of(fd, id, sizeof(id));
+	MUST_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks));
+	send_fd(socks[0], fd);
+	expect_holders(id, 1);
+	close(fd);
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "memfd"),
+		   "holders=0 pid=- comm=- holder_memcg=- name=memfd:in\\040flight");
+	EXPECT_GE(table_head(t, "unheld"), 1);
+	table_free(t);
+	fd = receive_fd(socks[1]);
+	expect_holders(id, 1);
+	close(fd);
+	close(socks[0]);
+	close(socks[1]);
+	test_done("in flight in a socket an object has no holder, and is there");
+}
+
+/* ---- files of a tmpfs ---- */
+
+static void test_path(void)
+{
+	char path[128], id[64];
+	struct table *t;
+	int fd, place;
+
+	snprintf(path, sizeof(path), "%s/file", top);
+	fd = MUST_GET(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	objects_id_of(fd, id, sizeof(id));
+	place = must_open(path, O_PATH);
+	close(fd);
+	expect_holders(id, 1);
+	MUST_OK(unlink(path));
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "tmpfs"), "holders=1 name=/file\\040(deleted)");
+	table_free(t);
+	close(place);
+	expect_gone(id);
+	test_done("O_PATH holds an object");
+}
+
+static void test_left(void)
+{
+	char path[128], id[64];
+	struct table *t;
+	pid_t pid;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/left", top);
+	fd = MUST_GET(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	MUST(write(fd, "x", 1) == 1);
+	objects_id_of(fd, id, sizeof(id));
+	pid = must_fork();
+	if (!pid)
+		for (;;)
+			pause();
+	close(fd);
+	expect_holders(id, 1);
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, NULL, 0) == pid);
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "tmpfs"), "resident=1 holders=0 pid=- name=/left");
+	table_free(t);
+	MUST_OK(unlink(path));
+	test_done("a file outlives its last process, with no holder");
+}
+
+/* The id of a file that only a child's mount namespace shows. */
+struct elsewhere {
+	volatile int ready, error;
+	char id[64];
+};
+
+static void __noreturn mount_elsewhere(struct elsewhere *e)
+{
+	char path[128];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/hidden", top);
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("hidden", top, "tmpfs", 0, ""))
+		e->error = errno;
+	else
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, "x", 1) == 1)
+		objects_id_of(fd, e->id, sizeof(e->id));
+	close(fd);
+	e->ready = 1;
+	for (;;)
+		pause();
+}
+
+static void test_namespace(void)
+{
+	struct elsewhere *e = must_share(sizeof(*e));
+	struct table *t;
+	pid_t pid = must_fork();
+
+	if (!pid)
+		mount_elsewhere(e);
+	EXPECT_TRUE(wait_until(e->ready, PATIENCE_MS));
+	EXPECT_EQ(e->error, 0);
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, e->id, "tmpfs"), "resident=1 holders=0 name=/hidden");
+	table_free(t);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	test_done("a tmpfs of another mount namespace is there");
+}
+
+/* ---- a thread with descriptors of its own ---- */
+
+struct own {
+	volatile int ready, go;
+	char id[64];
+};
+
+static void *keep_own(void *arg)
+{
+	struct own *own = arg;
+	int fd;
+
+	MUST_OK(unshare(CLONE_FILES));
+	fd = make_memfd("own");
+	objects_id_of(fd, own->id, sizeof(own->id));
+	own->ready = 1;
+	while (!own->go)
+		nap_ms(1);
+	close(fd);
+	return NULL;
+}
+
+static void test_thread(void)
+{
+	struct own own = { };
+	pthread_t thread;
+	struct table *t;
+
+	MUST_OK(pthread_create(&thread, NULL, keep_own, &own));
+	EXPECT_TRUE(wait_until(own.ready, PATIENCE_MS));
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, own.id, "memfd"), "holders=1 pid=%d", getpid());
+	table_free(t);
+	own.go = 1;
+	pthread_join(thread, NULL);
+	test_done("a thread's own descriptors are its process'");
+}
+
+/* ---- one process, one object ---- */
+
+/* Does /proc/PID/fd show it? */
+static unsigned int count_fds(pid_t pid, const char *id)
+{
+	char dir[32], path[320], shown[64];
+	unsigned int n = 0;
+	struct dirent *entry;
+	struct stat st;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", pid);
+	d = opendir(dir);
+	while (d && (entry = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (stat(path, &st))
+			continue;
+		snprintf(shown, sizeof(shown), "%u:%u:%llu", major(st.st_dev), minor(st.st_dev),
+			 (unsigned long long)st.st_ino);
+		n += !strcmp(shown, id);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void test_scopes(void)
+{
+	char id[64], scope[96];
+	struct table *t;
+	struct actor a;
+	int copy;
+
+	shared_fd = make_memfd("asked");
+	objects_id_of(shared_fd, id, sizeof(id));
+	copy = MUST_GET(dup(shared_fd));
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, map_it, 1));
+	MUST_OK(actor_do(&a, close_it, 0));
+	snprintf(scope, sizeof(scope), "id %s", id);
+	t = objects_table(scope);
+	EXPECT_EQ(t ? t->rows : 0, 2);
+	EXPECT_ROW(t, 0, "pid=%d descriptors=%u mappings=0", getpid(), count_fds(getpid(), id));
+	EXPECT_ROW(t, 1, "pid=%d descriptors=%u mappings=1", a.pid, count_fds(a.pid, id));
+	EXPECT_EQ(count_fds(getpid(), id), 2);
+	table_free(t);
+	snprintf(scope, sizeof(scope), "pid %d", a.pid);
+	close(copy);
+	close(shared_fd);
+	t = objects_table(scope);
+	EXPECT_ROW(t, objects_row(t, id, "memfd"), "holders=1 pid=%d", a.pid);
+	EXPECT_EQ(objects_count(t), t ? t->rows : 0);
+	table_free(t);
+	snprintf(scope, sizeof(scope), "pid %d", getpid());
+	t = objects_table(scope);
+	EXPECT_TRUE(t);
+	EXPECT_EQ(objects_row(t, id, "memfd"), -1);
+	table_free(t);
+	actor_end(&a);
+	test_done("the objects of a process, and all holders of one, as /proc/PID/fd has them");
+}
+
+/* ---- which process is named ---- */
+
+static void test_oldest(void)
+{
+	char *cgroup = cg_version() ? must_cgroup(NULL, "holder") : NULL;
+	struct table *t;
+	struct actor a;
+	char id[64];
+
+	shared_fd = make_memfd("oldest");
+	objects_id_of(shared_fd, id, sizeof(id));
+	MUST_OK(actor_start(&a));
+	if (cgroup)
+		MUST_OK(cg_attach(cgroup, a.pid));
+	close(shared_fd);
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "memfd"),
+		   "holders=1 pid=%d comm=oomlens_objects holder_memcg=%s", a.pid,
+		   cgroup ? cg_shown(cgroup) : "-");
+	table_free(t);
+	actor_end(&a);
+	test_done("the oldest holder, its name and its memory cgroup");
+}
+
+/* ---- refusals ---- */
+
+static void drop_ptrace(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	MUST_OK(syscall(SYS_capget, &head, data));
+	data[0].effective &= ~(1U << CAP_SYS_PTRACE);
+	data[0].permitted &= ~(1U << CAP_SYS_PTRACE);
+	MUST_OK(syscall(SYS_capset, &head, data));
+}
+
+static void test_refused(void)
+{
+	static const struct {
+		const char *line;
+		int err;
+	} lines[] = {
+		{ "", -EINVAL }, { "pid", -EINVAL }, { "pid x", -EINVAL }, { "pid 0", -EINVAL },
+		{ "pid 2", -EINVAL }, { "pid 4194305", -ESRCH }, { "memcg", -EINVAL },
+		{ "id 1", -EINVAL }, { "id 1:2", -EINVAL }, { "id 1:2:", -EINVAL },
+		{ "id 1:2:3x", -EINVAL }, { "id 01:2:3", -EINVAL }, { "id 1: 2:3", -EINVAL },
+		{ "id 1:1048576:3", -EINVAL }, { "id -1:2:3", -EINVAL },
+		{ "id 1:2:99999999999999999999", -EINVAL },
+	};
+	int fd = must_open_lens("objects", O_RDWR), early = must_open_lens("objects", O_RDWR);
+	unsigned int i;
+	int status;
+	pid_t pid;
+	char c;
+
+	for (i = 1; i < ARRAY_SIZE(lines); i++) {
+		expect_of("\"%s\"", lines[i].line);
+		EXPECT_EQ(write_fd(fd, lines[i].line), lines[i].err);
+	}
+	expect_of("the scope");
+	EXPECT_EQ(pread(fd, &c, 1, 0), 1);
+	close(fd);
+	MUST_OK(write_fd(early, "pid 1"));
+	pid = must_fork();
+	if (!pid) {
+		drop_ptrace();
+		/* Opened by one that has the right: the caller needs it too. */
+		EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);
+		fd = must_open_lens("objects", O_RDWR);
+		EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
+		EXPECT_EQ(write_fd(fd, "id 0:1:2"), -EPERM);
+		EXPECT_OK(write_fd(fd, "all"));
+		EXPECT_EQ(pread(fd, &c, 1, 0), 1);
+		_exit(expect_failed());
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	EXPECT_EQ(status, 0);
+	close(early);
+	test_done("other scopes are refused; one process' objects need CAP_SYS_PTRACE");
+}
+
+int main(void)
+{
+	test_begin(10);
+	MUST(mkdtemp(top));
+	undo_at_end("rmdir", top);
+	MUST_OK(mount("oomlens", top, "tmpfs", 0, "") ? -errno : 0);
+	undo_at_end("umount", top);
+	test_fork();
+	test_mapped();
+	test_in_flight();
+	test_path();
+	test_left();
+	test_namespace();
+	test_thread();
+	test_scopes();
+	test_oldest();
+	test_refused();
+	test_end();
+}
