@@ -43,12 +43,14 @@ function take_line() {
 	} else if (file == "events") {
 		if ($1 !~ /^#/)
 			take_record()
+	} else if (file == "mountinfo") {
+		take_mount()
 	} else if (/^#/) {
 		# The last comment before the rows names the columns, those before
 		# it are pairs.
 		take_pairs()
 		pending = $0
-	} else if (file == "badness" || file == "commit") {
+	} else if (file == "badness" || file == "commit" || file == "objects") {
 		open_table()
 		take_line()
 	} else {
@@ -80,6 +82,30 @@ function take_key(   value, i) {
 	K[file, $1] = checked($1, value)
 }
 
+# /proc/PID/mountinfo: the mounts of each filesystem by its device, MAJOR:MINOR
+function take_mount(   n) {
+	if ($3 !~ /^[0-9]+:[0-9]+$/)
+		return
+	n = ++mounts[$3]
+	mount_root[$3, n] = $4
+	mount_point[$3, n] = $5
+}
+
+# The path of an object of that id, which is "name" in its filesystem, where a mount
+# shows it; else the name
+function mounted(id, name,   dev, i, root) {
+	dev = id
+	sub(/:[0-9]*$/, "", dev)
+	if (name !~ /^\//)
+		return name
+	for (i = 1; i <= mounts[dev]; i++) {
+		root = mount_root[dev, i] == "/" ? "" : mount_root[dev, i]
+		if (substr(name, 1, length(root) + 1) == root "/")
+			return (mount_point[dev, i] == "/" ? "" : mount_point[dev, i]) substr(name, length(root) + 1)
+	}
+	return name
+}
+
 function take_pairs(   n, i, word, s) {
 	n = split(pending, word, " ")
 	s = "#"
@@ -98,12 +124,13 @@ BEGIN {
 	set_of(IS_NUMBER, "totalpages tasks eligible kthreads dies complete")
 	set_of(IS_NUMBER, "charge anon file_private stack noreserve shared touched uncashed pages charged")
 	set_of(IS_NUMBER, "processes shared_resident shared_swapped shared_promised unattributed deficit spaces skipped vmas")
+	set_of(IS_NUMBER, "objects resident swapped unheld size holders")
 	set_of(IS_NUMBER, "mode ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user reader_vm_total batch available")
 	set_of(IS_NUMBER, "time_us real_us order victims freed capture_us duration_us")
 	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
 	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
 	set_of(IS_NUMBER, "events overwritten averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
-	set_of(IS_WORD, "kind trigger constraint outcome by walk verdict fate mode_name")
+	set_of(IS_WORD, "details kind trigger constraint outcome by walk verdict fate mode_name")
 }
 
 function set_of(set, names,   n, i, name) {

@@ -133,6 +133,7 @@ cmd_commit()
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--json) JSON=1 ;;
 		--memcg) scope_once --memcg; SCOPE=memcg ;;
+		--shared) scope_once --shared ;;
 		[0-9]*) need_count PID "$1"; scope_once "$1"; of_pid=$1; SCOPE="pid $1" ;;
 		*) bad_usage "unknown argument '$1'" ;;
 		esac
@@ -143,9 +144,53 @@ cmd_commit()
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
 	file overcommit
+	if [ "$SCOPED" = --shared ]; then
+		show_objects shared
+		return
+	fi
 	open_scoped commit
 	run memory mode=commit rows="${ROWS:-20}" json="$JSON" of_pid="$of_pid" wide="$WIDE" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
+}
+
+# mountinfo: of the reader, or as it was saved; nothing where there is none
+mountinfo()
+{
+	if [ -z "$FROM" ]; then
+		echo /proc/self/mountinfo
+	elif [ -r "$FROM/mountinfo" ]; then
+		echo "$FROM/mountinfo"
+	else
+		echo /dev/null
+	fi
+}
+
+# show_objects MODE: with ROWS, JSON and SCOPE
+show_objects()
+{
+	open_scoped objects
+	run objects mode="$1" rows="${ROWS:-20}" json="$JSON" wide="$WIDE" \
+		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" - <&3
+}
+
+cmd_objects()
+{
+	ROWS='' JSON=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
+		--json) JSON=1 ;;
+		[0-9]*) need_count PID "$1"; scope_once "$1"; SCOPE="pid $1" ;;
+		*) bad_usage "unknown argument '$1'" ;;
+		esac
+		shift
+	done
+	find_dir
+	set_clock
+	look_at_terminal
+	[ -z "$JSON" ] || ROWS=${ROWS:-0}
+	file overcommit
+	show_objects objects
 }
 
 # counter NAME: of the stats file, without a process
@@ -240,5 +285,5 @@ cmd_why()
 	allocating=
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	run "why explain" only="$only" allocating="$allocating" wide="$WIDE" \
-		"$(meminfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
+		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
 }

@@ -139,7 +139,7 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "why report" up="$up" "$(meminfo)" "$DIR/overcommit" \
+		page=$(run "why report" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	else
 		page=$(text_report) || exit
@@ -218,7 +218,7 @@ cmd_save()
 	[ -z "$FROM" ] || bad_usage "save reads the live module"
 	find_dir
 	set_clock
-	for f in badness overcommit commit events features stats; do
+	for f in badness overcommit commit objects events features stats; do
 		file $f
 	done
 	path_of "$1"
@@ -229,12 +229,13 @@ cmd_save()
 		umask 077
 		go_into "$1"
 		make_place || die 1 "cannot write $1"
-		for f in badness overcommit commit events features stats; do
+		for f in badness overcommit commit objects events features stats; do
 			save_file $f cat "$DIR/$f"
 		done
 		for f in meminfo zoneinfo; do
 			save_file $f cat /proc/$f
 		done
+		save_file mountinfo cat /proc/self/mountinfo
 		save_file clock echo "$NOW $UPTIME"
 		save_file host echo "$(uname -n) $(uname -r) $(uname -m)"
 		for f in "./$PLACE"/*; do
