@@ -67,7 +67,9 @@ check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
 	@$(VM) check $(if $(LONG),--long) $(KERNELS)
 
 check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night
-	@$(VM) check $(if $(LONG),--long) --all
+	@$(VM) check $(if $(LONG),--long) --all; status=$$?; \
+		$(VM) panic $$($(VM) list | awk '$$5 == "required" && !/ only=/ { print $$1 }') && \
+		exit $$status
 
 bench: ## measure in a guest, instructions counted: KERNELS= as for check
 	@for id in $(or $(KERNELS),""); do $(VM) bench $$id || exit 1; done

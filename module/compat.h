@@ -40,6 +40,19 @@
 #define oomlens_mm_counter(mm, member)	get_mm_counter(mm, member)
 #endif
 
+/* The exact sum takes the lock of each counter. */
+static inline bool oomlens_mm_counters_locked(struct mm_struct *mm)
+{
+#if defined(OOMLENS_HAVE_MM_RSS_SUM) && defined(CONFIG_SMP)
+	int i;
+
+	for (i = 0; i < NR_MM_COUNTERS; i++)
+		if (raw_spin_is_locked(&mm->rss_stat[i].lock))
+			return true;
+#endif
+	return false;
+}
+
 /* 6.18 hid mm->flags behind mm_flags_test(). */
 #ifndef OOMLENS_HAVE_MM_FLAGS
 #define mm_flags_test(flag, mm)	test_bit(flag, &(mm)->flags)
@@ -153,6 +166,22 @@ static inline const char *oomlens_anon_vma_name(const struct vm_area_struct *vma
 /* 6.7 told the path that was opened from the one below an overlay (08582d678fcf). */
 #ifndef OOMLENS_HAVE_FILE_USER_PATH
 #define file_user_path(file)	(&(file)->f_path)
+#endif
+
+/* 6.15 put a kernfs node's parent and name under RCU (741c10b096bc). */
+#ifdef OOMLENS_HAVE_KERNFS_RCU
+#define oomlens_kernfs_parent(kn)	rcu_dereference((kn)->__parent)
+#define oomlens_kernfs_name(kn)		rcu_dereference((kn)->name)
+#else
+#define oomlens_kernfs_parent(kn)	READ_ONCE((kn)->parent)
+#define oomlens_kernfs_name(kn)		READ_ONCE((kn)->name)
+#endif
+
+/* 5.14 took the list of panic notifiers out of kernel.h (f39650de687e). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 14, 0)
+#include <linux/kernel.h>
+#else
+#include <linux/panic_notifier.h>
 #endif
 
 /* 6.3 renamed memcg_kmem_enabled() (f7a449f77960). */

@@ -76,24 +76,28 @@ int oomlens_event_add(unsigned long number, const char *line)
 }
 
 /**
- * oomlens_added_show() - print the lines that were added to an event
- * @m: where to
+ * oomlens_added_show() - print a line that was added to an event
+ * @m: where to; no newline is printed
  * @number: of the event
+ * @nth: of its lines, from 0
  *
  * Context: process context.
+ * Return: false if the event has no more lines.
  */
-void oomlens_added_show(struct seq_file *m, unsigned long number)
+bool oomlens_added_show(struct seq_file *m, unsigned long number, unsigned int nth)
 {
+	bool found = false;
 	size_t at;
 
 	spin_lock(&lock);
-	for (at = 0; at < used; at += line_at(at)->size) {
-		if (line_at(at)->number != number)
+	for (at = 0; at < used && !found; at += line_at(at)->size) {
+		if (line_at(at)->number != number || nth--)
 			continue;
 		seq_puts(m, line_at(at)->text);
-		seq_putc(m, '\n');
+		found = true;
 	}
 	spin_unlock(&lock);
+	return found;
 }
 
 /**

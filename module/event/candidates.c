@@ -57,6 +57,20 @@ static void guess_scope(struct oomlens_scope *scope, const struct oom_control *o
 #endif
 }
 
+/**
+ * oomlens_candidates_confined() - is the OOM that of a cgroup, a cpuset or a mempolicy?
+ * @oc: the kernel's, or NULL if it is not known
+ *
+ * Context: OOM path.
+ */
+bool oomlens_candidates_confined(const struct oom_control *oc)
+{
+	struct oomlens_scope scope;
+
+	guess_scope(&scope, oc);
+	return scope.kind != OOMLENS_SCOPE_GLOBAL;
+}
+
 struct task_walk {
 	const struct oomlens_scope *scope;
 	long per_adj;			/* points of one of oom_score_adj */
@@ -296,11 +310,16 @@ static void keep_candidates(const struct task_walk *w, struct oomlens_event *e)
 	e->nr_candidates = w->n;
 }
 
-/*
- * A call without __GFP_FS ends before the kernel chooses. sysrq's, and gfp 0 on
- * 5.10, go on. Source: mm/oom_kill.c, out_of_memory().
+/**
+ * oomlens_candidates_cannot_kill() - does the call end before the kernel chooses?
+ * @oc: the kernel's, or NULL if it is not known
+ *
+ * One without __GFP_FS does. sysrq's, and gfp 0 on 5.10, go on. Source:
+ * mm/oom_kill.c, out_of_memory().
+ *
+ * Context: any.
  */
-static bool cannot_kill(const struct oom_control *oc)
+bool oomlens_candidates_cannot_kill(const struct oom_control *oc)
 {
 	return oc && !oc->memcg && oc->order != -1 && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS);
 }
@@ -334,7 +353,7 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 		return;
 	}
 	/* A walk for it would be missing when a kill comes. */
-	if (cannot_kill(oc))
+	if (oomlens_candidates_cannot_kill(oc))
 		return;
 	if (begin < next_walk_ns || oomlens_lockdep_would_complain()) {
 		e->walk = OOMLENS_WALK_LIMITED;
@@ -353,6 +372,21 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 	took = oomlens_elapsed_ns(begin, ktime_get_mono_fast_ns());
 	next_walk_ns = begin + took * (1 + WALK_PAUSES);
 	oomlens_counter_max(OOMLENS_WALK_NS_MAX, took);
+}
+
+/**
+ * oomlens_candidates_retry() - the walk that was left out, in a panic
+ * @e: the event; nothing is done if it has candidates
+ * @oc: as above
+ *
+ * Context: a panic, whose processor alone still runs; locks are tried only.
+ */
+void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control *oc)
+{
+	if (e->nr_candidates || (e->walk != OOMLENS_WALK_LIMITED && e->walk != OOMLENS_WALK_NONE))
+		return;
+	next_walk_ns = 0;
+	oomlens_candidates_capture(e, oc, false);
 }
 
 /**

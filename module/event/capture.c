@@ -141,6 +141,47 @@ void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc
 		capture_limit(e, oc->memcg);
 }
 
+/* The nodes that the OOM was confined to, those of the first 64. */
+static u64 constraint_nodes(const struct oom_control *oc)
+{
+	u64 nodes = 0;
+#ifdef CONFIG_NUMA
+	const nodemask_t *mask = NULL;
+	int nid;
+
+	if (oc->constraint == CONSTRAINT_MEMORY_POLICY)
+		mask = oc->nodemask;
+#ifdef CONFIG_CPUSETS
+	if (oc->constraint == CONSTRAINT_CPUSET)
+		mask = &current->mems_allowed;
+#endif
+	if (mask)
+		for_each_node_mask(nid, *mask)
+			if (nid < 64)
+				nodes |= 1ULL << nid;
+#endif
+	return nodes;
+}
+
+/**
+ * oomlens_capture_result() - what the kernel has worked out since the entry
+ * @e: being written
+ * @oc: the kernel's, with totalpages
+ *
+ * Context: OOM path, or a panic in it.
+ */
+void oomlens_capture_result(struct oomlens_event *e, const struct oom_control *oc)
+{
+	e->totalpages = oc->totalpages;
+	e->totalpages_known = true;
+	e->constraint = oc->constraint;
+	if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_CPUSET)
+		e->kind = OOMLENS_KIND_CPUSET;
+	if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_MEMORY_POLICY)
+		e->kind = OOMLENS_KIND_MEMPOLICY;
+	e->nodes = constraint_nodes(oc);
+}
+
 /* ---- Tasks ---- */
 
 /**

@@ -32,6 +32,7 @@ static void __init register_hooks(void)
 		oomlens_mark_victim_register();
 	if (sources & OOM_PROBE)
 		oomlens_probe_register();
+	oomlens_panic_register();
 }
 
 /**
@@ -48,7 +49,7 @@ int __init oomlens_event_init(void)
 		pr_err("sources=%u: out of range, 0 to %d\n", sources, ALL_HOOKS);
 		return -EINVAL;
 	}
-	err = oomlens_ring_check();
+	err = oomlens_ring_check() ?: oomlens_log_check();
 	if (err)
 		return err;
 	err = oomlens_paths_init();
@@ -66,13 +67,18 @@ int __init oomlens_event_init(void)
 	err = oomlens_ring_init(oomlens_count_zones(), ring_bytes());
 	if (err)
 		goto err_candidates_exit;
-	err = oomlens_thread_start();
+	err = oomlens_log_init();
 	if (err)
 		goto err_ring_exit;
+	err = oomlens_thread_start();
+	if (err)
+		goto err_log_exit;
 	oomlens_sysvalues_watch_swap(oomlens_thread_swap_changed);
 	register_hooks();
 	return 0;
 
+err_log_exit:
+	oomlens_log_exit();
 err_ring_exit:
 	oomlens_ring_exit();
 err_candidates_exit:
@@ -98,6 +104,7 @@ void oomlens_event_exit(void)
 	 * handled, and the other hooks may still find its event open, with a
 	 * struct oom_control on that call's stack.
 	 */
+	oomlens_panic_unregister();
 	if (!oomlens_notifier_lacks)
 		oomlens_notifier_unregister();
 	if (!oomlens_mark_victim_lacks)
@@ -106,6 +113,7 @@ void oomlens_event_exit(void)
 		oomlens_probe_unregister();
 	oomlens_sysvalues_unwatch_swap();
 	oomlens_thread_stop();
+	oomlens_log_exit();
 	oomlens_ring_exit();
 	oomlens_candidates_exit();
 	oomlens_victims_exit();

@@ -48,6 +48,8 @@ void oomlens_ring_exit(void);
 struct oomlens_event *oomlens_event_begin(bool probed);
 void oomlens_event_count_kills(unsigned long kernel_kills);
 struct oomlens_event *oomlens_event_peek(void);
+struct oomlens_event *oomlens_event_under_way(bool *own);
+struct mem_cgroup *oomlens_event_open_memcg(unsigned int index);
 void oomlens_event_resume(struct oomlens_event *e);
 void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms);
 void oomlens_event_end(void);
@@ -95,7 +97,7 @@ void oomlens_path_copy(u32 where, char *buf, size_t size);
 
 int oomlens_added_init(size_t bytes);
 void oomlens_added_exit(void);
-void oomlens_added_show(struct seq_file *m, unsigned long number);
+bool oomlens_added_show(struct seq_file *m, unsigned long number, unsigned int nth);
 size_t oomlens_added_size(void);
 
 /* ---- victims.c ---- */
@@ -123,6 +125,7 @@ static inline bool oomlens_lockdep_would_complain(void)
 
 unsigned int oomlens_count_zones(void);
 void oomlens_capture_entry(struct oomlens_event *e, const struct oom_control *oc);
+void oomlens_capture_result(struct oomlens_event *e, const struct oom_control *oc);
 void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_task *task);
 void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 			    bool killed);
@@ -134,17 +137,30 @@ void oomlens_candidates_exit(void);
 void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_control *oc,
 				bool may_wait);
 
-/* ---- print.c, log.c ---- */
+bool oomlens_candidates_confined(const struct oom_control *oc);
+bool oomlens_candidates_cannot_kill(const struct oom_control *oc);
+void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control *oc);
+
+/* ---- print.c ---- */
 
 #define OOMLENS_HEAD_SIZE	320
 #define OOMLENS_TAIL_SIZE	256
 #define OOMLENS_COMM_SIZE	(4 * TASK_COMM_LEN + 1)
 
-/* A reader's copy of an event, and OOMLENS_PATH_SIZE bytes for a path. */
+struct oomlens_block;
+
+/**
+ * struct oomlens_copy - an event to be printed
+ * @event: a copy, or the open event
+ * @finish: NULL for the open event, whose cgroups are still in its slot
+ * @path: OOMLENS_PATH_SIZE bytes
+ * @block: where the lines go if they are for the log
+ */
 struct oomlens_copy {
 	struct oomlens_event *event;
 	struct oomlens_finish *finish;
 	char *path;
+	struct oomlens_block *block;
 };
 
 void oomlens_print_head(char *buf, const struct oomlens_event *e);
@@ -152,7 +168,39 @@ void oomlens_print_tail(char *buf, const struct oomlens_event *e);
 const char *oomlens_print_comm(char *buf, const char *comm);
 const char *oomlens_print_no_limit(const struct oomlens_event *e);
 void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c);
-void oomlens_log_event(const struct oomlens_event *e, char *memcg);
+
+/* ---- block.c ---- */
+
+/* What a line is worth in a block that is too long: the last are dropped first. */
+enum oomlens_weight {
+	OOMLENS_WEIGHT_FIRST,		/* event, limit, victims, the first in line */
+	OOMLENS_WEIGHT_ADDED,
+	OOMLENS_WEIGHT_MEMORY,
+	OOMLENS_WEIGHT_ZONE,
+	OOMLENS_WEIGHT_REST,		/* the other candidates */
+	OOMLENS_NR_WEIGHTS
+};
+
+/* A longer value is cut in a block, which leaves room for its key in a record. */
+#define OOMLENS_VALUE_MAX	900
+/* Bytes of the longest line: the event's, with two paths. */
+#define OOMLENS_BLOCK_LINE	3072
+
+void oomlens_block_print(const struct oomlens_copy *c, char *line);
+void oomlens_block_line(struct oomlens_block *block, enum oomlens_weight weight);
+
+/* ---- log.c ---- */
+
+int oomlens_log_check(void);
+int oomlens_log_init(void);
+void oomlens_log_exit(void);
+void oomlens_log_event(unsigned long number, struct oomlens_event *head);
+
+/* ---- panic.c ---- */
+
+void oomlens_panic_expect(struct oomlens_event *e, const struct oom_control *oc);
+void oomlens_panic_register(void);
+void oomlens_panic_unregister(void);
 
 /* ---- thread.c ---- */
 

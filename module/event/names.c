@@ -34,6 +34,8 @@ const char * const oomlens_outcome_names[] = {
 	[OOMLENS_OUTCOME_IN_FLIGHT]	= "in_flight",
 	[OOMLENS_OUTCOME_NOBODY]	= "nobody",
 	[OOMLENS_OUTCOME_DISABLED]	= "disabled",
+	[OOMLENS_OUTCOME_PANIC]		= "panic",
+	[OOMLENS_OUTCOME_PANIC_EXPECTED] = "panic_expected",
 };
 
 static_assert(ARRAY_SIZE(oomlens_outcome_names) == OOMLENS_NR_OUTCOMES);

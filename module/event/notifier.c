@@ -72,6 +72,8 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 		e->outcome = OOMLENS_OUTCOME_AVERTED;
 		oomlens_counter_add(OOMLENS_AVERTED, 1);
 	}
+	if (!sysrq && !*freed)
+		oomlens_panic_expect(e, e->probed ? oomlens_probed_oc : NULL);
 	oomlens_hook_add_time(e, begin);
 	oomlens_event_pause(e, e->outcome == OOMLENS_OUTCOME_AVERTED ? 0 :
 			       oomlens_mark_victim_lacks ? NO_MARKS_MS : UNMARKED_MS);

@@ -94,16 +94,47 @@ static void show_limit(struct seq_file *m, const char *key, unsigned long limit)
 		show_pages(m, key, limit);
 }
 
-static void show_path(struct seq_file *m, const struct oomlens_copy *c, const char *key,
-		      unsigned int index)
+/* Into c->path: the path of one of the event's cgroups. */
+static void find_path(const struct oomlens_copy *c, unsigned int index)
 {
 	u32 where = 0;
 
+	if (!c->finish) {
+		oomlens_memcg_path_unlocked(oomlens_event_open_memcg(index), c->path,
+					    OOMLENS_PATH_SIZE);
+		return;
+	}
 	if (index && c->finish->number == c->event->number)
 		where = c->finish->paths[index - 1];
 	oomlens_path_copy(where, c->path, OOMLENS_PATH_SIZE);
+}
+
+/* To little more than what a block cuts: its buffer does not hold all of it. */
+static void shorten(char *path)
+{
+	size_t len = strlen(path);
+
+	while (oomlens_escaped_len(path) > OOMLENS_VALUE_MAX + 4)
+		path[--len] = '\0';
+}
+
+static void show_path(struct seq_file *m, const struct oomlens_copy *c, const char *key,
+		      unsigned int index)
+{
+	find_path(c, index);
+	if (c->block)
+		shorten(c->path);
 	seq_printf(m, " %s=", key);
 	oomlens_puts_escaped(m, c->path);
+}
+
+/* A file's line ends here; a line of the log is measured or printed. */
+static void end_line(struct seq_file *m, const struct oomlens_copy *c, enum oomlens_weight weight)
+{
+	if (c->block)
+		oomlens_block_line(c->block, weight);
+	else
+		seq_putc(m, '\n');
 }
 
 static void show_comm(struct seq_file *m, const char *comm)
@@ -139,16 +170,16 @@ static void show_event(struct seq_file *m, const struct oomlens_copy *c)
 		show_nodes(m, e->nodes);
 	else
 		seq_puts(m, " nodes=-");
-	seq_putc(m, '\n');
+	end_line(m, c, OOMLENS_WEIGHT_FIRST);
 }
 
 #define show_member(m, record, member)	show_pages(m, #member, (record)->member)
 
-static void show_memory(struct seq_file *m, const struct oomlens_event *e)
+static void show_memory(struct seq_file *m, const struct oomlens_copy *c)
 {
-	const struct oomlens_memory_record *r = &e->memory;
+	const struct oomlens_memory_record *r = &c->event->memory;
 
-	seq_printf(m, "memory %lu", e->number);
+	seq_printf(m, "memory %lu", c->event->number);
 	show_member(m, r, free);
 	show_member(m, r, available);
 	show_member(m, r, anon);
@@ -165,15 +196,15 @@ static void show_memory(struct seq_file *m, const struct oomlens_event *e)
 	show_member(m, r, committed);
 	show_member(m, r, commit_limit);
 	show_member(m, r, ram);
-	seq_putc(m, '\n');
+	end_line(m, c, OOMLENS_WEIGHT_MEMORY);
 }
 
-static void show_zone(struct seq_file *m, const struct oomlens_event *e,
+static void show_zone(struct seq_file *m, const struct oomlens_copy *c,
 		      const struct oomlens_zone_record *r)
 {
 	unsigned long not_for_all = r->free_cma + r->highatomic;
 
-	seq_printf(m, "zone %lu node=%u name=%s", e->number, r->node,
+	seq_printf(m, "zone %lu node=%u name=%s", c->event->number, r->node,
 		   oomlens_zone_name(r));
 	show_member(m, r, free);
 	show_member(m, r, free_cma);
@@ -188,7 +219,7 @@ static void show_zone(struct seq_file *m, const struct oomlens_event *e,
 	show_member(m, r, file);
 	show_member(m, r, unevictable);
 	show_member(m, r, mlocked);
-	seq_putc(m, '\n');
+	end_line(m, c, OOMLENS_WEIGHT_ZONE);
 }
 
 static void show_memcg(struct seq_file *m, const struct oomlens_copy *c)
@@ -201,7 +232,7 @@ static void show_memcg(struct seq_file *m, const struct oomlens_copy *c)
 	show_limit(m, "limit", r->limit);
 	show_pages(m, r->v2 ? "swap" : "memsw", r->swap);
 	show_limit(m, r->v2 ? "swap_limit" : "memsw_limit", r->swap_limit);
-	seq_putc(m, '\n');
+	end_line(m, c, OOMLENS_WEIGHT_FIRST);
 }
 
 /* To the kernel an origin has LONG_MAX; what is printed is the sum. */
@@ -291,7 +322,7 @@ static void show_candidate(struct seq_file *m, const struct oomlens_copy *c,
 		   oomlens_verdict_names[r->verdict], oomlens_fate_names[fate_of(r, e)]);
 	show_path(m, c, "memcg", r->memcg);
 	show_comm(m, r->comm);
-	seq_putc(m, '\n');
+	end_line(m, c, rank <= 3 ? OOMLENS_WEIGHT_FIRST : OOMLENS_WEIGHT_REST);
 }
 
 static void show_us(struct seq_file *m, const char *key, u32 us)
@@ -307,7 +338,7 @@ static void show_victim(struct seq_file *m, const struct oomlens_copy *c, unsign
 	const struct oomlens_event *e = c->event;
 	const struct oomlens_finish *f = c->finish;
 	const struct oomlens_task_record *r = &e->victims[i];
-	bool known = f->number == e->number;
+	bool known = f && f->number == e->number;
 
 	seq_printf(m, "victim %lu pid=%d uid=%u adj=%d", e->number, r->pid, r->uid, r->adj);
 	show_comm(m, r->comm);
@@ -322,15 +353,17 @@ static void show_victim(struct seq_file *m, const struct oomlens_copy *c, unsign
 	show_path(m, c, "memcg", r->memcg);
 	show_us(m, "exit_us", known ? f->exit_us[i] : OOMLENS_US_UNKNOWN);
 	show_us(m, "freed_us", known ? f->freed_us[i] : OOMLENS_US_UNKNOWN);
-	seq_putc(m, '\n');
+	end_line(m, c, OOMLENS_WEIGHT_FIRST);
 }
 
 /**
  * oomlens_print_event() - all lines of an event
  * @m: where to
- * @c: a copy, and room for a path
+ * @c: a copy, or in a panic the open event; and room for a path
  *
- * Context: process context.
+ * Takes no lock.
+ *
+ * Context: any.
  */
 void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c)
 {
@@ -339,9 +372,9 @@ void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c)
 	unsigned int i;
 
 	show_event(m, c);
-	show_memory(m, e);
+	show_memory(m, c);
 	for (i = 0; i < e->nr_zones; i++)
-		show_zone(m, e, &oomlens_event_zones(e)[i]);
+		show_zone(m, c, &oomlens_event_zones(e)[i]);
 	if (e->kind == OOMLENS_KIND_MEMCG && e->probed)
 		show_memcg(m, c);
 	order_candidates(order, e);
@@ -349,5 +382,7 @@ void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c)
 		show_candidate(m, c, &oomlens_event_candidates(e)[order[i]], i + 1);
 	for (i = 0; i < e->nr_victims; i++)
 		show_victim(m, c, i);
-	oomlens_added_show(m, e->number);
+	/* An open event has none, and a panic must not wait for their lock. */
+	for (i = 0; c->finish && oomlens_added_show(m, e->number, i); i++)
+		end_line(m, c, OOMLENS_WEIGHT_ADDED);
 }

@@ -42,6 +42,9 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (oc->memcg || oomlens_notifier_lacks)
 		oomlens_candidates_capture(e, oc, false);
 	trace_oom_begin(e);
+	/* The notifier is the last that is called before a global panic. */
+	if (oc->memcg || oomlens_notifier_lacks)
+		oomlens_panic_expect(e, oc);
 	oomlens_hook_add_time(e, begin);
 	return 0;
 }
@@ -78,28 +81,6 @@ static enum oomlens_outcome late_outcome(const struct oomlens_event *e,
 	return OOMLENS_OUTCOME_EXITING;
 }
 
-/* The nodes that the OOM was confined to, those of the first 64. */
-static u64 constraint_nodes(const struct oom_control *oc)
-{
-	u64 nodes = 0;
-#ifdef CONFIG_NUMA
-	const nodemask_t *mask = NULL;
-	int nid;
-
-	if (oc->constraint == CONSTRAINT_MEMORY_POLICY)
-		mask = oc->nodemask;
-#ifdef CONFIG_CPUSETS
-	if (oc->constraint == CONSTRAINT_CPUSET)
-		mask = &current->mems_allowed;
-#endif
-	if (mask)
-		for_each_node_mask(nid, *mask)
-			if (nid < 64)
-				nodes |= 1ULL << nid;
-#endif
-	return nodes;
-}
-
 static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct call *call = (struct call *)ri->data;
@@ -112,14 +93,7 @@ static int probe_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 0;
 	e->kills = oomlens_hook_kills();
 	if (oc->totalpages) {
-		e->totalpages = oc->totalpages;
-		e->totalpages_known = true;
-		e->constraint = oc->constraint;
-		if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_CPUSET)
-			e->kind = OOMLENS_KIND_CPUSET;
-		if (e->kind == OOMLENS_KIND_GLOBAL && oc->constraint == CONSTRAINT_MEMORY_POLICY)
-			e->kind = OOMLENS_KIND_MEMPOLICY;
-		e->nodes = constraint_nodes(oc);
+		oomlens_capture_result(e, oc);
 		e->outcome = late_outcome(e, oc);
 	} else {
 		/* A bool: the upper bits of the register mean nothing. */

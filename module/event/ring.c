@@ -353,6 +353,49 @@ struct oomlens_event *oomlens_event_peek(void)
 }
 
 /**
+ * oomlens_event_under_way() - the event that a panic has cut off
+ * @own: set if it is the panicking task's own call
+ *
+ * A call that the probe saw begin and not end; or, without the probe, one of which no
+ * more was heard than its beginning. Another task's event is whatever its stopped
+ * processor has written so far.
+ *
+ * Context: a panic.
+ * Return: the event, NULL if there is none.
+ */
+struct oomlens_event *oomlens_event_under_way(bool *own)
+{
+	struct slot *slot = READ_ONCE(open.slot);
+	struct oomlens_event *e;
+
+	if (!slot || slot->state == SLOT_DONE)
+		return NULL;
+	e = event_of(slot);
+	if (slot->state == SLOT_SETTLING &&
+	    (time_after_eq(jiffies, slot->settled) || e->outcome != OOMLENS_OUTCOME_UNKNOWN))
+		return NULL;
+	/* An interrupt's panic is not that of the task below it. */
+	*own = in_task() && READ_ONCE(open.owner) == current->pid;
+	return e;
+}
+
+/**
+ * oomlens_event_open_memcg() - a cgroup of the open event, not yet the kthread's
+ * @index: from 1; 0 is none
+ *
+ * Context: the OOM path, or a panic in it.
+ * Return: held, or NULL.
+ */
+struct mem_cgroup *oomlens_event_open_memcg(unsigned int index)
+{
+	struct slot *slot = open.slot;
+
+	if (!index || !slot || slot->no_refs || index > slot->nr_refs)
+		return NULL;
+	return memcgs_of(slot)[index - 1];
+}
+
+/**
  * oomlens_event_resume() - go on with an event
  * @e: from peek; to be paused or ended
  *

@@ -5,6 +5,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/kexec.h>
 #include <linux/kthread.h>
 
 #include "internal.h"
@@ -135,23 +136,11 @@ static bool finish_events(void)
 static bool log_next_event(void)
 {
 	unsigned long number = oomlens_published_next(logged + 1);
-	struct oomlens_finish *f;
-	char path[192];
-	u32 where = 0;
 
 	logged = number ?: oomlens_published();
-	if (!number)
-		return false;
-	if (!oomlens_event_copy_head(number, thread_event))
-		return true;
-	f = thread_event->limit_memcg ? oomlens_finish_begin(number) : NULL;
-	if (f) {
-		where = f->paths[thread_event->limit_memcg - 1];
-		oomlens_finish_end();
-	}
-	oomlens_path_copy(where, path, sizeof(path));
-	oomlens_log_event(thread_event, path);
-	return true;
+	if (number)
+		oomlens_log_event(number, thread_event);
+	return number;
 }
 
 /* Nanoseconds until an event without an end is over; U64_MAX if there is none. */
@@ -179,17 +168,39 @@ static void sleep_for(u64 ns)
 	__set_current_state(TASK_RUNNING);
 }
 
+/*
+ * vm.panic_on_oom can be set at any time, and kdump be loaded. Where it is, an OOM has to
+ * know at its beginning whether it panics.
+ */
+#define LOOK_NS	(10 * NSEC_PER_SEC)
+
+/* Nanoseconds until the settings are to be read again; *@now: that they are. */
+static u64 look_delay(bool *now)
+{
+	static u64 next;
+	u64 t = ktime_get_mono_fast_ns();
+
+	if (!IS_ENABLED(CONFIG_KEXEC_CORE))
+		return U64_MAX;
+	if (t >= next) {
+		*now |= kexec_crash_loaded();
+		next = t + LOOK_NS;
+	}
+	return next - t;
+}
+
 static int run(void *unused)
 {
 	struct oomlens_sysvalues v;
 	bool stale = false;
 
 	while (!kthread_should_stop()) {
-		u64 delay;
+		u64 delay, look;
 		bool quiet;
 
 		stale |= finish_events();
 		stale |= xchg(&swap_changed, 0);
+		look = look_delay(&stale);
 		delay = min(oomlens_victims_poll(), settle_delay());
 		quiet = delay >= OOMLENS_VICTIM_SLOW_NS;
 		if ((quiet || ktime_get_mono_fast_ns() > log_by) && log_next_event())
@@ -203,7 +214,7 @@ static int run(void *unused)
 			stale = false;
 			continue;
 		}
-		sleep_for(delay);
+		sleep_for(min(delay, look));
 	}
 	while (log_next_event())
 		;

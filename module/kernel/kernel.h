@@ -77,6 +77,10 @@ struct oomlens_meminfo {
 	char text[1024 - sizeof(struct file *)];
 };
 
+/* A UUID as text, or "-"; read at load. */
+#define OOMLENS_BOOT_ID_SIZE	(36 + 1)
+extern char oomlens_boot_id[OOMLENS_BOOT_ID_SIZE];
+
 int oomlens_sysvalues_init(void);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
@@ -97,6 +101,7 @@ bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root);
 bool oomlens_memcg_tryget(struct mem_cgroup *memcg);
 void oomlens_memcg_put(struct mem_cgroup *memcg);
 int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
+void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size);
 struct mem_cgroup *oomlens_memcg_find(const char *path);
 unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 				       const struct oomlens_sysvalues *v);
@@ -113,6 +118,8 @@ static inline bool oomlens_memcg_tryget(struct mem_cgroup *memcg) { return false
 static inline void oomlens_memcg_put(struct mem_cgroup *memcg) { }
 static inline int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
 { return strscpy(buf, "-", size) < 0; }
+static inline void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size)
+{ strscpy(buf, "-", size); }
 static inline struct mem_cgroup *oomlens_memcg_find(const char *path)
 { return ERR_PTR(-EOPNOTSUPP); }
 static inline unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,

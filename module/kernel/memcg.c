@@ -86,6 +86,41 @@ int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
 	return n < 0 || n >= size ? -ENAMETOOLONG : 0;
 }
 
+/* A cgroup below the root, by how many directories: paths are cut there. */
+#define DEPTH_MAX	64
+
+/**
+ * oomlens_memcg_path_unlocked() - the same for where no lock may be taken
+ * @memcg: held, or NULL for "-"
+ * @buf: where to
+ * @size: of it, in bytes; a longer path is cut
+ *
+ * kernfs_path() takes kernfs_rename_lock, which a processor may have been stopped
+ * with. The names are read by RCU. Without it (before 6.15) a rename frees the old
+ * name at once: only cgroup v1 has renames.
+ *
+ * Context: any.
+ */
+void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size)
+{
+	const struct kernfs_node *nodes[DEPTH_MAX], *kn;
+	unsigned int depth = 0;
+	size_t n;
+
+	if (!memcg) {
+		strscpy(buf, "-", size);
+		return;
+	}
+	rcu_read_lock();
+	for (kn = memcg->css.cgroup->kn; oomlens_kernfs_parent(kn) && depth < DEPTH_MAX;
+	     kn = oomlens_kernfs_parent(kn))
+		nodes[depth++] = kn;
+	n = scnprintf(buf, size, depth ? "" : "/");
+	while (depth)
+		n += scnprintf(buf + n, size - n, "/%s", oomlens_kernfs_name(nodes[--depth]));
+	rcu_read_unlock();
+}
+
 static struct mem_cgroup *from_css(struct cgroup_subsys_state *css)
 {
 	return mem_cgroup_from_css(css);

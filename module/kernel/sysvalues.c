@@ -23,6 +23,7 @@
 enum source {
 	MEMINFO,
 	SWAPS,			/* polled and waited for, not read */
+	BOOT_ID,
 	OVERCOMMIT_MEMORY,	/* the sysctls, from here on */
 	OVERCOMMIT_RATIO,
 	OVERCOMMIT_KBYTES,
@@ -42,6 +43,7 @@ static const struct {
 } sources[NR_SOURCES] = {
 	[MEMINFO]		= { "meminfo" },
 	[SWAPS]			= { "swaps" },
+	[BOOT_ID]		= { "sys/kernel/random/boot_id" },
 	[OVERCOMMIT_MEMORY]	= { "sys/vm/overcommit_memory",		AT(mode) },
 	[OVERCOMMIT_RATIO]	= { "sys/vm/overcommit_ratio",		AT(ratio) },
 	[OVERCOMMIT_KBYTES]	= { "sys/vm/overcommit_kbytes",		AT(kbytes) },
@@ -65,6 +67,9 @@ static DEFINE_MUTEX(read_mutex);	/* shared, and the writers of cache */
 /* The last values read, for the OOM path: it may not sleep in a file. */
 static struct oomlens_sysvalues cache;
 static seqcount_t cache_seq = SEQCNT_ZERO(cache_seq);
+
+/* Readings of the cache, at most: some milliseconds; a copy is written in less than one. */
+#define CACHE_TRIES	100000
 
 static unsigned long cache_until;	/* jiffies; under read_mutex */
 
@@ -347,13 +352,16 @@ int oomlens_sysvalues_totals(struct oomlens_sysvalues *v)
  */
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v)
 {
-	unsigned int seq;
+	unsigned int seq, tries = CACHE_TRIES;
 
-	/* raw: lockdep takes a probe's breakpoint for an NMI, and would complain. */
+	/*
+	 * raw: lockdep takes a probe's breakpoint for an NMI, and would complain. In a
+	 * panic the writer may have been stopped: what it has written will do.
+	 */
 	do {
-		seq = raw_read_seqcount_begin(&cache_seq);
+		seq = raw_read_seqcount(&cache_seq);
 		*v = cache;
-	} while (read_seqcount_retry(&cache_seq, seq));
+	} while (((seq & 1) || read_seqcount_retry(&cache_seq, seq)) && --tries);
 	v->totalram = totalram_pages();
 	v->swap_free = get_nr_swap_pages();
 }
@@ -409,6 +417,19 @@ void oomlens_sysvalues_unwatch_swap(void)
 {
 	if (swap_head)
 		remove_wait_queue(swap_head, &swap_wait);
+}
+
+char oomlens_boot_id[OOMLENS_BOOT_ID_SIZE] = "-";
+
+static int __init read_boot_id(void)
+{
+	loff_t pos = 0;
+	ssize_t n;
+
+	if (!source_files[BOOT_ID])
+		return 0;
+	n = read_proc(source_files[BOOT_ID], oomlens_boot_id, sizeof(oomlens_boot_id) - 1, &pos);
+	return n < 0 ? n : 0;
 }
 
 static int __init open_source(enum source source)
@@ -468,7 +489,7 @@ int __init oomlens_sysvalues_init(void)
 		}
 	}
 	shared->file = source_files[MEMINFO];
-	err = oomlens_sysvalues_read(&v);
+	err = read_boot_id() ?: oomlens_sysvalues_read(&v);
 	if (err) {
 		pr_err("cannot read procfs: %d\n", err);
 		goto err_close_sources;

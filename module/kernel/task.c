@@ -168,6 +168,11 @@ int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wai
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
+	/* A panic has stopped the processor that has it locked. */
+	if (t && !wait && oops_in_progress && oomlens_mm_counters_locked(t->mm)) {
+		task_unlock(t);
+		return -EAGAIN;
+	}
 	task->adj = READ_ONCE(p->signal->oom_score_adj);
 	if (t) {
 		oomlens_task_read_mm(t->mm, task);

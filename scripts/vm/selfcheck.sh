@@ -124,6 +124,43 @@ self_cycles()
 		"$(find_cycles </dev/null)"
 }
 
+# panic_wrong SED: how many things panic.awk finds wrong in a good log, so edited
+panic_wrong()
+{
+	sed "$1" <<-'TEXT' | awk -v REASON='Out of memory' -v KIND=memcg -f "$VM_DIR/panic.awk" | wc -l
+	[    5.1] tail invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+	[    5.1] CPU: 1 PID: 136 Comm: tail Tainted: G           OE      5.10.0-32-amd64 #1 Debian 5.10
+	[    5.2] memory: usage 20480kB, limit 20480kB, failcnt 106
+	[    5.2] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+	[    5.2] [    135]     0   135      565       25    28672        0             0 sh
+	[    5.2] [    136]     0   136     5622     5338    77824        0             0 tail
+	[    5.3] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled
+	[    5.4] oomlens: block 2 format=1 page_kb=4 release=5.10.0-32-amd64 boot_id=1a32
+	[    5.4] oomlens: event 2 time_us=5646538 kind=memcg pid=136 comm=tail outcome=panic
+	[    5.4] oomlens: memcg 2 path=/web usage=5120
+	[    5.4] oomlens: memcg 2 + limit=5120
+	[    5.4] oomlens: candidate 2 rank=1 pid=136 uid=0 adj=0 rss_anon=5059 rss_file=1 rss_shmem=278 swap=0
+	[    5.4] oomlens: candidate 2 + pgtables=19 vm_total=5622 verdict=eligible
+	[    5.4] oomlens: candidate 2 rank=2 pid=135 uid=0 adj=0 rss_anon=20 rss_file=5 rss_shmem=0 swap=0 pgtables=7 vm_total=565
+	[    5.4] oomlens: end 2 lines=4 dropped=0
+	TEXT
+}
+
+self_panic()
+{
+	expect "a good panic" 0 "$(panic_wrong '')"
+	expect "a panic of another kind" 1 "$(panic_wrong 's/Out of memory: comp/Fatal exc/')"
+	expect "no panic" 2 "$(panic_wrong '/Kernel panic/d')"
+	expect "a wrong term" 1 "$(panic_wrong 's/rss_anon=20/rss_anon=21/')"
+	expect "a wrong term behind a plus" 1 "$(panic_wrong 's/pgtables=19/pgtables=18/')"
+	expect "a candidate too many" 2 "$(panic_wrong 's/pid=135/pid=134/')"
+	expect "another caller" 1 "$(panic_wrong 's/kind=memcg pid=136/kind=memcg pid=135/')"
+	expect "another limit" 1 "$(panic_wrong 's/ limit=5120/ limit=5121/')"
+	expect "a line of the block is lost" 1 "$(panic_wrong '/memcg 2 path/d')"
+	expect "the end is lost" 1 "$(panic_wrong '/oomlens: end/d')"
+	expect "no block" 1 "$(panic_wrong '/oomlens: block/,$d')"
+}
+
 # guest STATUS OUTCOME SCRIPT: what "vm run" returns, and the outcome kept
 guest()
 {
@@ -161,6 +198,7 @@ cmd_selfcheck()
 	self_verdict
 	self_klog
 	self_cycles
+	self_panic
 	[ "${1:-}" = --quick ] || self_guests
 	echo "$self_passed passed, $self_failed failed, 0 skipped"
 	[ $self_failed = 0 ]

@@ -474,7 +474,7 @@ long long line_number(const char *line, const char *key)
 
 const char *line_word(const char *line, const char *key)
 {
-	static char word[8][512];
+	static char word[8][1024];
 	static unsigned int turn;
 	const char *s = line_find(line, key);
 	char *w = word[turn++ % ARRAY_SIZE(word)];

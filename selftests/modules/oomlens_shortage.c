@@ -9,6 +9,7 @@
  * a test need not ask oomlens.
  */
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/freezer.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -47,6 +48,7 @@ struct way {
 	bool tell;			/* the kernel is told of what was given */
 	bool die;			/* with a fatal signal pending */
 	bool frozen;			/* a kernel thread, while user space is frozen */
+	bool thread;			/* a kernel thread */
 };
 
 static const struct way ways[] = {
@@ -54,6 +56,8 @@ static const struct way ways[] = {
 	/* The allocation is tried again and again: some other time there is memory. */
 	{ .name = "no_fs",	.gfp = GFP_NOFS, .give_at = 4 },
 	{ .name = "dying",	.gfp = GFP_KERNEL, .die = true },
+	/* For a machine that panics then: all is taken until the OOM killer is called. */
+	{ .name = "thread",	.gfp = GFP_KERNEL, .thread = true },
 	{ .name = "disabled",	.gfp = GFP_KERNEL, .frozen = true },
 };
 
@@ -229,6 +233,17 @@ static int frozen_thread(void *arg)
 
 static struct task_struct *thread;
 
+static int plain_thread(void *arg)
+{
+	run_out(arg);
+	return 0;
+}
+
+static int run_thread(const struct way *w)
+{
+	return PTR_ERR_OR_ZERO(kthread_run(plain_thread, (void *)w, "shortage"));
+}
+
 static int wait_for_freeze(const struct way *w)
 {
 	if (thread)
@@ -255,6 +270,8 @@ static int run(const char *name, const struct kernel_param *kp)
 		err = 0;
 		if (ways[i].frozen)
 			err = wait_for_freeze(&ways[i]);
+		else if (ways[i].thread)
+			err = run_thread(&ways[i]);
 		else
 			run_out(&ways[i]);
 		module_put(THIS_MODULE);
@@ -331,7 +348,7 @@ static int hold(const char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "other, no_fs, dying; disabled: at the next suspend");
+MODULE_PARM_DESC(run, "other, no_fs, dying, thread; disabled: at the next suspend");
 
 static const struct kernel_param_ops avert_ops = { .set = avert };
 module_param_cb(avert, &avert_ops, NULL, 0200);

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0
+# Judges the log of a guest that panicked in the OOM killer: the block that oomlens
+# printed against the kernel's own dump in the same log. Prints one line for each thing
+# that is wrong; nothing if all is well.
+#
+# In: EXPECTED (the block comes before the panic, as kdump is loaded), REASON (of the panic), KIND (of the event; "-": the panic is another task's, and
+# the OOM that was under way has one line).
+
+function wrong(what) {
+	print what
+	bad = 1
+}
+
+function fields(line, to,   n, i, w, p) {
+	split("", to)
+	n = split(line, w, " ")
+	for (i = 1; i <= n; i++)
+		if ((p = index(w[i], "=")))
+			to[substr(w[i], 1, p - 1)] = substr(w[i], p + 1)
+}
+
+# Without the time, and the caller's id that some kernels print
+{
+	sub(/\r$/, "")
+	sub(/^\[ *[0-9]+\.[0-9]+\](\[ *[TC][0-9]+\])? /, "")
+}
+
+/ invoked oom-killer: / {
+	split("", column)
+	split("", row)
+	split("", tgids)
+	rows = 0
+	usage = ""
+	asked = ""
+}
+
+/^CPU: [0-9]+ (UID: [0-9]+ )?PID: [0-9]+ Comm: / && asked == "" {
+	asked = $0
+	sub(/.*PID: /, "", asked)
+	sub(/ .*/, "", asked)
+}
+
+/^memory: usage / {
+	usage = $3 + 0
+	limit = $5 + 0
+}
+
+# The names of the columns, then a row a task: "[    113]     0   113      565 ..."
+/^\[  pid  \]/ {
+	gsub(/\[ *pid *\]/, "pid")
+	columns = split($0, column, " ")
+	next
+}
+
+/^\[ *[0-9]+\] / && columns && !panics {
+	gsub(/[][]/, " ")
+	split($0, w, " ")
+	rows++
+	for (i = 1; i <= columns; i++)
+		row[w[3], column[i]] = w[i]
+	tgids[w[3]] = 1
+	next
+}
+
+/^Kernel panic - not syncing: / {
+	panics++
+	if (index($0, "Kernel panic - not syncing: " REASON) != 1)
+		wrong("another panic: " $0)
+}
+
+panics && /^oomlens: / {
+	last_words++
+}
+
+/^oomlens: block / {
+	if (panics || EXPECTED)
+		blocks++
+	line_count = 0
+	candidates = 0
+	ended = 0
+	event = ""
+	memcg = ""
+	next
+}
+
+/^oomlens: underway [0-9]+ time_us=[0-9]+ real_us=[0-9]+ pid=[0-9]+ comm=/ {
+	underway++
+	next
+}
+
+/^oomlens: end / {
+	fields($0, f)
+	ended = 1
+	if (f["lines"] != line_count || f["dropped"] != 0)
+		wrong("the block has " line_count " lines, and says: " $0)
+	next
+}
+
+/^oomlens: [a-z]+ [0-9]+ \+ / {
+	s = $0
+	sub(/^oomlens: [a-z]+ [0-9]+ \+/, "", s)
+	if (last == "candidate")
+		candidate[candidates] = candidate[candidates] s
+	else if (last == "event")
+		event = event s
+	else if (last == "memcg")
+		memcg = memcg s
+	next
+}
+
+/^oomlens: (event|memory|zone|memcg|candidate|victim) / {
+	line_count++
+	last = $2
+	if ($2 == "event")
+		event = $0
+	if ($2 == "memcg")
+		memcg = $0
+	if ($2 == "candidate")
+		candidate[++candidates] = $0
+}
+
+# What the dump has of a candidate; it leaves out init, and, in a cgroup's OOM, all others
+function judge_candidate(c,   pid) {
+	fields(c, f)
+	pid = f["pid"]
+	if (f["verdict"] == "init" || (KIND == "memcg" && f["verdict"] == "scope"))
+		return
+	if (!(pid in tgids)) {
+		wrong("not in the kernel's dump: " c)
+		return
+	}
+	seen[pid] = 1
+	compare(pid, "total_vm", f["vm_total"])
+	if ((pid, "rss_anon") in row) {
+		compare(pid, "rss_anon", f["rss_anon"])
+		compare(pid, "rss_file", f["rss_file"])
+		compare(pid, "rss_shmem", f["rss_shmem"])
+	}
+	compare(pid, "rss", f["rss_anon"] + f["rss_file"] + f["rss_shmem"])
+	compare(pid, "pgtables_bytes", f["pgtables"] * 4096)
+	compare(pid, "swapents", f["swap"])
+	compare(pid, "oom_score_adj", f["adj"])
+	compare(pid, "uid", f["uid"])
+}
+
+function compare(pid, name, ours) {
+	if (row[pid, name] != ours)
+		wrong("pid " pid ": " name " is " row[pid, name] " in the dump, " ours " in the block")
+}
+
+# Every task that may be taken is a candidate, unless there are ten others
+function judge_missing(   pid) {
+	for (pid in tgids)
+		if (!(pid in seen) && row[pid, "oom_score_adj"] > -1000 && candidates < 10)
+			wrong("the block lacks pid " pid)
+}
+
+END {
+	if (panics != 1)
+		wrong("panics: " panics + 0)
+	if (KIND == "-" && (underway != 1 || blocks || last_words != 1))
+		wrong("lines of ours behind the panic: " last_words + 0)
+	if (KIND == "-")
+		exit bad
+	if (EXPECTED && last_words)
+		wrong("lines of ours behind the panic: " last_words)
+	if (blocks != 1)
+		wrong("blocks behind the panic: " blocks + 0)
+	if (!bad && !ended)
+		wrong("the block has no end")
+	if (!bad) {
+		fields(event, e)
+		if (e["outcome"] != (EXPECTED ? "panic_expected" : "panic") || e["kind"] != KIND)
+			wrong("outcome or kind: " event)
+		if (e["pid"] != asked)
+			wrong("the caller is " asked ": " event)
+		if (KIND == "memcg") {
+			fields(memcg, f)
+			if (f["limit"] * 4 != limit || f["usage"] * 4 != usage)
+				wrong("the kernel has " usage " kB of " limit " kB: " memcg)
+		}
+		if (!rows || !candidates)
+			wrong("no tasks in the dump, or no candidates: " rows + 0 ", " candidates + 0)
+		for (i = 1; i <= candidates; i++)
+			judge_candidate(candidate[i])
+		judge_missing()
+	}
+	exit bad
+}
