@@ -297,6 +297,21 @@ stage_swapfull()
 	"$stage" anon $((($(ram_mib) + $(swap_mib)) * 2))
 }
 
+ready_min_ttl()
+{
+	[ -e /sys/kernel/mm/lru_gen/min_ttl_ms ] || {
+		echo "no multi-generational LRU"
+		return 1
+	}
+}
+stage_min_ttl()
+{
+	want kind=global trigger=min_ttl outcome=killed
+	sysctl_set /sys/kernel/mm/lru_gen/enabled 7
+	sysctl_set /sys/kernel/mm/lru_gen/min_ttl_ms 100000
+	"$stage" anon $(($(ram_mib) * 2))
+}
+
 ready_locked() { need_swap; }
 stage_locked()
 {
@@ -496,7 +511,7 @@ stage_cma()
 # ---- run ----
 
 # huge before those that leave memory in pieces
-all="huge limit limit_v1 limit_noswap limit_swap nobody group anon unmarked swapfull locked shmem tables pipes
+all="huge limit limit_v1 limit_noswap limit_swap nobody group anon unmarked min_ttl swapfull locked shmem tables pipes
 	pieces highatomic caller adjusted exempt dying sysrq pinned drill reserve cpuset
 	mempolicy cma"
 quick="limit drill"

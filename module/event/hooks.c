@@ -11,6 +11,7 @@
  * All but oomlens_hooks_init() and oomlens_event_kills() runs under the kernel's
  * oom_lock.
  */
+#include <linux/swap.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
@@ -138,6 +139,19 @@ bool oomlens_hook_may_be_sysrq(void)
 	return !strcmp(name, "moom_callback");
 }
 
+/**
+ * oomlens_hook_for_min_ttl() - is this the OOM of MGLRU's min_ttl_ms?
+ *
+ * kswapd's own allocations never call the OOM killer. It does so itself if no
+ * generation is older than min_ttl_ms. Source: mm/vmscan.c, lru_gen_age_node().
+ *
+ * Context: OOM path.
+ */
+bool oomlens_hook_for_min_ttl(void)
+{
+	return current_is_kswapd();
+}
+
 /*
  * Without marks and without the probe the kernel's count tells what a call did,
  * unless cgroups have OOMs of their own, of which no hook would hear.
@@ -180,6 +194,8 @@ struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind)
 	bool sysrq = oomlens_hook_may_be_sysrq();
 
 	e->kind = kind;
+	if (oomlens_hook_for_min_ttl())
+		e->trigger = OOMLENS_TRIGGER_MIN_TTL;
 	if (oomlens_claim_event(e, sysrq)) {
 		e->trigger = OOMLENS_TRIGGER_OOMLENS;
 		/* A run of kill asks sysrq, which works in a kworker. */

@@ -220,6 +220,7 @@ unsigned long oomlens_hook_kills(void);
 bool oomlens_hook_killed_since_mark(void);
 bool oomlens_hook_caller_met_limit(void);
 bool oomlens_hook_may_be_sysrq(void);
+bool oomlens_hook_for_min_ttl(void);
 void oomlens_hook_add_time(struct oomlens_event *e, u64 since);
 
 /* ---- notifier.c, mark_victim.c, probe.c ---- */

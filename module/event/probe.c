@@ -19,6 +19,13 @@ static enum oomlens_kind kind_at_entry(const struct oom_control *oc)
 	return oc->order == -1 ? OOMLENS_KIND_SYSRQ : OOMLENS_KIND_GLOBAL;
 }
 
+static enum oomlens_trigger trigger_at_entry(enum oomlens_kind kind)
+{
+	if (kind == OOMLENS_KIND_SYSRQ)
+		return OOMLENS_TRIGGER_SYSRQ;
+	return oomlens_hook_for_min_ttl() ? OOMLENS_TRIGGER_MIN_TTL : OOMLENS_TRIGGER_ALLOCATOR;
+}
+
 /* Preemption is off, on some architectures interrupts too. */
 static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -32,8 +39,7 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	e->gfp = oc->gfp_mask;
 	e->order = oc->order;
 	e->kind = kind_at_entry(oc);
-	e->trigger = e->kind == OOMLENS_KIND_SYSRQ ? OOMLENS_TRIGGER_SYSRQ :
-						     OOMLENS_TRIGGER_ALLOCATOR;
+	e->trigger = trigger_at_entry(e->kind);
 	if (oomlens_claim_event(e, e->kind == OOMLENS_KIND_SYSRQ))
 		e->trigger = OOMLENS_TRIGGER_OOMLENS;
 	oomlens_probed_oc = oc;

@@ -38,6 +38,7 @@ enum oomlens_trigger {
 	OOMLENS_TRIGGER_ALLOCATOR,
 	OOMLENS_TRIGGER_SYSRQ,
 	OOMLENS_TRIGGER_OOMLENS,	/* a run of the trigger file */
+	OOMLENS_TRIGGER_MIN_TTL,	/* kswapd, for MGLRU's min_ttl_ms */
 	OOMLENS_NR_TRIGGERS
 };
 

@@ -4,7 +4,8 @@
 # new fact if none of the old ones describes it.
 #
 # In: only (the event; empty: the last), wide, now, uptime,
-# allocating (vm.oom_kill_allocating_task now; empty: not known).
+# allocating (vm.oom_kill_allocating_task now; empty: not known),
+# min_ttl (/sys/kernel/mm/lru_gen/min_ttl_ms now; empty: not known).
 
 # ---- the table ----
 
@@ -19,6 +20,8 @@ function say(section, facts, text, advice) {
 }
 
 function rules_outcome() {
+	say("outcome", "killed min_ttl group", "{caller} could not keep in memory what was used last ({ttl_file}), and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
+	say("outcome", "killed min_ttl", "{caller} could not keep in memory what was used last ({ttl_file}), and the kernel killed {victim}.")
 	say("outcome", "killed group", "{caller} asked for {request}, and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
 	say("outcome", "killed request", "The kernel was told to kill, and took {victim}.")
 	say("outcome", "killed !probed", "The OOM killer ran in {caller} and killed {victim}.")
@@ -49,6 +52,8 @@ function rules_shortage() {
 	say("shortage", "request oomlens", "Nothing: the kill was asked for through \"oomlens trigger\". {available} was available.")
 	say("shortage", "request", "Nothing: the kill was asked for with sysrq f. {available} was available.", \
 		"If that was not intended: kernel.sysrq limits it for keyboards and serial lines; root may always write to /proc/sysrq-trigger.")
+	say("shortage", "min_ttl", "Time: what was used last is to stay in memory for {ttl_file}{ttl}, and kswapd found nothing older to take. That {free} of RAM and {swap_free} of swap were free did not matter to it.", \
+		"A smaller {ttl_file} kills later, 0 never for this reason; or start less at once.")
 	say("shortage", "memcg memsw_limited", "The cgroup {path} reached its limit of memory and swap together: {memsw} of {memsw_limit} in use, of that {usage} in RAM.", \
 		"Raise {swap_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
 	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.", \
@@ -181,6 +186,7 @@ function facts_event(n,   k, order) {
 	fact("nodes_bound", F["cpuset"] || F["mempolicy"])
 	order = num(ev(n, "order"))
 	fact("oomlens", ev(n, "trigger") == "oomlens")
+	fact("min_ttl", ev(n, "trigger") == "min_ttl")
 	# Without the return probe: what was asked for, and whether by sysrq, is not known.
 	fact("probed", is_number(ev(n, "order")) && ev(n, "gfp") != "-")
 	fact("request", ev(n, "kind") == "sysrq" || order < 0 || (!F["probed"] && F["oomlens"] && rec(n, "candidate", 1, "verdict") == "origin"))
@@ -193,7 +199,9 @@ function facts_event(n,   k, order) {
 	# No ^: a busybox without math has none.
 	for (T["pieces"] = 1; order-- > 0;)
 		T["pieces"] *= 2
-	T["request"] = !is_number(ev(n, "order")) ? "memory" : T["pieces"] > 1 ? T["pieces"] " pages in a row (" bytes(T["pieces"]) ")" : "a page"
+	T["ttl_file"] = "/sys/kernel/mm/lru_gen/min_ttl_ms"
+	T["ttl"] = is_number(min_ttl) ? " (" min_ttl " ms now)" : ""
+	T["request"] = F["min_ttl"] ? "a kill, for " T["ttl_file"] : !is_number(ev(n, "order")) ? "memory" : T["pieces"] > 1 ? T["pieces"] " pages in a row (" bytes(T["pieces"]) ")" : "a page"
 	T["took"] = duration(ev(n, "duration_us"))
 	# By two clocks' readings the part may come out as more than the whole.
 	T["capture"] = F["called"] && num(ev(n, "capture_us")) > num(ev(n, "duration_us")) ? T["took"] : duration(ev(n, "capture_us"))
@@ -288,7 +296,7 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	fact("zones_known", asked && count(n, "zone"))
 	fact("some_free", F["machine"] && !F["probed"] && ok)
 	fact("fragmented", asked && ok && num(ev(n, "order")) > 0)
-	fact("raced", asked && ok && num(ev(n, "order")) == 0)
+	fact("raced", asked && ok && num(ev(n, "order")) == 0 && !F["min_ttl"])
 	fact("cma_hides", asked && hidden_cma)
 	fact("highatomic_hides", asked && hidden_high)
 	fact("protection_hides", asked && low > mib(1) && low * 50 > mem(n, "ram"))
@@ -546,7 +554,8 @@ function explain(n) {
 	told["outcome"] = tell("outcome", 1)
 	told["shortage"] = F["dying"] || F["disabled"] ? "" : tell("shortage", 1)
 	# A dying caller needs little memory: what holds the rest does not matter.
-	told["although"] = F["dying"] || F["disabled"] ? "" : tell("although", 0)
+	# What was free did not matter to min_ttl_ms.
+	told["although"] = F["dying"] || F["disabled"] || F["min_ttl"] ? "" : tell("although", 0)
 	told["holder"] = F["dying"] || F["disabled"] ? "" : tell("holder", 0)
 	told["choice"] = tell("choice", 1)
 	s = tell("adjusted", 0)
