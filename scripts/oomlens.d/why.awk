@@ -42,6 +42,10 @@ function rules_outcome() {
 		"Every process in {path} has oom_score_adj -1000, or has gone and left its memory charged (tmpfs files, page cache). Look for files in tmpfs; give one process a higher oom_score_adj.")
 	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
 		"Let at least one large process have an oom_score_adj above -1000: without one, the kernel panics.")
+	say("outcome", "panicked no_line walked !memcg", "{caller} asked for {request}, there was no more and no process that may be killed, and the kernel {panicked} (\"System is deadlocked on memory\").", \
+		"Let at least one large process have an oom_score_adj above -1000: without one, the kernel panics.")
+	say("outcome", "panicked", "{caller} asked for {request}, there was no more, and the kernel {panicked} instead of killing a process (vm.panic_on_oom).", \
+		"vm.panic_on_oom=0 lets the kernel kill a process instead.")
 	say("outcome", "disabled", "{caller} asked for {request} while the OOM killer was switched off (suspend or hibernation): no process was killed.")
 	say("outcome", "", "The OOM killer ran in {caller}. What came of it is not known: this kernel lets the module see no more.", \
 		"\"oomlens status\" names the kernel option that is missing.")
@@ -138,6 +142,8 @@ function rules_choice() {
 	say("choice", "killed marked in_line", "{victim} was at rank {rank} with {points} when the others were measured; {first} with {first_points} was ahead of it. In between the sizes changed, or those before it had gone.")
 	say("choice", "killed marked no_line", "{victim} had {points} ({terms}). The other candidates were not recorded: {reach}.")
 	say("choice", "killed marked", "{victim} had {points} ({terms}); it was not among the first in line when they were measured.")
+	say("choice", "panicked !no_line next", "{first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
+	say("choice", "panicked !no_line", "{first} was the only one in line, with {points} ({terms}).")
 	say("choice", "killed !marked !no_line next", "Which process died is not known: {first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "killed !marked !no_line", "Which process died is not known: {first} was the only one in line, with {points} ({terms}).")
 	say("adjusted", "killed marked pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
@@ -177,6 +183,9 @@ function named(comm, pid) {
 function facts_event(n,   k, order) {
 	k = ev(n, "outcome")
 	fact(k, 1)
+	fact("panicked", k ~ /^panic/)
+	fact("walked", ev(n, "walk") == "complete")
+	T["panicked"] = k == "panic_expected" ? "was about to panic" : "panicked"
 	fact("by_" ev(n, "by"), 1)
 	fact("group", num(ev(n, "victims")) > 1)
 	fact("memcg", ev(n, "kind") == "memcg" && count(n, "memcg"))
