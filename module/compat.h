@@ -11,7 +11,6 @@
 
 #include <linux/fs.h>
 #include <linux/kprobes.h>
-#include <linux/highmem.h>
 #include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
@@ -207,12 +206,6 @@ static inline int oomlens_memcg_v1_swappiness(const struct mem_cgroup *memcg)
 	return 0;
 #endif
 }
-#endif
-
-/* 5.11 brought mappings that do not need preemption off (f3ba3c710ac5). */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-#define kmap_local_page(page)	kmap_atomic(page)
-#define kunmap_local(addr)	kunmap_atomic(addr)
 #endif
 
 /*

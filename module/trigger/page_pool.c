@@ -51,19 +51,6 @@ void oomlens_pool_close(struct oomlens_pool *pool)
 	spin_unlock(&pool->lock);
 }
 
-/* A hog writes to its pages: on a hypervisor only then do they cost anything. */
-static void touch(struct page *page, unsigned int order)
-{
-	unsigned long i;
-
-	for (i = 0; i < 1UL << order; i++) {
-		unsigned long *word = kmap_local_page(page + i);
-
-		WRITE_ONCE(*word, 0);
-		kunmap_local(word);
-	}
-}
-
 /* Takes in one block; 0 if the pool was closed since. */
 static unsigned long add(struct oomlens_pool *pool, struct page *page, unsigned int order)
 {
@@ -98,7 +85,9 @@ static unsigned long add(struct oomlens_pool *pool, struct page *page, unsigned 
  */
 unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gfp_t gfp)
 {
-	const gfp_t idle = (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN |
+	/* A hog writes to its pages: on a hypervisor only then do they cost anything. */
+	const gfp_t zero = gfp | __GFP_ZERO;
+	const gfp_t idle = (zero & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN |
 			   __GFP_NOMEMALLOC;
 	unsigned int order = min_t(unsigned int, READ_ONCE(pool->order), ilog2(max));
 	struct page *page;
@@ -106,16 +95,12 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 	for (; order; order--) {
 		page = alloc_pages(idle, order);
 		if (page)
-			goto out;
+			return add(pool, page, order);
 		/* What is not there now is not asked for again. */
 		WRITE_ONCE(pool->order, order - 1);
 	}
-	page = alloc_pages(gfp, 0);
-	if (!page)
-		return 0;
-out:
-	touch(page, order);
-	return add(pool, page, order);
+	page = alloc_pages(zero, 0);
+	return page ? add(pool, page, 0) : 0;
 }
 
 /**
