@@ -43,30 +43,6 @@ static struct oomlens_rows *next_chunk(struct oomlens_rows *chunk)
 	return chunk->next;
 }
 
-static struct oomlens_task *row_in(struct oomlens_rows **chunk)
-{
-	while (*chunk && !(*chunk)->n)
-		*chunk = next_chunk(*chunk);
-	return *chunk ? (*chunk)->rows : NULL;
-}
-
-/* All rows in the order of the walk, by these two; @chunk is the caller's. */
-static struct oomlens_task *first_row(const struct oomlens_snapshot *t,
-				      struct oomlens_rows **chunk)
-{
-	*chunk = t->chunks;
-	return row_in(chunk);
-}
-
-static inline struct oomlens_task *next_row(struct oomlens_rows **chunk,
-					    struct oomlens_task *task)
-{
-	if (likely(++task < (*chunk)->rows + (*chunk)->n))
-		return task;
-	*chunk = next_chunk(*chunk);
-	return row_in(chunk);
-}
-
 /**
  * oomlens_snapshot_free() - give back what a snapshot took
  * @t: zeroed, or taken; zeroed after
@@ -95,9 +71,7 @@ static int take_spare_table(struct oomlens_snapshot *t)
 		return -ENOMEM;
 	t->spare = true;
 	t->chunks = (struct oomlens_rows *)spare_rows;
-	t->chunks->next = NULL;
-	t->chunks->n = 0;
-	t->chunks->max = SPARE_ROWS;
+	*t->chunks = (struct oomlens_rows){ .max = SPARE_ROWS };
 	t->last = t->chunks;
 	t->keys = spare_keys;
 	return 0;
@@ -106,7 +80,9 @@ static int take_spare_table(struct oomlens_snapshot *t)
 /* What the kernel compares; an origin goes before any number of pages. */
 static long rank_points(const struct oomlens_task *task)
 {
-	return task->verdict == OOMLENS_VERDICT_ORIGIN ? LONG_MAX : task->points;
+	if (likely(task->verdict == OOMLENS_VERDICT_ELIGIBLE))
+		return task->points;
+	return task->verdict == OOMLENS_VERDICT_ORIGIN ? LONG_MAX : LONG_MIN;
 }
 
 static bool precedes(const struct oomlens_task *a, const struct oomlens_task *b)
@@ -138,9 +114,7 @@ static int snapshot_pause(void *arg)
 	new = (struct oomlens_rows *)__get_free_page(OOMLENS_GFP);
 	if (!new)
 		return -ENOMEM;
-	new->next = NULL;
-	new->n = 0;
-	new->max = CHUNK_ROWS;
+	*new = (struct oomlens_rows){ .max = CHUNK_ROWS };
 	if (last) {
 		last->next = new;
 	} else {
@@ -167,20 +141,6 @@ static void sample(const struct walk_state *w, struct task_struct *p,
 		task->memcg = oomlens_memcg_set_index(t->memcgs, oomlens_memcg_of(p));
 }
 
-/* The row that the kernel would take last; rows that it would not take come after. */
-static struct oomlens_task *last_row(struct oomlens_rows *spare)
-{
-	struct oomlens_task *task, *last = spare->rows;
-
-	for (task = spare->rows; task < spare->rows + spare->n; task++) {
-		if (!oomlens_ranked(task->verdict))
-			return task;
-		if (precedes(last, task))
-			last = task;
-	}
-	return last;
-}
-
 /*
  * A full spare table keeps the first ranks: the new row, or the last, is lost.
  * Not inline: the row on the stack would be cleared for every task.
@@ -188,12 +148,14 @@ static struct oomlens_task *last_row(struct oomlens_rows *spare)
 static noinline __cold void spare_visit(const struct walk_state *w, struct task_struct *p)
 {
 	struct oomlens_rows *spare = w->snapshot->chunks;
-	struct oomlens_task *last = last_row(spare), task;
+	struct oomlens_task *row, *last = spare->rows, task;
 
 	w->snapshot->complete = false;
 	sample(w, p, &task);
-	if (oomlens_ranked(task.verdict) &&
-	    (!oomlens_ranked(last->verdict) || precedes(&task, last)))
+	for (row = spare->rows; row < spare->rows + spare->n; row++)
+		if (precedes(last, row))
+			last = row;
+	if (precedes(&task, last))
 		swap(task, *last);
 	w->snapshot->ranked -= oomlens_ranked(task.verdict);
 }
@@ -255,14 +217,12 @@ static int walk(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
 		.rewind = snapshot_rewind,
 		.arg = &state,
 	};
-	struct oomlens_rows *chunk;
 	int err;
 
 	t->complete = true;
 	err = oomlens_walk_tasks(&walk);
 	t->kthreads = state.visits - t->tasks;
-	for (chunk = t->chunks; chunk; chunk = next_chunk(chunk))
-		t->n += chunk->n;
+	t->n = t->spare ? t->chunks->n : t->tasks;
 	return err;
 }
 
@@ -284,17 +244,19 @@ static int rank(struct oomlens_snapshot *t)
 	struct oomlens_rows *chunk;
 	struct oomlens_task *task;
 
-	if (!t->spare)
+	if (!t->keys)
 		t->keys = kvmalloc_array(t->n, sizeof(*t->keys), OOMLENS_GFP);
 	if (!t->keys)
 		return -ENOMEM;
 	/* From the walk's end to its beginning: nothing to sort among equals. */
-	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task)) {
-		struct oomlens_rank_key *key =
-			oomlens_ranked(task->verdict) ? &t->keys[--i] : &t->keys[rest++];
+	for (chunk = t->chunks; chunk; chunk = next_chunk(chunk)) {
+		for (task = chunk->rows; task < chunk->rows + chunk->n; task++) {
+			struct oomlens_rank_key *key =
+				oomlens_ranked(task->verdict) ? &t->keys[--i] : &t->keys[rest++];
 
-		key->points = rank_points(task);
-		key->row = task;
+			key->points = rank_points(task);
+			key->row = task;
+		}
 	}
 	if (t->ranked && oomlens_rank_sort(t->keys, t->ranked))
 		sort(t->keys, t->ranked, sizeof(*t->keys), compare_keys, NULL);
@@ -311,17 +273,34 @@ static void set_fate(struct oomlens_snapshot *t, struct oomlens_task *task, enum
 	t->dies++;
 }
 
-/* All tasks that share the address space of a task that dies go with it. */
-static void doom_sharers(struct oomlens_snapshot *t, const struct oomlens_task *dead)
+static int compare_mm(const void *a, const void *b)
 {
-	struct oomlens_rows *chunk;
-	struct oomlens_task *task;
+	const struct oomlens_rank_key *x = a, *y = b;
 
-	if (!dead->mm || !dead->mm_shared)
-		return;
-	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->mm == dead->mm && task->verdict != OOMLENS_VERDICT_INIT)
-			set_fate(t, task, OOMLENS_FATE_SHARER);
+	cond_resched();
+	return cmp_int(x->row->mm, y->row->mm);
+}
+
+/*
+ * All tasks that share the address space of a task that dies go with it. Sorted by
+ * address space: the tasks of a group may have thousands of shared ones.
+ */
+static void doom_sharers(struct oomlens_snapshot *t)
+{
+	unsigned int i, j, end;
+
+	sort(t->keys, t->n, sizeof(*t->keys), compare_mm, NULL);
+	for (i = 0; i < t->n; i = end) {
+		const void *mm = t->keys[i].row->mm;
+		bool dies = false;
+
+		for (end = i; end < t->n && t->keys[end].row->mm == mm; end++)
+			dies |= t->keys[end].row->fate != OOMLENS_FATE_NONE;
+		for (j = i; dies && j < end; j++)
+			if (t->keys[j].row->verdict != OOMLENS_VERDICT_INIT)
+				set_fate(t, t->keys[j].row, OOMLENS_FATE_SHARER);
+		cond_resched();
+	}
 }
 
 /* The cgroup that goes with the victim; held by paths, as all above it are. */
@@ -340,33 +319,49 @@ static struct mem_cgroup *group_of(const struct oomlens_snapshot *t,
 	return group;
 }
 
+/* All tasks of the cgroup. Return: does one share its address space with others? */
+static bool doom_group(struct oomlens_snapshot *t, struct mem_cgroup *group)
+{
+	bool shared = false;
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++) {
+		struct oomlens_task *task = t->keys[i].row;
+
+		cond_resched();
+		if (!task->mm || task->adj == OOM_SCORE_ADJ_MIN ||
+		    task->verdict == OOMLENS_VERDICT_INIT ||
+		    !oomlens_memcg_within(oomlens_memcg_set_memcg(t->memcgs, task->memcg), group))
+			continue;
+		set_fate(t, task, OOMLENS_FATE_GROUP);
+		shared |= task->mm_shared;
+	}
+	return shared;
+}
+
 /*
  * What the next kill does to each task. Source: mm/oom_kill.c, oom_kill_process(),
  * oom_kill_memcg_member() and __oom_kill_process().
  */
-static void tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
+static int tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
 {
-	struct oomlens_task *victim, *task;
-	struct oomlens_rows *chunk;
+	struct oomlens_task *victim;
 	struct mem_cgroup *group;
+	bool shared;
 
 	if (!t->ranked)
-		return;
+		return 0;
 	victim = t->keys[0].row;
 	set_fate(t, victim, OOMLENS_FATE_VICTIM);
+	shared = victim->mm_shared;
 	group = group_of(t, victim, scope);
-	if (!group) {
-		doom_sharers(t, victim);
-		return;
-	}
-	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->mm && task->adj != OOM_SCORE_ADJ_MIN &&
-		    task->verdict != OOMLENS_VERDICT_INIT &&
-		    oomlens_memcg_within(oomlens_memcg_set_memcg(t->memcgs, task->memcg), group))
-			set_fate(t, task, OOMLENS_FATE_GROUP);
-	for (task = first_row(t, &chunk); task; task = next_row(&chunk, task))
-		if (task->fate == OOMLENS_FATE_VICTIM || task->fate == OOMLENS_FATE_GROUP)
-			doom_sharers(t, task);
+	if (group)
+		shared |= doom_group(t, group);
+	if (!shared)
+		return 0;
+	doom_sharers(t);
+	/* The keys are in another order now. */
+	return rank(t);
 }
 
 /* ---- The snapshot ---- */
@@ -384,24 +379,21 @@ static int resolve_paths(struct oomlens_snapshot *t)
 	return err;
 }
 
-static int fill_table(struct oomlens_snapshot *t, const struct oomlens_scope *scope, bool spare)
+static int fill_table(struct oomlens_snapshot *t, const struct oomlens_scope *scope,
+		      const struct oomlens_sysvalues *v, bool spare)
 {
-	unsigned long machine_pages = t->machine_pages, totalpages = t->totalpages;
 	int err;
 
 	oomlens_snapshot_free(t);
-	t->machine_pages = machine_pages;
-	t->totalpages = totalpages;
+	t->machine_pages = v->totalram + v->total_swap;
+	t->totalpages = oomlens_scope_totalpages(scope, v);
 	if (spare && take_spare_table(t))
 		return -ENOMEM;
 	t->memcgs = oomlens_memcg_set_alloc(FIRST_MEMCGS);
 	if (!t->memcgs && !spare)
 		return -ENOMEM;
-	err = walk(t, scope) ?: rank(t);
-	if (err)
-		return err;
-	tell_fate(t, scope);
-	return resolve_paths(t);
+	err = walk(t, scope) ?: rank(t) ?: tell_fate(t, scope);
+	return err ?: resolve_paths(t);
 }
 
 /**
@@ -428,11 +420,9 @@ int oomlens_snapshot_take(struct oomlens_snapshot *t, struct oomlens_scope *scop
 	err = oomlens_scope_hold(scope);
 	if (err)
 		return err;
-	t->machine_pages = v.totalram + v.total_swap;
-	t->totalpages = oomlens_scope_totalpages(scope, &v);
-	err = fill_table(t, scope, false);
+	err = fill_table(t, scope, &v, false);
 	if (err == -ENOMEM)
-		err = fill_table(t, scope, true);
+		err = fill_table(t, scope, &v, true);
 	if (err)
 		oomlens_snapshot_free(t);
 	else
