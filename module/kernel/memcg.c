@@ -121,11 +121,6 @@ void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t siz
 	rcu_read_unlock();
 }
 
-static struct mem_cgroup *from_css(struct cgroup_subsys_state *css)
-{
-	return mem_cgroup_from_css(css);
-}
-
 /* The root of the hierarchy: the boot idle task never leaves it. */
 static struct mem_cgroup *root_memcg(void)
 {
@@ -187,12 +182,12 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 	css_for_each_descendant_pre(css, &root_memcg()->css) {
 		/* First, as writing out a path costs the square of its depth. */
 		if (css->cgroup->level != level ||
-		    oomlens_memcg_path(from_css(css), buf, PATH_MAX) ||
+		    oomlens_memcg_path(mem_cgroup_from_css(css), buf, PATH_MAX) ||
 		    strcmp(buf, path))
 			continue;
 		/* A removed one stays listed for as long as it has pages. */
 		if (css_tryget_online(css)) {
-			found = from_css(css);
+			found = mem_cgroup_from_css(css);
 			break;
 		}
 	}
@@ -251,7 +246,7 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 			group = memcg;
 		if (memcg == domain)
 			break;
-		memcg = from_css(memcg->css.parent);
+		memcg = parent_mem_cgroup(memcg);
 	}
 	return group;
 }
@@ -278,7 +273,7 @@ unsigned long oomlens_memcg_room(struct mem_cgroup *memcg)
 {
 	unsigned long room = ULONG_MAX;
 
-	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent)) {
+	for (; memcg && memcg->css.parent; memcg = parent_mem_cgroup(memcg)) {
 		room = min(room, counter_room(&memcg->memory));
 		if (!on_v2(memcg))
 			room = min(room, counter_room(&memcg->memsw));
@@ -297,7 +292,7 @@ unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg)
 {
 	unsigned long ooms = 0;
 
-	for (; memcg && memcg->css.parent; memcg = from_css(memcg->css.parent))
+	for (; memcg && memcg->css.parent; memcg = parent_mem_cgroup(memcg))
 		ooms += atomic_long_read(&memcg->memory_events_local[MEMCG_OOM]);
 	return ooms;
 }

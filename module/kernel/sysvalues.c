@@ -198,7 +198,18 @@ static unsigned long total_swap_pages_of(const struct oomlens_sysvalues *v)
 	return min(v->total_swap, v->commit_limit - allowed);
 }
 
-static int read_all(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
+/**
+ * oomlens_sysvalues_read_own() - read the values now, without a lock
+ * @meminfo: the caller's own, open
+ * @v: filled in whole, or of no meaning on error
+ *
+ * For what any user may read: no task waits for another here.
+ *
+ * Context: process context, sleeps; never in the OOM path. The LSM checks the
+ * read with the current credentials.
+ * Return: 0, or what reading procfs returned.
+ */
+int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
 {
 	int err = read_once(meminfo, v);
 
@@ -224,7 +235,7 @@ static int read_and_cache(struct oomlens_sysvalues *v)
 
 	/* Asked before the reading: a later change is seen by the next one. */
 	swap_changed();
-	err = read_all(shared, v);
+	err = oomlens_sysvalues_read_own(shared, v);
 	if (err)
 		return err;
 	preempt_disable();
@@ -238,21 +249,16 @@ static int read_and_cache(struct oomlens_sysvalues *v)
 
 /**
  * oomlens_sysvalues_read() - read the values now
- * @v: filled in whole, or untouched on error
+ * @v: filled in whole, or of no meaning on error
  *
- * Context: process context, sleeps; never in the OOM path. The LSM checks the
- * read with the current credentials.
- * Return: 0, or what reading procfs returned.
+ * Context and return: as oomlens_sysvalues_read_own().
  */
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 {
-	struct oomlens_sysvalues now;
 	int err;
 
 	mutex_lock(&read_mutex);
-	err = read_and_cache(&now);
-	if (!err)
-		*v = now;
+	err = read_and_cache(v);
 	mutex_unlock(&read_mutex);
 	return err;
 }
@@ -293,28 +299,9 @@ void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
 }
 
 /**
- * oomlens_sysvalues_read_own() - read the values now, without a lock
- * @meminfo: the caller's own, open
- * @v: filled in whole, or untouched on error
- *
- * For what any user may read: no task waits for another here.
- *
- * Context and return: as oomlens_sysvalues_read().
- */
-int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
-{
-	struct oomlens_sysvalues now;
-	int err = read_all(meminfo, &now);
-
-	if (!err)
-		*v = now;
-	return err;
-}
-
-/**
  * oomlens_sysvalues_totals() - read what an OOM's total is made of
  * @v: totalram, total_swap and, where there is swap, swappiness are of now;
- *	the rest may be a second old; untouched on error
+ *	the rest may be a second old; of no meaning on error
  *
  * /proc/meminfo takes the kernel as long as a hundred tasks take the walk, and
  * all that is wanted of it is the size of the swap. The kernel tells by poll()
@@ -324,20 +311,17 @@ int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_s
  */
 int oomlens_sysvalues_totals(struct oomlens_sysvalues *v)
 {
-	struct oomlens_sysvalues now;
 	int err = 0;
 
 	mutex_lock(&read_mutex);
 	if (swap_changed() || time_after_eq(jiffies, cache_until)) {
-		err = read_and_cache(&now);
+		err = read_and_cache(v);
 	} else {
-		now = cache;
-		now.totalram = totalram_pages();
-		if (now.total_swap)
-			err = read_sysctl(SWAPPINESS, &now);
+		*v = cache;
+		v->totalram = totalram_pages();
+		if (v->total_swap)
+			err = read_sysctl(SWAPPINESS, v);
 	}
-	if (!err)
-		*v = now;
 	mutex_unlock(&read_mutex);
 	return err;
 }

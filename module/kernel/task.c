@@ -66,14 +66,11 @@ struct mm_struct *oomlens_task_grab_mm(struct task_struct *p)
 	struct task_struct *t;
 
 	rcu_read_lock();
-	for_each_thread(p, t) {
-		task_lock(t);
+	t = lock_thread_with_mm(p, true);
+	if (t) {
 		mm = t->mm;
-		if (mm)
-			mmgrab(mm);
+		mmgrab(mm);
 		task_unlock(t);
-		if (mm)
-			break;
 	}
 	rcu_read_unlock();
 	return mm;

@@ -56,7 +56,7 @@ lint_checkpatch()
 # sparse prints warnings and still succeeds, so its output is searched; warnings in
 # kernel headers are not counted. It cannot follow a lock that a function returns with:
 # the kernel's own find_lock_task_mm() and its callers have the same warnings.
-SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_task_read)'"
+SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_task_(read|grab_mm))'"
 
 # Checkers need a build of their own: build_module may find the module in the cache,
 # built from another checkout
