@@ -6,20 +6,6 @@
 #include "files.h"
 #include "kernel/kernel.h"
 
-static const char *debugfs_lacks;
-
-/**
- * oomlens_features_set_debugfs() - tell why there are no debugfs files
- * @lacks: the missing option, or the parameter that left the files out; NULL if
- *	they are there
- *
- * Context: module load.
- */
-void oomlens_features_set_debugfs(const char *lacks)
-{
-	debugfs_lacks = lacks;
-}
-
 static const char *memcg_lacks(void)
 {
 	if (oomlens_memcg_enabled())
@@ -45,7 +31,7 @@ static int features_show(struct seq_file *m, void *v)
 	/* The module does not load without it. */
 	show(m, "procfs", NULL);
 	show(m, "sysrq", IS_ENABLED(CONFIG_MAGIC_SYSRQ) ? NULL : "CONFIG_MAGIC_SYSRQ");
-	show(m, "debugfs", debugfs_lacks);
+	show(m, "debugfs", oomlens_debugfs_lacks);
 	return 0;
 }
 

@@ -44,6 +44,8 @@ static bool debugfs = true;
 module_param(debugfs, bool, 0444);
 MODULE_PARM_DESC(debugfs, "0: no debugfs files, so neither trigger nor reserve (default 1)");
 
+const char *oomlens_debugfs_lacks;
+
 static struct proc_dir_entry *proc_dir;
 static struct dentry *debugfs_dir;
 
@@ -250,9 +252,13 @@ static ssize_t file_write(struct file *file, const char __user *buf, size_t size
 		return -EINVAL;
 	if (!size)
 		return 0;
-	line = memdup_user_nul(buf, size);
-	if (IS_ERR(line))
-		return PTR_ERR(line);
+	line = kzalloc(size + 1, OOMLENS_GFP);
+	if (!line)
+		return -ENOMEM;
+	if (copy_from_user(line, buf, size)) {
+		ret = -EFAULT;
+		goto out;
+	}
 	if (strlen(line) != size)
 		goto out;
 	if (line[size - 1] == '\n')
@@ -353,7 +359,7 @@ int __init oomlens_files_init(void)
 				      &proc_file_ops, (void *)&rows[i]))
 			goto err_remove_proc;
 
-	oomlens_features_set_debugfs(make_debugfs());
+	oomlens_debugfs_lacks = make_debugfs();
 	return 0;
 
 err_remove_proc:

@@ -24,8 +24,10 @@ void oomlens_opener_add(struct oomlens_opener *opener, const char *file);
 void oomlens_opener_remove(struct oomlens_opener *opener);
 void oomlens_openers_show(struct seq_file *m);
 
+/* As for the hooks in event.h: what is missing, NULL if the files are there. */
+extern const char *oomlens_debugfs_lacks;
+
 int oomlens_files_init(void);
 void oomlens_files_exit(void);
-void oomlens_features_set_debugfs(const char *lacks);
 
 #endif /* OOMLENS_FILES_H */

@@ -45,7 +45,8 @@ unsigned long oomlens_memory_budget(void)
  */
 void *oomlens_keep_alloc(size_t size)
 {
-	void *p = size > PAGE_SIZE ? vzalloc(size) : kzalloc(size, GFP_KERNEL);
+	const gfp_t gfp = OOMLENS_GFP | __GFP_ZERO;
+	void *p = size > PAGE_SIZE ? __vmalloc(size, gfp) : kmalloc(size, gfp);
 
 	if (p)
 		oomlens_counter_add(OOMLENS_MEMORY_BYTES,

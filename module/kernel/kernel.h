@@ -231,7 +231,7 @@ static inline bool oomlens_ranked(enum oomlens_verdict verdict)
  * @visit: called with rcu_read_lock() held for each group leader, kernel
  *	threads included; must not sleep; another value than 0 ends the walk
  * @rewind: forget every visit after the first @n: the task at which the walk
- *	had paused is gone, and the walk goes on from an earlier one
+ *	had paused is gone, and the walk goes on from an earlier one; may be NULL
  * @arg: for all of them
  */
 struct oomlens_walk {

@@ -51,6 +51,13 @@ static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope,
 	return false;
 }
 
+#else
+static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope, bool wait)
+{
+	return true;
+}
+#endif /* CONFIG_NUMA */
+
 static unsigned long nodes_present_pages(const nodemask_t *nodes)
 {
 	unsigned long pages = 0;
@@ -61,17 +68,6 @@ static unsigned long nodes_present_pages(const nodemask_t *nodes)
 			pages += node_present_pages(nid);
 	return pages;
 }
-#else
-static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope, bool wait)
-{
-	return true;
-}
-
-static unsigned long nodes_present_pages(const nodemask_t *nodes)
-{
-	return 0;
-}
-#endif /* CONFIG_NUMA */
 
 /**
  * oomlens_scope_totalpages() - pages that an OOM of a scope may draw on
@@ -145,15 +141,12 @@ void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct
 
 /* ---- As a user writes and reads them ---- */
 
-static int parse_global(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind)
+static int parse_global(struct oomlens_scope *scope, char *rest)
 {
-	if (*rest)
-		return -EINVAL;
-	scope->kind = kind;
-	return 0;
+	return *rest ? -EINVAL : 0;
 }
 
-static int parse_memcg(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind)
+static int parse_memcg(struct oomlens_scope *scope, char *rest)
 {
 	struct mem_cgroup *memcg;
 	size_t len;
@@ -175,12 +168,10 @@ static int parse_memcg(struct oomlens_scope *scope, char *rest, enum oomlens_sco
 		return -ENOMEM;
 	kfree(scope->path);
 	scope->path = path;
-	scope->kind = kind;
 	return 0;
 }
 
-static int parse_nodes(struct oomlens_scope *scope, char *rest,
-		       enum oomlens_scope_kind kind)
+static int parse_nodes(struct oomlens_scope *scope, char *rest)
 {
 	nodemask_t nodes;
 
@@ -190,20 +181,18 @@ static int parse_nodes(struct oomlens_scope *scope, char *rest,
 	    !nodes_subset(nodes, node_states[N_MEMORY]))
 		return -EINVAL;
 	scope->nodes = nodes;
-	scope->kind = kind;
 	return 0;
 }
 
 /* A new scope is one row. */
 static const struct {
 	const char *word;
-	int (*parse)(struct oomlens_scope *scope, char *rest, enum oomlens_scope_kind kind);
-	enum oomlens_scope_kind kind;
-} scope_words[] = {
-	{ "global",	parse_global,	OOMLENS_SCOPE_GLOBAL },
-	{ "memcg",	parse_memcg,	OOMLENS_SCOPE_MEMCG },
-	{ "nodes",	parse_nodes,	OOMLENS_SCOPE_CPUSET },
-	{ "mempolicy",	parse_nodes,	OOMLENS_SCOPE_MEMPOLICY },
+	int (*parse)(struct oomlens_scope *scope, char *rest);
+} scopes[] = {
+	[OOMLENS_SCOPE_GLOBAL]		= { "global",		parse_global },
+	[OOMLENS_SCOPE_MEMCG]		= { "memcg",		parse_memcg },
+	[OOMLENS_SCOPE_CPUSET]		= { "nodes",		parse_nodes },
+	[OOMLENS_SCOPE_MEMPOLICY]	= { "mempolicy",	parse_nodes },
 };
 
 /**
@@ -218,15 +207,20 @@ static const struct {
 int oomlens_scope_parse(struct oomlens_scope *scope, char *line)
 {
 	char *rest = line + strcspn(line, " ");
-	int i;
+	int err, i;
 
 	if (*rest) {
 		*rest++ = '\0';
 		rest = skip_spaces(rest);
 	}
-	for (i = 0; i < ARRAY_SIZE(scope_words); i++)
-		if (!strcmp(line, scope_words[i].word))
-			return scope_words[i].parse(scope, rest, scope_words[i].kind);
+	for (i = 0; i < ARRAY_SIZE(scopes); i++) {
+		if (strcmp(line, scopes[i].word))
+			continue;
+		err = scopes[i].parse(scope, rest);
+		if (!err)
+			scope->kind = i;
+		return err;
+	}
 	return -EINVAL;
 }
 
@@ -280,19 +274,12 @@ void oomlens_scope_free(struct oomlens_scope *scope)
  */
 void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope)
 {
-	switch (scope->kind) {
-	case OOMLENS_SCOPE_MEMCG:
-		seq_puts(m, "memcg:");
+	seq_puts(m, scopes[scope->kind].word);
+	if (scope->kind == OOMLENS_SCOPE_GLOBAL)
+		return;
+	seq_putc(m, ':');
+	if (scope->kind == OOMLENS_SCOPE_MEMCG)
 		oomlens_puts_escaped(m, scope->path);
-		break;
-	case OOMLENS_SCOPE_CPUSET:
-		seq_printf(m, "nodes:%*pbl", nodemask_pr_args(&scope->nodes));
-		break;
-	case OOMLENS_SCOPE_MEMPOLICY:
-		seq_printf(m, "mempolicy:%*pbl", nodemask_pr_args(&scope->nodes));
-		break;
-	case OOMLENS_SCOPE_GLOBAL:
-		seq_puts(m, "global");
-		break;
-	}
+	else
+		seq_printf(m, "%*pbl", nodemask_pr_args(&scope->nodes));
 }

@@ -125,7 +125,8 @@ int oomlens_walk_tasks(const struct oomlens_walk *walk)
 			}
 			p = &init_task;
 		}
-		walk->rewind(visits, walk->arg);
+		if (walk->rewind)
+			walk->rewind(visits, walk->arg);
 	}
 	rcu_read_unlock();
 	drop_anchors(anchors, &n);

@@ -38,19 +38,9 @@ static void marked(bool claimed, bool killed, const struct oom_control *oc)
 		WRITE_ONCE(kill_seen, true);
 }
 
-static struct oomlens_mark_listener listener = {
+struct oomlens_mark_listener oomlens_kill_listener = {
 	.marked = marked,
 };
-
-/**
- * oomlens_kill_init() - hear of the kills
- *
- * Context: module load, before oomlens_event_init().
- */
-void __init oomlens_kill_init(void)
-{
-	oomlens_mark_register(&listener);
-}
 
 /* Does kernel.sysrq allow f? Source: drivers/tty/sysrq.c, sysrq_on_mask(). */
 static bool sysrq_f_allowed(void)
@@ -83,18 +73,10 @@ static int count_task(struct task_struct *p, void *arg)
 	return census->first && census->eligible;
 }
 
-/* What was found stays found: to visit a task twice does no harm here. */
-static void rewind_census(unsigned int n, void *arg)
-{
-}
-
 static int take_census(struct census *census)
 {
-	const struct oomlens_walk walk = {
-		.visit	= count_task,
-		.rewind	= rewind_census,
-		.arg	= census,
-	};
+	/* Nothing to rewind: to visit a task twice does no harm here. */
+	const struct oomlens_walk walk = { .visit = count_task, .arg = census };
 
 	return oomlens_walk_tasks(&walk);
 }

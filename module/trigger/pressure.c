@@ -232,7 +232,7 @@ static unsigned long relieve(u64 begin, unsigned long freed)
 	return given;
 }
 
-static struct oomlens_relief relief = {
+struct oomlens_relief oomlens_pressure_relief = {
 	.name		= "pressure",
 	.relieve	= relieve,
 };
@@ -269,20 +269,9 @@ static void marked(bool claimed, bool killed, const struct oom_control *oc)
 	rcu_read_unlock();
 }
 
-static struct oomlens_mark_listener listener = {
+struct oomlens_mark_listener oomlens_pressure_listener = {
 	.marked = marked,
 };
-
-/**
- * oomlens_pressure_init() - register for what an OOM brings
- *
- * Context: module load, before oomlens_event_init().
- */
-void __init oomlens_pressure_init(void)
-{
-	oomlens_relief_register(&relief);
-	oomlens_mark_register(&listener);
-}
 
 /* ---- the writer's side ---- */
 

@@ -135,7 +135,7 @@ static unsigned long relieve(u64 begin, unsigned long freed)
 	return given;
 }
 
-static struct oomlens_relief relief = {
+struct oomlens_relief oomlens_reserve_relief = {
 	.name		= "reserve",
 	.relieve	= relieve,
 };
@@ -223,16 +223,6 @@ const struct oomlens_file_ops oomlens_reserve_file = {
 	.show		= reserve_show,
 	.command	= reserve_command,
 };
-
-/**
- * oomlens_reserve_init() - register for what an OOM brings
- *
- * Context: module load, before oomlens_event_init().
- */
-void __init oomlens_reserve_init(void)
-{
-	oomlens_relief_register(&relief);
-}
 
 /**
  * oomlens_reserve_exit() - give everything back

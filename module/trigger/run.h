@@ -88,7 +88,8 @@ unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, 
 
 /* ---- kill.c ---- */
 
-void oomlens_kill_init(void);
+extern struct oomlens_mark_listener oomlens_kill_listener;
+
 int oomlens_kill_allowed(const struct oomlens_scope *scope);
 int oomlens_kill_eligible(const struct oomlens_scope *scope);
 int oomlens_kill_parse(char *args, union oomlens_request *req);
@@ -96,14 +97,17 @@ int oomlens_kill_run(const union oomlens_request *req, struct oomlens_run *run);
 
 /* ---- pressure.c, pressure_args.c ---- */
 
-void oomlens_pressure_init(void);
+extern struct oomlens_mark_listener oomlens_pressure_listener;
+extern struct oomlens_relief oomlens_pressure_relief;
+
 void oomlens_pressure_exit(void);
 int oomlens_pressure_parse(char *args, union oomlens_request *req);
 int oomlens_pressure_run(const union oomlens_request *req, struct oomlens_run *run);
 
 /* ---- reserve.c ---- */
 
-void oomlens_reserve_init(void);
+extern struct oomlens_relief oomlens_reserve_relief;
+
 void oomlens_reserve_exit(void);
 
 #endif /* OOMLENS_RUN_H */

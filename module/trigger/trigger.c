@@ -143,9 +143,10 @@ const struct oomlens_file_ops oomlens_trigger_file = {
  */
 void __init oomlens_trigger_init(void)
 {
-	oomlens_kill_init();
-	oomlens_pressure_init();
-	oomlens_reserve_init();
+	oomlens_mark_register(&oomlens_kill_listener);
+	oomlens_mark_register(&oomlens_pressure_listener);
+	oomlens_relief_register(&oomlens_pressure_relief);
+	oomlens_relief_register(&oomlens_reserve_relief);
 }
 
 /**
