@@ -191,17 +191,22 @@ static int file_release(struct inode *inode, struct file *file)
 	return err;
 }
 
-/* The first byte, or a position before any read, takes a new snapshot. */
-static int ensure_snapshot(struct seq_file *m, struct open_file *of, bool first)
+/*
+ * Locks @of and sees to it that it has a snapshot: the first byte takes a new one.
+ * Return: 0, or an error with nothing locked.
+ */
+static int lock_snapshot(struct seq_file *m, struct open_file *of, bool first)
 {
 	int err;
 
-	lockdep_assert_held(&of->lock);
+	if (mutex_lock_interruptible(&of->lock))
+		return -ERESTARTSYS;
 	if (!of->ops->snapshot || (of->snapped && !first))
 		return 0;
-	of->snapped = false;
 	err = of->ops->snapshot(m);
 	of->snapped = !err;
+	if (err)
+		mutex_unlock(&of->lock);
 	return err;
 }
 
@@ -209,13 +214,11 @@ static ssize_t file_read(struct file *file, char __user *buf, size_t size, loff_
 {
 	struct seq_file *m = file->private_data;
 	struct open_file *of = to_open_file(m);
-	ssize_t ret;
+	ssize_t ret = lock_snapshot(m, of, *ppos == 0);
 
-	if (mutex_lock_interruptible(&of->lock))
-		return -ERESTARTSYS;
-	ret = ensure_snapshot(m, of, *ppos == 0);
-	if (!ret)
-		ret = seq_read(file, buf, size, ppos);
+	if (ret)
+		return ret;
+	ret = seq_read(file, buf, size, ppos);
 	mutex_unlock(&of->lock);
 	return ret;
 }
@@ -224,13 +227,11 @@ static loff_t file_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct seq_file *m = file->private_data;
 	struct open_file *of = to_open_file(m);
-	loff_t ret;
+	loff_t ret = lock_snapshot(m, of, false);
 
-	if (mutex_lock_interruptible(&of->lock))
-		return -ERESTARTSYS;
-	ret = ensure_snapshot(m, of, false);
-	if (!ret)
-		ret = seq_lseek(file, offset, whence);
+	if (ret)
+		return ret;
+	ret = seq_lseek(file, offset, whence);
 	mutex_unlock(&of->lock);
 	return ret;
 }

@@ -92,17 +92,10 @@ static bool precedes(const struct oomlens_task *a, const struct oomlens_task *b)
 
 /* ---- The walk ---- */
 
-struct walk_state {
-	struct oomlens_snapshot *snapshot;
-	const struct oomlens_scope *scope;
-	unsigned int visits;
-};
-
 /* Room for all that comes before the next pause. */
 static int snapshot_pause(void *arg)
 {
-	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->snapshot;
+	struct oomlens_snapshot *t = arg;
 	struct oomlens_rows *new, *last = t->last;
 
 	if (t->spare)
@@ -124,18 +117,16 @@ static int snapshot_pause(void *arg)
 	return 0;
 }
 
-static void sample(const struct walk_state *w, struct task_struct *p,
+static void sample(struct oomlens_snapshot *t, struct task_struct *p,
 		   struct oomlens_task *task)
 {
-	struct oomlens_snapshot *t = w->snapshot;
-
 	oomlens_task_identity(p, task);
 	oomlens_task_read(p, task, true);
-	if (w->scope->kind != OOMLENS_SCOPE_GLOBAL)
-		oomlens_scope_verdict(w->scope, p, task, true);
+	if (t->scope->kind != OOMLENS_SCOPE_GLOBAL)
+		oomlens_scope_verdict(t->scope, p, task, true);
 	task->points = oomlens_points(&task->terms,
 				      oomlens_adj_points(task->adj, t->totalpages));
-	task->order = w->visits;
+	task->order = t->tasks + t->kthreads;
 	t->ranked += oomlens_ranked(task->verdict);
 	if (t->memcgs)
 		task->memcg = oomlens_memcg_set_index(t->memcgs, oomlens_memcg_of(p));
@@ -145,38 +136,38 @@ static void sample(const struct walk_state *w, struct task_struct *p,
  * A full spare table keeps the first ranks: the new row, or the last, is lost.
  * Not inline: the row on the stack would be cleared for every task.
  */
-static noinline __cold void spare_visit(const struct walk_state *w, struct task_struct *p)
+static noinline __cold void spare_visit(struct oomlens_snapshot *t, struct task_struct *p)
 {
-	struct oomlens_rows *spare = w->snapshot->chunks;
+	struct oomlens_rows *spare = t->chunks;
 	struct oomlens_task *row, *last = spare->rows, task;
 
-	w->snapshot->complete = false;
-	sample(w, p, &task);
+	t->complete = false;
+	sample(t, p, &task);
 	for (row = spare->rows; row < spare->rows + spare->n; row++)
 		if (precedes(last, row))
 			last = row;
 	if (precedes(&task, last))
 		swap(task, *last);
-	w->snapshot->ranked -= oomlens_ranked(task.verdict);
+	t->ranked -= oomlens_ranked(task.verdict);
 }
 
 static int snapshot_visit(struct task_struct *p, void *arg)
 {
-	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->snapshot;
+	struct oomlens_snapshot *t = arg;
 
-	w->visits++;
-	if (p->flags & PF_KTHREAD)
+	if (p->flags & PF_KTHREAD) {
+		t->kthreads++;
 		return 0;
+	}
 	t->tasks++;
 	if (unlikely(t->last->n == t->last->max)) {
 		if (!t->last->next) {
-			spare_visit(w, p);
+			spare_visit(t, p);
 			return 0;
 		}
 		t->last = t->last->next;
 	}
-	sample(w, p, &t->last->rows[t->last->n++]);
+	sample(t, p, &t->last->rows[t->last->n++]);
 	return 0;
 }
 
@@ -186,8 +177,7 @@ static int snapshot_visit(struct task_struct *p, void *arg)
  */
 static void snapshot_rewind(unsigned int n, void *arg)
 {
-	struct walk_state *w = arg;
-	struct oomlens_snapshot *t = w->snapshot;
+	struct oomlens_snapshot *t = arg;
 	struct oomlens_rows *chunk;
 	unsigned int i;
 
@@ -205,23 +195,22 @@ static void snapshot_rewind(unsigned int n, void *arg)
 		if (kept)
 			t->last = chunk;
 	}
-	w->visits = n;
+	t->tasks = min(t->tasks, n);
+	t->kthreads = n - t->tasks;
 }
 
-static int walk(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
+static int walk(struct oomlens_snapshot *t)
 {
-	struct walk_state state = { .snapshot = t, .scope = scope };
 	const struct oomlens_walk walk = {
 		.pause = snapshot_pause,
 		.visit = snapshot_visit,
 		.rewind = snapshot_rewind,
-		.arg = &state,
+		.arg = t,
 	};
 	int err;
 
 	t->complete = true;
 	err = oomlens_walk_tasks(&walk);
-	t->kthreads = state.visits - t->tasks;
 	t->n = t->spare ? t->chunks->n : t->tasks;
 	return err;
 }
@@ -305,8 +294,7 @@ static void doom_sharers(struct oomlens_snapshot *t)
 
 /* The cgroup that goes with the victim; held by paths, as all above it are. */
 static struct mem_cgroup *group_of(const struct oomlens_snapshot *t,
-				   const struct oomlens_task *victim,
-				   const struct oomlens_scope *scope)
+				   const struct oomlens_task *victim)
 {
 	struct mem_cgroup *group;
 
@@ -314,7 +302,7 @@ static struct mem_cgroup *group_of(const struct oomlens_snapshot *t,
 		return NULL;
 	rcu_read_lock();
 	group = oomlens_memcg_oom_group(oomlens_memcg_set_memcg(t->memcgs, victim->memcg),
-					scope->memcg);
+					t->scope->memcg);
 	rcu_read_unlock();
 	return group;
 }
@@ -343,7 +331,7 @@ static bool doom_group(struct oomlens_snapshot *t, struct mem_cgroup *group)
  * What the next kill does to each task. Source: mm/oom_kill.c, oom_kill_process(),
  * oom_kill_memcg_member() and __oom_kill_process().
  */
-static int tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *scope)
+static int tell_fate(struct oomlens_snapshot *t)
 {
 	struct oomlens_task *victim;
 	struct mem_cgroup *group;
@@ -354,7 +342,7 @@ static int tell_fate(struct oomlens_snapshot *t, const struct oomlens_scope *sco
 	victim = t->keys[0].row;
 	set_fate(t, victim, OOMLENS_FATE_VICTIM);
 	shared = victim->mm_shared;
-	group = group_of(t, victim, scope);
+	group = group_of(t, victim);
 	if (group)
 		shared |= doom_group(t, group);
 	if (!shared)
@@ -385,6 +373,7 @@ static int fill_table(struct oomlens_snapshot *t, const struct oomlens_scope *sc
 	int err;
 
 	oomlens_snapshot_free(t);
+	t->scope = scope;
 	t->machine_pages = v->totalram + v->total_swap;
 	t->totalpages = oomlens_scope_totalpages(scope, v);
 	if (spare && take_spare_table(t))
@@ -392,7 +381,7 @@ static int fill_table(struct oomlens_snapshot *t, const struct oomlens_scope *sc
 	t->memcgs = oomlens_memcg_set_alloc(FIRST_MEMCGS);
 	if (!t->memcgs && !spare)
 		return -ENOMEM;
-	err = walk(t, scope) ?: rank(t) ?: tell_fate(t, scope);
+	err = walk(t) ?: rank(t) ?: tell_fate(t);
 	return err ?: resolve_paths(t);
 }
 

@@ -21,6 +21,7 @@ struct oomlens_rank_key {
 
 /**
  * struct oomlens_snapshot - one snapshot
+ * @scope: held while the snapshot is taken, of no meaning after
  * @chunks: the rows, in the order of the walk
  * @last: of @chunks, the one that is being filled
  * @keys: of the ranked rows first, in the kernel's order, then of the rest
@@ -36,6 +37,7 @@ struct oomlens_rank_key {
  * @spare: chunks and keys are those set aside at load
  */
 struct oomlens_snapshot {
+	const struct oomlens_scope *scope;
 	struct oomlens_rows *chunks;
 	struct oomlens_rows *last;
 	struct oomlens_rank_key *keys;

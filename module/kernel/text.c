@@ -100,6 +100,24 @@ void oomlens_puts_escaped(struct seq_file *m, const char *s)
 }
 
 /**
+ * oomlens_parse_uint() - a number as the commands take it
+ * @text: digits
+ * @min: the least that is allowed
+ * @max: the most
+ * @n: the number
+ *
+ * kstrtouint() takes a sign.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *n)
+{
+	if (strspn(text, "0123456789") != strlen(text) || kstrtouint(text, 10, n))
+		return -EINVAL;
+	return *n >= min && *n <= max ? 0 : -EINVAL;
+}
+
+/**
  * oomlens_parse_size() - a size as the commands take it
  * @text: digits, and one of K, M, G, T or nothing
  * @pages: the size in pages, rounded up

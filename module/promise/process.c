@@ -4,7 +4,6 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/pid_namespace.h>
 
 #include "../kernel/kernel.h"
@@ -35,8 +34,7 @@ struct pid *oomlens_find_process(const char *number)
 	struct task_struct *p;
 	unsigned int nr;
 
-	/* kstrtouint() takes a sign. */
-	if (!isdigit(*number) || kstrtouint(number, 10, &nr) || !nr || nr > INT_MAX)
+	if (oomlens_parse_uint(number, 1, INT_MAX, &nr))
 		return ERR_PTR(-EINVAL);
 	rcu_read_lock();
 	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);

@@ -10,7 +10,6 @@
  * exactly this process dies (with those that share its memory, and its
  * memory.oom.group, as in any OOM), or none.
  */
-#include <linux/ctype.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -349,9 +348,7 @@ static int take_pid(pid_t nr, struct oomlens_run *run)
 
 	/* The file was opened in the initial PID namespace: the number is of that. */
 	rcu_read_lock();
-	p = pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
-	if (p)
-		get_task_struct(p);
+	p = get_pid_task(find_pid_ns(nr, &init_pid_ns), PIDTYPE_TGID);
 	rcu_read_unlock();
 	if (!p)
 		return -ESRCH;
@@ -374,11 +371,9 @@ int oomlens_kill_parse(char *args, union oomlens_request *req)
 	req->pid = 0;
 	if (!*word)
 		return 0;
-	if (strncmp(word, "pid=", 4) || !isdigit(word[4]))
+	if (!strstarts(word, "pid="))
 		return -EINVAL;
-	if (kstrtoint(word + 4, 10, &req->pid) || req->pid <= 0)
-		return -EINVAL;
-	return 0;
+	return oomlens_parse_uint(word + strlen("pid="), 1, INT_MAX, &req->pid);
 }
 
 /**

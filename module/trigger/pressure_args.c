@@ -26,23 +26,15 @@ static int parse_limit(struct oomlens_pressure_request *req, const char *value)
 	return oomlens_parse_size(value, &req->limit) ?: (req->limit ? 0 : -EINVAL);
 }
 
-static int parse_number(const char *value, unsigned int min, unsigned int max,
-			unsigned int *n)
-{
-	if (strspn(value, "0123456789") != strlen(value) || kstrtouint(value, 10, n))
-		return -EINVAL;
-	return *n >= min && *n <= max ? 0 : -EINVAL;
-}
-
 static int parse_hold(struct oomlens_pressure_request *req, const char *value)
 {
 	req->hold = true;
-	return parse_number(value, 0, HOLD_MS_MAX, &req->hold_ms);
+	return oomlens_parse_uint(value, 0, HOLD_MS_MAX, &req->hold_ms);
 }
 
 static int parse_timeout(struct oomlens_pressure_request *req, const char *value)
 {
-	return parse_number(value, 1, TIMEOUT_S_MAX, &req->timeout_s);
+	return oomlens_parse_uint(value, 1, TIMEOUT_S_MAX, &req->timeout_s);
 }
 
 static int parse_memcg(struct oomlens_pressure_request *req, const char *value)

@@ -187,14 +187,8 @@ static int set_target(unsigned long pages)
 		WRITE_ONCE(missing, false);
 	}
 	mutex_unlock(&grow_lock);
-	/*
-	 * Whole blocks are given back; what that is too much comes again. Not sooner
-	 * than after an OOM, if one has made the write fail.
-	 */
-	if (err)
-		queue_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
-	else
-		mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
+	/* Whole blocks are given back; what that is too much comes again. */
+	queue_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
 	return err;
 }
 

@@ -32,7 +32,7 @@ struct oomlens_pressure_request {
 
 /* Of the command that was asked for. */
 union oomlens_request {
-	pid_t pid;				/* kill: of this process; 0: of any */
+	unsigned int pid;			/* kill: of this process; 0: of any */
 	struct oomlens_pressure_request pressure;
 };
 
