@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/freezer.h>
+#include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
@@ -28,6 +29,7 @@
 #include <linux/sched/task.h>
 #include <linux/string.h>
 #include <linux/stringify.h>
+#include <linux/workqueue.h>
 
 /*
  * Blocks to begin with; smaller ones when there are no more of these. None of a
@@ -346,6 +348,34 @@ static int hold(const char *text, const struct kernel_param *kp)
 	return 0;
 }
 
+struct opening {
+	struct work_struct work;
+	const char *path;
+	int err;
+};
+
+static void open_path(struct work_struct *work)
+{
+	struct opening *o = container_of(work, struct opening, work);
+	struct file *file = filp_open(o->path, O_RDONLY, 0);
+
+	o->err = PTR_ERR_OR_ZERO(file);
+	if (!o->err)
+		filp_close(file, NULL);
+}
+
+/* Opens a file in a kernel thread, as io_uring's threads did on a task's behalf. */
+static int open_in_thread(const char *text, const struct kernel_param *kp)
+{
+	struct opening o = { .path = text };
+
+	INIT_WORK_ONSTACK(&o.work, open_path);
+	schedule_work(&o.work);
+	flush_work(&o.work);
+	destroy_work_on_stack(&o.work);
+	return o.err;
+}
+
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
 MODULE_PARM_DESC(run, "other, no_fs, dying, thread; disabled: at the next suspend");
@@ -361,6 +391,10 @@ MODULE_PARM_DESC(end, "process to be killed at the next OOM, which waits 100 ms 
 static const struct kernel_param_ops hold_ops = { .set = hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
 MODULE_PARM_DESC(hold, "process whose mmap_lock is held, " __stringify(HOLD_S) " s at most");
+
+static const struct kernel_param_ops open_ops = { .set = open_in_thread };
+module_param_cb(open, &open_ops, NULL, 0200);
+MODULE_PARM_DESC(open, "path that a kernel thread opens: its error is the write's");
 
 static int __init oomlens_shortage_init(void)
 {
