@@ -3,14 +3,14 @@
  * The snapshot behind badness: every thread group as the OOM killer sees it,
  * in the order in which it would take them.
  *
- * The rows lie in pages that are taken as the walk goes on, where it pauses: no
- * large piece of memory is needed, and none has to be cleared for nothing.
+ * The rows lie in pages that are taken at the pauses of the walk: no large piece of
+ * memory is needed, and only pages that are used are cleared.
  */
 #include <linux/sort.h>
 
 #include "snapshot.h"
 
-/* Cgroups that there is room for to begin with. */
+/* Room for cgroups at first. */
 #define FIRST_MEMCGS	(2 * OOMLENS_WALK_CHUNK)
 
 /* Rows of the table that is kept for when memory for a whole one is short. */

@@ -35,7 +35,7 @@ unsigned long oomlens_kernel_kills(void)
 	return 0;
 }
 
-/* Cgroups are addresses that nobody looks behind, and references a count. */
+/* Cgroups are addresses that are never dereferenced, and references a count. */
 static char memcgs[8];
 static atomic_t references;
 
@@ -169,7 +169,7 @@ static void ring_keeps_the_kill(struct kunit *test)
 	unsigned long n;
 
 	write_event(1, OOMLENS_OUTCOME_KILLED);
-	/* The victim's own calls are of the same row as those of who waits for it. */
+	/* The victim's own calls belong to the same run as those of the tasks that wait for it. */
 	for (n = 2; n <= 100; n++)
 		write_event(n, n % 3 ? OOMLENS_OUTCOME_IN_FLIGHT : OOMLENS_OUTCOME_DYING);
 	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(1, copy, finish));

@@ -333,7 +333,7 @@ static int last_page(void)
 		return -ENOMEM;
 	if (req->memcg && !req->kill)
 		return 0;
-	/* Again: taking may have lasted. To look can bring the OOM about too. */
+	/* Checked again, as taking took time. Another task may bring the OOM meanwhile. */
 	err = req->kill ? oomlens_kill_allowed(&pressure.scope) : 0;
 	if (err)
 		return over() ? -EAGAIN : err;
@@ -489,7 +489,7 @@ static int start_run(void)
 	pressure.relieved = 0;
 	atomic_set(&pressure.ooms, 0);
 	oomlens_pool_open(&pressure.pool);
-	/* Before, so that the first OOM is adopted. */
+	/* The claim comes before active, so that the first OOM is adopted. */
 	oomlens_claim(current);
 	mutex_lock(&relief_lock);
 	/* Pairs with marked(). */
@@ -523,7 +523,7 @@ static void end_run(struct oomlens_run *run)
 	oomlens_memcg_put(pressure.memcg);
 }
 
-/* The result of a run that an OOM has ended; so much was given back in it. */
+/* The result of a run that an OOM has ended. @relieved: pages given back in it. */
 static int judge(unsigned long relieved)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;

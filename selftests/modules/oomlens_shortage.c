@@ -75,7 +75,7 @@ module_param(calls, uint, 0444);
 MODULE_PARM_DESC(calls, "calls of the OOM notifier for it");
 static unsigned int others;
 module_param(others, uint, 0444);
-MODULE_PARM_DESC(others, "calls of the OOM notifier for anybody else: they spoil a test");
+MODULE_PARM_DESC(others, "calls of the OOM notifier for other tasks: they spoil a test");
 static unsigned int given;
 module_param(given, uint, 0444);
 MODULE_PARM_DESC(given, "pages that the notifier told of");
@@ -148,7 +148,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	ours = task_tgid_nr(current) == caller;
 	calls += ours;
 	if (!ours || (w->give_at && calls > w->give_at)) {
-		/* Nobody shall die of a test: this run is spoiled, and says so. */
+		/* No task shall die of a test: this run is spoiled, and others says so. */
 		others++;
 		*freed += give_back(ULONG_MAX);
 		return NOTIFY_OK;
@@ -283,8 +283,8 @@ static int run(const char *name, const struct kernel_param *kp)
 }
 
 /*
- * Calls every OOM off, so that nobody dies of it, until 0 is written: who asks for
- * memory asks again. Those of the process named are told in calls.
+ * Calls every OOM off, so that no task dies of it, until 0 is written: the task that
+ * asks for memory asks again. calls counts the OOMs of the process that is named.
  */
 static int avert(const char *text, const struct kernel_param *kp)
 {
@@ -320,7 +320,7 @@ static int end(const char *text, const struct kernel_param *kp)
 	return 0;
 }
 
-/* Keeps a process's mmap_lock from everybody else. */
+/* Holds a process's mmap_lock for writing. */
 static int hold(const char *text, const struct kernel_param *kp)
 {
 	struct task_struct *p = NULL;
