@@ -454,17 +454,16 @@ int __init oomlens_sysvalues_init(void)
 		pr_err("no procfs: CONFIG_PROC_FS is needed\n");
 		return -ENODEV;
 	}
-	shared = oomlens_keep_alloc(sizeof(*shared));
-	if (!shared) {
-		err = -ENOMEM;
-		goto err_put_type;
-	}
 	proc_mnt = kern_mount(type);
+	module_put(type->owner);
 	if (IS_ERR(proc_mnt)) {
-		err = PTR_ERR(proc_mnt);
-		pr_err("cannot mount procfs: %d\n", err);
-		goto err_free_shared;
+		pr_err("cannot mount procfs: %ld\n", PTR_ERR(proc_mnt));
+		return PTR_ERR(proc_mnt);
 	}
+	err = -ENOMEM;
+	shared = oomlens_keep_alloc(sizeof(*shared));
+	if (!shared)
+		goto err_unmount;
 	for (i = 0; i < NR_SOURCES; i++) {
 		err = open_source(i);
 		if (err) {
@@ -478,16 +477,13 @@ int __init oomlens_sysvalues_init(void)
 		pr_err("cannot read procfs: %d\n", err);
 		goto err_close_sources;
 	}
-	module_put(type->owner);
 	return 0;
 
 err_close_sources:
 	close_sources();
-	kern_unmount(proc_mnt);
-err_free_shared:
 	kvfree(shared);
-err_put_type:
-	module_put(type->owner);
+err_unmount:
+	kern_unmount(proc_mnt);
 	return err;
 }
 

@@ -161,14 +161,15 @@ static int wait_for_kill(struct task_struct *p, struct task_struct *writer)
 	}
 }
 
-/* The kernel's choice. */
-static int take_any(struct oomlens_run *run)
+/* One run of the OOM killer, which is to take @p, or any task (NULL). */
+static int run_oom_killer(struct task_struct *p, struct task_struct *writer,
+			  struct oomlens_run *run)
 {
 	int err;
 
 	oomlens_claim(NULL);
 	handle_sysrq('f');
-	err = wait_for_kill(NULL, current);
+	err = wait_for_kill(p, writer);
 	run->event = oomlens_disclaim();
 	return err;
 }
@@ -291,11 +292,8 @@ static int take_target(struct task_struct *p, struct task_struct *writer,
 
 	/* The flag first: from the claim on, any sysrq's OOM counts as ours. */
 	WRITE_ONCE(p->signal->oom_flag_origin, true);
-	oomlens_claim(NULL);
-	handle_sysrq('f');
-	err = wait_for_kill(p, writer);
+	err = run_oom_killer(p, writer, run);
 	WRITE_ONCE(p->signal->oom_flag_origin, false);
-	run->event = oomlens_disclaim();
 	if (err == -ETIMEDOUT)
 		pr_warn("the OOM killer did not run; it may still take another process\n");
 out:
@@ -401,5 +399,5 @@ int oomlens_kill_run(const union oomlens_request *req, struct oomlens_run *run)
 	if (err)
 		return err;
 	WRITE_ONCE(kill_seen, false);
-	return req->pid ? take_pid(req->pid, run) : take_any(run);
+	return req->pid ? take_pid(req->pid, run) : run_oom_killer(NULL, current, run);
 }
