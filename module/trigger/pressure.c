@@ -458,31 +458,31 @@ err_put:
 
 static int start_run(void)
 {
+	const struct oomlens_pressure_request *req = &pressure.req;
+	const char *lacks = NULL;
 	int err;
 
-	if (pressure.req.memcg) {
+	/* Something must tell when to give back. In a cgroup only the mark tells of a kill. */
+	if (!req->memcg)
+		lacks = oomlens_notifier_lacks;
+	else if (req->kill)
+		lacks = oomlens_mark_victim_lacks;
+	if (lacks)
+		return -EOPNOTSUPP;
+	find_scope(&pressure.scope);
+	if (req->memcg) {
 		err = find_memcg();
 		if (err)
 			return err;
-	} else if (oomlens_notifier_lacks) {
-		/* Nothing would tell when to give back. */
-		return -EOPNOTSUPP;
-	}
-	find_scope(&pressure.scope);
-	if (pressure.req.memcg) {
 		pressure.scope.kind = OOMLENS_SCOPE_MEMCG;
 		pressure.scope.memcg = pressure.memcg;
 	}
-	err = -EOPNOTSUPP;
-	/* In a cgroup only the mark tells of a kill. */
-	if (pressure.req.kill && pressure.req.memcg && oomlens_mark_victim_lacks)
-		goto err_put;
-	if (pressure.req.kill) {
-		err = oomlens_kill_allowed(&pressure.scope);
-		if (err)
-			goto err_put;
+	err = req->kill ? oomlens_kill_allowed(&pressure.scope) : 0;
+	if (err) {
+		oomlens_memcg_put(pressure.memcg);
+		return err;
 	}
-	pressure.deadline = jiffies + pressure.req.timeout_s * HZ;
+	pressure.deadline = jiffies + req->timeout_s * HZ;
 	pressure.writer = current;
 	pressure.start_ns = ktime_get_ns();
 	pressure.relief_ns = 0;
@@ -496,10 +496,6 @@ static int start_run(void)
 	smp_store_release(&pressure.active, true);
 	mutex_unlock(&relief_lock);
 	return 0;
-
-err_put:
-	oomlens_memcg_put(pressure.memcg);
-	return err;
 }
 
 /*
