@@ -45,6 +45,13 @@ function take_line() {
 			take_record()
 	} else if (file == "mountinfo") {
 		take_mount()
+	} else if (file == "history" && !/^#/) {
+		# What may stand above the first sample are pairs.
+		if (pending != "") {
+			take_pairs()
+			pending = ""
+		}
+		take_history()
 	} else if (/^#/) {
 		# The last comment before the rows names the columns, those before
 		# it are pairs.
@@ -130,7 +137,9 @@ BEGIN {
 	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
 	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
 	set_of(IS_NUMBER, "events overwritten averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
-	set_of(IS_WORD, "details kind trigger constraint outcome by walk verdict fate mode_name")
+	set_of(IS_NUMBER, "short long page_kb cost_us real_us page_cache unaccounted start_us count grew from_max begin_us end_us from to")
+	set_of(IS_DECIMAL, "every_s over_s psi_some psi_full psi_full_max")
+	set_of(IS_WORD, "details kind trigger constraint outcome by walk verdict fate mode_name what")
 }
 
 function set_of(set, names,   n, i, name) {
@@ -143,6 +152,8 @@ function set_of(set, names,   n, i, name) {
 function checked(k, v) {
 	if (k in IS_NUMBER)
 		return is_number(v) ? v : "-"
+	if (k in IS_DECIMAL)
+		return is_decimal(v) ? v : "-"
 	if (k in IS_WORD)
 		return v ~ /^[a-z_]+$/ ? v : "-"
 	if (k == "gfp")
@@ -253,6 +264,45 @@ function take_record(   type, n, i, p, r, k, v) {
 	line_of[n, type, r + 0] = $0
 }
 
+# A sample of "history", or a row of the sample before it: H has the sample's figures, HR
+# its rows. The place in the file counts, as the newest samples are of two resolutions.
+function take_history(   type, s, r, i, p, k) {
+	if ($2 !~ /^[0-9]+$/ || length($2) > 15)
+		return
+	type = $1
+	if (type == "sample")
+		sample_name[++samples] = $2
+	else if (type == "stall")
+		stall_name[++stalls] = $2
+	else if (!samples || sample_name[samples] != $2)
+		return
+	s = type == "stall" ? "stall" : samples
+	r = type == "sample" ? 0 : ++history_rows[s, type]
+	for (i = 3; i <= NF; i++) {
+		p = index($i, "=")
+		if (!p)
+			continue
+		k = substr($i, 1, p - 1)
+		if (r)
+			HR[s, type, r, k] = checked(k, substr($i, p + 1))
+		else
+			H[s, k] = checked(k, substr($i, p + 1))
+	}
+}
+
+function hist(s, k) {
+	return (s, k) in H ? H[s, k] : "-"
+}
+
+# Row r of the sample s; of the stalls, which belong to none, s is "stall"
+function row_of(s, type, r, k) {
+	return (s, type, r, k) in HR ? HR[s, type, r, k] : "-"
+}
+
+function row_count(s, type) {
+	return (s, type) in history_rows ? history_rows[s, type] : 0
+}
+
 function ev(n, k) {
 	return (n, k) in E ? E[n, k] : "-"
 }
@@ -278,9 +328,14 @@ function is_number(v) {
 	return v ~ /^-?[0-9]+$/ && length(v) <= 20
 }
 
+# Seconds and percent may have decimals.
+function is_decimal(v) {
+	return v ~ /^[0-9]+(\.[0-9]+)?$/ && length(v) <= 20
+}
+
 # A figure, 0 where there is none
 function num(v) {
-	return is_number(v) ? v + 0 : 0
+	return is_number(v) || is_decimal(v) ? v + 0 : 0
 }
 
 function die(status, text) {
@@ -395,6 +450,20 @@ function middle(s, room,   tail) {
 # To the terminal's width; 0 is no limit
 function clip(s) {
 	return wide && length(s) > wide ? substr(s, 1, wide) : s
+}
+
+# A text in lines of so many columns, the first behind indent, the others below it
+function wrapped(indent, text, width,   n, i, word, s, line_now) {
+	n = split(text, word, " ")
+	for (i = 1; i <= n; i++) {
+		if (line_now != "" && length(indent) + length(line_now) + 1 + length(word[i]) > width) {
+			s = s indent line_now "\n"
+			line_now = ""
+			gsub(/[^ ]/, " ", indent)
+		}
+		line_now = followed(line_now, " ") word[i]
+	}
+	return s indent line_now
 }
 
 # ---- names ----
@@ -513,6 +582,8 @@ function json_value(k, v) {
 		return json_text(v)
 	if (v == "-")
 		return "null"
+	if (k in IS_DECIMAL && is_decimal(v) && v !~ /^0[0-9]/)
+		return v
 	if (k ~ /memcg$/ || k == "nodes" || k == "start" || v !~ /^(0|-?[1-9][0-9]*)$/ || length(v) > 20)
 		return json_text(v)
 	return v

@@ -232,6 +232,7 @@ cmd_save()
 		for f in badness overcommit commit objects events features stats; do
 			save_file $f cat "$DIR/$f"
 		done
+		[ ! -e "$DIR/history" ] || save_file history cat "$DIR/history"
 		for f in meminfo zoneinfo; do
 			save_file $f cat /proc/$f
 		done

@@ -575,19 +575,6 @@ function explain(n) {
 		advices = 0
 }
 
-function wrapped(indent, text, width,   n, i, word, s, line_now) {
-	n = split(text, word, " ")
-	for (i = 1; i <= n; i++) {
-		if (line_now != "" && length(indent) + length(line_now) + 1 + length(word[i]) > width) {
-			s = s indent line_now "\n"
-			line_now = ""
-			gsub(/[^ ]/, " ", indent)
-		}
-		line_now = followed(line_now, " ") word[i]
-	}
-	return s indent line_now
-}
-
 function chapter(title, text, width) {
 	if (text == "")
 		return

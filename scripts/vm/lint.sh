@@ -142,7 +142,7 @@ lint_spdx()
 		done | grep .
 }
 
-# test-cli runs the command under the busybox of each suite, so these are fetched
+# They run the command under the busybox of each suite, so these are fetched
 lint_cli()
 {
 	for id in $(kernel_ids required); do
@@ -151,7 +151,7 @@ lint_cli()
 			[ "$K_ARCH" != "$BUILD_ARCH" ] || fetch_busybox
 		) || return 1
 	done
-	OOMLENS_CACHE=$CACHE "$TOP/scripts/test-cli"
+	OOMLENS_CACHE=$CACHE "$TOP/scripts/test-cli" && OOMLENS_CACHE=$CACHE "$TOP/scripts/test-history"
 }
 
 cmd_lint()
