@@ -156,6 +156,11 @@ sys.exit(not n)' <"$work/said" ;;
 	esac
 }
 
+json_if_parser()
+{
+	[ -z "$parser" ] || json_of "$@"
+}
+
 parser=
 for p in python3 jq; do
 	! command -v $p >/dev/null || parser=$p
@@ -191,6 +196,26 @@ test_rank_memcg()
 		[ "$(awk '/^ *[0-9]/ { printf "%s ", $2 }' "$work/said")" = "$(tr '\n' ' ' <"$odd"/cgroup.procs)" ] &&
 		lens rank --json --memcg "$odd" &&
 		grep -qF "\"memcg\":\"/oomlens_cli b\\\\134\$(id)\\\"'\"" "$work/said"
+}
+
+# The tool's own shell and what it starts are in no table, unless asked for
+test_self()
+{
+	for self in '' --self; do
+		for c in "rank -an0" "top -1n9999" "whatif -n0 $third 700" "report --json"; do
+			(
+				echo 0 >/proc/self/oom_score_adj
+				# shellcheck disable=SC2086 # words
+				exec $shell "$work/oomlens" $c $self
+			) >"$work/said" 2>&1 &
+			own=$!
+			wait "$own" || return 1
+			[ "${self:+1}" = "$(grep -Eq "^ *[0-9]+ +$own |\"rank\":[0-9]+,\"pid\":$own," "$work/said" && echo 1)" ] || {
+				echo "# $c $self: $own"
+				return 1
+			}
+		done
+	done
 }
 
 test_top()
@@ -242,7 +267,7 @@ test_commit()
 test_trigger()
 {
 	lens trigger && grep -q '^command kill' "$work/said" || return 1
-	lens_ends 1 trigger nonsense && lens_ends 5 trigger kill pid=99999999 || return 1
+	lens_ends 2 trigger nonsense && json_if_parser trigger --json && lens_ends 5 trigger kill pid=99999999 || return 1
 	sleeper 0
 	killed=$slept
 	lens trigger kill "pid=$killed" && said "sleep ($killed)" || return 1
@@ -362,7 +387,8 @@ test_help()
 test_json()
 {
 	json_of rank -a --json && json_of events --json && json_of overcommit --json &&
-		json_of commit --json && json_of commit --json "$first" && {
+		json_of commit --json && json_of commit --json "$first" && json_of status --json &&
+		json_of whatif "$first" 5 --json && {
 		[ -n "$no_group" ] || json_of commit --memcg --json
 	}
 }
@@ -411,7 +437,7 @@ for name in ash dash bash; do
 	fi
 	shells="$shells$name "
 	began=$(date +%s)
-	for t in rank top whatif overcommit commit trigger events why metrics report save reserve \
+	for t in rank top self whatif overcommit commit trigger events why metrics report save reserve \
 			status events_follow bundle help exits; do
 		: >"$work/said"
 		"test_$t"

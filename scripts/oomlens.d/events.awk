@@ -96,6 +96,12 @@ END {
 	if (!dying) {
 		if (only != "" && !(only in has_event))
 			die(5, not_kept(only))
+		if (!events && title && !headless && !tell) {
+			print "There has been no OOM since the module was loaded."
+			exit
+		}
+		if (title && !rows && only == "" && after == "" && event_at[1] > 1)
+			print plural(event_at[1] - 1, "earlier OOM is", "earlier OOMs are") " not kept any more."
 		if (title)
 			print_title()
 		first = rows && events > rows ? events - rows + 1 : 1

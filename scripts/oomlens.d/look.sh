@@ -9,6 +9,7 @@ cmd_rank()
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-a) ALL=1 ;;
+		--self) SELF='' ;;
 		--json) JSON=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		*) bad_usage "unknown argument '$1'" ;;
@@ -21,16 +22,18 @@ cmd_rank()
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
 	file overcommit
 	open_scoped badness
-	run rank mode=rank rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
+	run "own rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
 cmd_whatif()
 {
-	ROWS=10 pid='' adj=''
+	ROWS='' JSON='' pid='' adj=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
+		--self) SELF='' ;;
+		--json) JSON=1 ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		-[!0-9]*) bad_usage "unknown argument '$1'" ;;
 		*)
@@ -55,7 +58,8 @@ cmd_whatif()
 	look_at_terminal
 	file overcommit
 	open_scoped badness
-	run rank mode=whatif rows="$ROWS" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
+	[ -z "$JSON" ] || ROWS=${ROWS:-0}
+	run "own rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -73,6 +77,7 @@ cmd_top()
 		-d) need_count -d "${2:-}"; DELAY=$2; shift ;;
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-1) ONCE=1 ;;
+		--self) SELF='' ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		*) bad_usage "unknown argument '$1'" ;;
 		esac
@@ -90,7 +95,7 @@ cmd_top()
 	set_clock
 	open_scoped badness
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
-		run rank mode=top rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
+		run "own rank" mode=top self="$SELF" rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
 			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" - <&3
 		return
 	fi
@@ -102,7 +107,7 @@ cmd_top()
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
-	run "rank top" mode=top looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
+	run "own rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
 		scoped="${SCOPE:+1}" "$(meminfo)"
 	status=$?

@@ -48,9 +48,9 @@ function column_width(name) {
 	return length(commit_title(name))
 }
 
-# Names and identities as they are, pages as sizes
+# Names, identities and counts as they are, pages as sizes
 function commit_cell(name, v) {
-	if (name == "pid" || name == "uid" || name == "processes")
+	if (is_count(name))
 		return right(v, 8) " "
 	if (name == "start" || name == "perms" || name == "permissions")
 		return left(v, name == "start" ? 16 : 5) " "
@@ -59,6 +59,10 @@ function commit_cell(name, v) {
 	if (name == "comm" || name == "name" || name == "path")
 		return " " shown(v)
 	return right(size(v), commit_width(name)) " "
+}
+
+function is_count(name) {
+	return name == "pid" || name == "uid" || name == "processes" || name == "spaces" || name == "skipped"
 }
 
 function commit_width(name) {
@@ -89,7 +93,7 @@ function print_commit_head(   i, s) {
 
 function commit_title(name,   t) {
 	t = toupper(name)
-	if (name == "pid" || name == "uid" || name == "processes")
+	if (is_count(name))
 		return right(t, 8) " "
 	if (name == "start" || name == "perms" || name == "permissions")
 		return left(t, name == "start" ? 16 : 5) " "

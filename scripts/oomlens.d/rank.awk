@@ -10,6 +10,10 @@ function on_row() {
 		keep_row()
 		return
 	}
+	if (self != "" && own(cell("pid"))) {
+		hidden++
+		return
+	}
 	if (json) {
 		if (!json_head_printed)
 			json_head("badness")
@@ -237,17 +241,48 @@ function whatif(   i, n, machine, points, place, verdict, was, order) {
 	}
 	victim_stays = n && rank_of[order[1]] == 1
 	$0 = line[mine]
-	print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
-	print moved(was, place, verdict)
-	print ""
-	print_head()
+	if (json) {
+		json_whatif(was, place, verdict)
+	} else {
+		print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
+		print moved(was, place, verdict)
+		print ""
+		print_head()
+	}
 	for (i = 1; i <= n && (!rows || i <= rows); i++)
-		print_place(i, order[i], points, machine, verdict)
+		if (order[i] == mine || !own(pid_of[order[i]]))
+			print_place(i, order[i], points, machine, verdict)
 	if (place == "-" || (rows && place > rows)) {
-		if (place != "-" && place > rows + 1)
+		if (place != "-" && place > rows + 1 && !json)
 			print "..."
 		print_place(place, mine, points, machine, verdict)
 	}
+}
+
+# Before the rows: what was asked, and what would come of it
+function json_whatif(was, place, verdict) {
+	find_columns()
+	print "{\"table\":\"whatif\"," json_pair("pid", pid) "," json_pair("comm", cell("comm")) "," json_pair("adj", adj) "," json_pair("adj_now", cell("adj")) "," json_pair("rank", place) "," json_pair("rank_now", was) "," json_pair("verdict", verdict) "," json_pair("verdict_now", cell("verdict")) ",\"page_kb\":" page_kb() "}"
+}
+
+function put_row(rank, adj, oom_score, points, adj_points, verdict, fate) {
+	if (!json) {
+		print_row(rank, adj, oom_score, points, adj_points, verdict, fate)
+		return
+	}
+	set_cell("rank", rank)
+	set_cell("adj", adj)
+	set_cell("score", oom_score)
+	set_cell("points", points)
+	set_cell("adj_points", adj_points)
+	set_cell("verdict", verdict)
+	set_cell("fate", fate)
+	print "{" json_row() "}"
+}
+
+function set_cell(name, v) {
+	if (name in col)
+		$col[name] = v
 }
 
 function moved(was, place, verdict) {
@@ -278,9 +313,15 @@ function print_place(place, i, points, machine, verdict,   fate) {
 	$0 = line[i]
 	fate = fate_at(place, i, verdict)
 	if (i != mine || verdict == "origin")
-		print_row(place, cell("adj"), cell("score"), cell("points"), cell("adj_points"), verdict_of[i], fate)
+		put_row(place, cell("adj"), cell("score"), cell("points"), cell("adj_points"), verdict_of[i], fate)
 	else
-		print_row(place, adj, verdict == "eligible" ? score(terms() + adj_pages(adj, machine), machine) : "0", verdict == "eligible" ? whole(points) : "-", whole(adj_pages(adj, key("badness", "totalpages"))), verdict, fate)
+		put_row(place, adj, verdict == "eligible" ? score(terms() + adj_pages(adj, machine), machine) : "0", verdict == "eligible" ? whole(points) : "-", whole(adj_pages(adj, key("badness", "totalpages"))), verdict, fate)
+}
+
+function nothing_ranked() {
+	if (key("badness", "tasks") == "0")
+		return "There is no process in " shown(key("badness", "scope")) "."
+	return "None of the " key("badness", "tasks") " processes can be killed: oomlens rank -a says why."
 }
 
 END {
@@ -294,7 +335,9 @@ END {
 		else if (!head_printed && !json && !looping)
 			print_head()
 		if (mode == "rank" && !json) {
-			tail = key("badness", "eligible") - printed + cut
+			if (!printed)
+				print nothing_ranked()
+			tail = key("badness", "eligible") - printed + cut - hidden
 			if (cut && rows && tail > 0)
 				print "... " tail " more (-n 0 shows all)"
 			if (key("badness", "complete") == "0")

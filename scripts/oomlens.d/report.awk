@@ -14,7 +14,7 @@ function on_row(   m) {
 }
 
 function keep_badness(   i) {
-	if (cell("rank") == "-" || bars >= 15)
+	if (cell("rank") == "-" || bars >= 15 || own(cell("pid")))
 		return
 	i = ++bars
 	bar_name[i] = cell("comm")

@@ -113,15 +113,18 @@ write_to()
 
 cmd_report()
 {
-	OUT='' HTML=''
+	OUT='' HTML='' JSON=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--html) HTML=1 ;;
+		--json) JSON=1 ;;
+		--self) SELF='' ;;
 		-o) OUT=${2:-}; [ -n "$OUT" ] || bad_usage "-o needs a file"; shift ;;
 		*) bad_usage "unknown argument '$1'" ;;
 		esac
 		shift
 	done
+	[ -z "$HTML" ] || [ -z "$JSON" ] || bad_usage "--html or --json, not both"
 	find_dir
 	set_clock
 	for f in badness overcommit commit events features stats; do
@@ -139,8 +142,10 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "why report" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		page=$(run "own why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
+	elif [ -n "$JSON" ]; then
+		page=$(json_report) || exit
 	else
 		page=$(text_report) || exit
 	fi
@@ -165,6 +170,26 @@ text_report()
 	section "What holds the promise" commit -n 15
 	section "OOMs" events
 	section "The last one" why
+}
+
+# member COMMAND: what it says as JSON, as a list of that name
+member()
+{
+	printf '"%s":[\n' "$1"
+	lines=$("cmd_$1" --json) || exit
+	[ -z "$lines" ] || printf '%s\n' "$lines" | sed '$!s/$/,/'
+	printf ']'
+}
+
+json_report()
+{
+	printf '{'
+	for part in status overcommit rank commit events; do
+		[ $part = status ] || printf ',\n'
+		# The parts' options and variables are their own.
+		(member $part) || exit
+	done
+	printf '}\n'
 }
 
 cmd_metrics()
@@ -283,12 +308,21 @@ save_file()
 
 cmd_status()
 {
-	[ $# = 0 ] || bad_usage "unknown argument '$1'"
+	JSON=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--json) JSON=1 ;;
+		*) bad_usage "unknown argument '$1'" ;;
+		esac
+		shift
+	done
 	find_dir
 	set_clock
 	file features
 	file stats
-	run status "$DIR/features" "$DIR/stats"
+	module=
+	[ -n "$FROM" ] || module=$(cat /sys/module/oomlens/version 2>/dev/null)
+	run status json="$JSON" version="$VERSION" module="$module" "$DIR/features" "$DIR/stats"
 }
 
 # ---- control: only debugfs has these ----
@@ -312,22 +346,86 @@ control_write()
 	answer=$(printf '%s\n' "$2" | dd of="$CONTROL/$1" bs=4096 2>&1) && return
 	answer=$(reason "$answer")
 	case $answer in
-	'Operation not permitted')
-		if [ "$(cat /sys/module/oomlens/parameters/trigger 2>/dev/null)" = N ]; then
-			die $E_NO_RIGHT "refused: the module was loaded without trigger=1"
-		fi
-		die 1 "refused: $answer; the kernel log says why (dmesg | tail)"
-		;;
+	'Operation not permitted') refused "$2" ;;
 	'No such process') die 5 "$1: $answer" ;;
+	'Invalid argument')
+		case " $2 " in
+		*' memcg '*) die 1 "$1: $answer: the cgroup of this shell has no limit (memory.max), or an option is wrong" ;;
+		esac
+		bad_usage "the module does not take '$2'"
+		;;
+	'Cannot allocate memory')
+		[ "$1" != reserve ] || die 1 "reserve: $answer: at most half of the memory, $(half_of_memory)K, and only what is free; it holds what it had"
+		;;
+	'Device or resource busy') die 1 "$1: $answer: another run goes on, or the process cannot be held now; oomlens trigger shows the last run" ;;
 	esac
 	die 1 "$1: ${answer:-failed}"
 }
 
+half_of_memory()
+{
+	awk '$1 == "MemTotal:" { printf "%.0f", $2 / 2 }' /proc/meminfo
+}
+
+setting()
+{
+	cat "$1" 2>/dev/null
+}
+
+# refused LINE: why, as far as it can be seen from here, and what would help
+refused()
+{
+	[ "$(setting /sys/module/oomlens/parameters/trigger)" != N ] ||
+		die $E_NO_RIGHT "refused: the module was loaded without trigger=1: rmmod oomlens; modprobe oomlens trigger=1"
+	case $(setting /sys/kernel/security/lockdown) in
+	*'[integrity]'* | *'[confidentiality]'*) die $E_NO_RIGHT "refused: the kernel is locked down (/sys/kernel/security/lockdown)" ;;
+	esac
+	case $1 in
+	kill* | *outcome=kill*)
+		[ "$(setting /proc/sys/vm/panic_on_oom)" = 0 ] ||
+			die 1 "refused: vm.panic_on_oom is set, so the kernel would panic: echo 0 >/proc/sys/vm/panic_on_oom"
+		;;
+	esac
+	case $1 in
+	kill*)
+		sysrq=$(setting /proc/sys/kernel/sysrq)
+		[ "${sysrq:-1}" = 1 ] || [ $((sysrq / 64 % 2)) = 1 ] ||
+			die 1 "refused: kernel.sysrq is $sysrq and does not allow it: echo 1 >/proc/sys/kernel/sysrq"
+		;;
+	esac
+	case $1 in
+	'kill pid='*) refused_process "${1#kill pid=}" ;;
+	esac
+	die 1 "refused: the kernel log says why (dmesg | tail)"
+}
+
+refused_process()
+{
+	case $1 in
+	'' | *[!0-9]*) return ;;
+	1) die 1 "refused: process 1 is init, which the kernel never takes" ;;
+	esac
+	[ -r "/proc/$1/status" ] || return
+	grep -q '^VmSize:' "/proc/$1/status" || die 1 "refused: process $1 is a kernel thread, which has no memory of its own"
+	[ "$(setting "/proc/$1/oom_score_adj")" != -1000 ] ||
+		die 1 "refused: process $1 has oom_score_adj -1000: choom -p $1 -n 0"
+}
+
 cmd_trigger()
 {
+	JSON=''
+	[ "${1:-}" != --json ] || {
+		JSON=1
+		shift
+	}
 	control_file trigger
 	if [ $# = 0 ]; then
-		cat "$CONTROL/trigger"
+		if [ -n "$JSON" ]; then
+			set_clock
+			run trigger "$CONTROL/trigger"
+		else
+			cat "$CONTROL/trigger"
+		fi
 		return
 	fi
 	set_clock
@@ -335,11 +433,16 @@ cmd_trigger()
 	last=$COUNTER
 	control_write trigger "$*"
 	counter events
+	look_at_terminal
+	if [ -n "$JSON" ]; then
+		found=$(run events json=1 after="$last" "$(meminfo)" "$DIR/overcommit" "$DIR/events") || exit
+		printf '{"events":[%s]}\n' "$(printf '%s' "$found" | sed '$!s/$/,/')"
+		return
+	fi
 	[ "$COUNTER" -gt "$last" ] || {
 		echo "done; there was no OOM"
 		return
 	}
-	look_at_terminal
 	run events title=1 after="$last" wide="$WIDE" "$(meminfo)" "$DIR/overcommit" "$DIR/events"
 }
 

@@ -27,7 +27,10 @@ function read_scoped(   command) {
 
 # The terminal's size may change; stty is a process, so not in each frame
 function look_at_size(   line, word) {
-	if (tty == "" || frames++ % 5)
+	# A pid may be used again.
+	if (frames % 25 == 0)
+		forget_parents()
+	if (frames++ % 5 || tty == "")
 		return
 	"stty size <" tty " 2>/dev/null" | getline line
 	close("stty size <" tty " 2>/dev/null")

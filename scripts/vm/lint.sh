@@ -151,7 +151,8 @@ lint_cli()
 			[ "$K_ARCH" != "$BUILD_ARCH" ] || fetch_busybox
 		) || return 1
 	done
-	OOMLENS_CACHE=$CACHE "$TOP/scripts/test-cli" && OOMLENS_CACHE=$CACHE "$TOP/scripts/test-history"
+	OOMLENS_CACHE=$CACHE "$TOP/scripts/test-cli" && OOMLENS_CACHE=$CACHE "$TOP/scripts/test-history" &&
+		OOMLENS_CACHE=$CACHE "$TOP/scripts/test-usage"
 }
 
 cmd_lint()
