@@ -207,12 +207,35 @@ function run_out(X, Y, n, slack,   first, step, k, steep, flat, soon, late, fall
 
 # ---- the machine ----
 
+# What is left at each moment, into LEFT. Of the day's samples it is the least that there
+# was in their time: they are raised by as much as the finer samples lie above their own
+# least, measured from their line.
+function take_left(   i, first, raise, r) {
+	for (i = 1; i <= moments; i++)
+		LEFT[i] = left_at(i)
+	for (first = moments; first > 1 && !of_the_day(first - 1); first--)
+		;
+	if (first == 1 || moments - first < 7)
+		return
+	fit(WHEN, LEFT, first, moments)
+	for (i = first; i <= moments; i++) {
+		r = LINE_end + LINE_slope * (WHEN[i] - WHEN[moments]) - LEFT[i]
+		if (r > raise)
+			raise = r
+	}
+	for (i = 1; i < first; i++)
+		LEFT[i] += raise
+}
+
+function of_the_day(i) {
+	return num(hist(AT[i], "over_s")) > 3 * num(key("history", "every_s"))
+}
+
 # The end of the machine's memory, by run_out(). The kernel kills when what reads as
 # available is between nothing and a hundredth of RAM.
 function machine_end(   i, ram) {
 	order_samples()
-	for (i = 1; i <= moments; i++)
-		LEFT[i] = left_at(i)
+	take_left()
 	ram = num(key("overcommit", "ram"))
 	find_kills("")
 	run_out(WHEN, LEFT, moments, ram * 0.012)

@@ -67,20 +67,24 @@ function step(i,   t, k, leak) {
 		cache = t * 300 < 180000 ? t * 300 : 180000
 	if (name == "thrash")
 		extra["leak"] = t < 600 ? t * 330 : 198000 + noise() * 300
-}
-
-# The sample of tick i, over so many ticks
-function sample(i, over,   t, k, anon, left, used, full) {
-	t = i * EVERY
-	anon = 0
+	anon = forks * 50
 	for (k = 1; k <= 6; k++)
 		anon += P[k]
 	for (k in extra)
 		anon += extra[k]
-	anon += forks * 50
 	left = RAM - 8000 - anon - hidden
 	if (left < 700)
 		left = 700 + int(200 * dice())
+	# Of the samples of the day it is the least.
+	if (i % 60 == 1 || left < low)
+		low = left
+}
+
+# The sample of tick i, over so many ticks
+function sample(i, over,   t, k, full) {
+	t = i * EVERY
+	if (over > 1)
+		left = low
 	full = name == "thrash" && t > 590 ? 60 + int(30 * dice()) : 0
 	body = body sprintf("sample %d time_us=%d000000 real_us=%.0f over_s=%d free=%d available=%d anon=%d page_cache=%d shmem=%d slab_reclaimable=%d slab_unreclaimable=%d kernel_stack=%d pagetables=%d unaccounted=%d swap_free=0 committed=%d tasks=%d psi_some=%.2f psi_full=%.2f\n", i, T0 + t, (EPOCH + t) * 1000000, over * EVERY, left - cache < 500 ? 500 : left - cache, left, anon, 3000 + cache, 900, 1500, 2500 + (name == "slab" ? hidden : 0), 400 + forks * 4, 600 + forks * 8, 200 + (name == "nobody" ? hidden : 0), anon * 1.3, 80 + forks, full ? full + 5 : 0, full)
 	for (k = 1; k <= 6; k++)
