@@ -8,13 +8,13 @@ function on_row() {
 }
 
 function json_event(n,   s, i) {
-	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb memory memcg_state zones candidates victims")
+	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb memory memcg_state zones candidates victims growths")
 	s = s ",\"time\":\"" utc(event_epoch(n)) "\",\"page_kb\":" page_kb()
 	if (count(n, "memory"))
 		s = s ",\"memory\":{" json_record(line_of[n, "memory", 1]) "}"
 	if (count(n, "memcg"))
 		s = s ",\"memcg_state\":{" json_record(line_of[n, "memcg", 1]) "}"
-	return s json_list(n, "zone") json_list(n, "candidate") json_list(n, "victim") "}"
+	return s json_list(n, "zone") json_list(n, "candidate") json_list(n, "victim") json_list(n, "growth") "}"
 }
 
 function json_list(n, type,   i, s) {

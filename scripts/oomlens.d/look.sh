@@ -290,6 +290,6 @@ cmd_why()
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
-	run "why explain" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+	run "growth why explain" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
 		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
 }

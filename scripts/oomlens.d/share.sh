@@ -142,7 +142,7 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		page=$(run "own growth why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit

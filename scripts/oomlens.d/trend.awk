@@ -259,20 +259,6 @@ function kinds(name) {
 	return split("shmem slab_unreclaimable kernel_stack pagetables unaccounted", name, " ")
 }
 
-function kind_name(k) {
-	if (k == "shmem")
-		return "tmpfs and shared memory"
-	if (k == "slab_unreclaimable")
-		return "slab that cannot be reclaimed"
-	if (k == "kernel_stack")
-		return "thread stacks"
-	if (k == "pagetables")
-		return "page tables"
-	if (k == "page_cache")
-		return "page cache"
-	return "memory in no account of the kernel (drivers, pipes, sockets)"
-}
-
 # What each task, name, cgroup and kind of memory gained from moment first on, by type
 # (task, comm, memcg, kind), the most first, but for what only goes up and down: G[type, i, k], k one of name, pid, memcg,
 # count, from, to, pace (pages a second, by a line). GAINS[type] is their number.
@@ -366,29 +352,4 @@ function move_gain(type, from, to,   n, i, k) {
 	n = split("name pid start_us memcg count from to pace", k, " ")
 	for (i = 1; i <= n; i++)
 		G[type, to, k[i]] = G[type, from, k[i]]
-}
-
-# Pages a second in a sentence, by the unit of time in which it is a figure
-function pace_text(pace) {
-	pace *= page_kb()
-	if (pace >= 64)
-		return scaled(pace, " ") "iB a second"
-	if (pace * 60 >= 10)
-		return scaled(pace * 60, " ") "iB a minute"
-	return scaled(pace * 3600, " ") "iB an hour"
-}
-
-# Seconds in a sentence: 45 s, 4 min 30 s, 3 h 20 min, 4 days
-function span_text(s) {
-	if (s < 100)
-		return whole(s) " s"
-	if (s < 900)
-		return int(s / 60) " min" (int(s / 10) % 6 ? " " int(s / 10) % 6 * 10 " s" : "")
-	if (s < 5400)
-		return whole(s / 60) " min"
-	if (s < 36000)
-		return int(s / 3600) " h" (int(s / 60) % 60 ? " " int(s / 60) % 60 " min" : "")
-	if (s < 172800)
-		return whole(s / 3600) " h"
-	return whole(s / 86400) " days"
 }

@@ -122,9 +122,13 @@ function rules_holder() {
 		"Look at HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner.")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
-	say("holder", "anon_holds swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
+	say("holder", "anon_holds grew swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
+		"{grower} grew most, by {grown} in {grown_over}: a leak there needs a repair, or a limit that stops it before the machine is full (memory.max of its cgroup, MemoryMax= of its unit). Otherwise: more RAM, more swap.")
+	say("holder", "anon_holds grew !swapfull !by_pressure", "{anon} of processes' own memory.", \
+		"{grower} grew most, by {grown} in {grown_over}: memory.max of its cgroup (MemoryMax= of its unit) stops it before the machine is full.")
+	say("holder", "anon_holds !grew swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
 		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). Otherwise: fewer processes at once, more RAM, more swap.")
-	say("holder", "anon_holds !swapfull !by_pressure", "{anon} of processes' own memory.", \
+	say("holder", "anon_holds !grew !swapfull !by_pressure", "{anon} of processes' own memory.", \
 		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. memory.max of a cgroup (MemoryMax= of a unit) stops one process before the machine is full.")
 	say("holder", "noswap_at_all anon_holds !memcg", "There is no swap, so the kernel could not move any of it.", \
 		"A little swap, or zram, lets the kernel move out what is never used.")
@@ -173,6 +177,7 @@ function facts(n) {
 	facts_memory(n)
 	facts_memcg(n)
 	facts_choice(n)
+	facts_growth(n)
 	facts_recovery(n)
 }
 
@@ -593,6 +598,7 @@ function why(n, waited,   width, i) {
 	chapter("What ran out", told["shortage"], width)
 	chapter("Why, though some looked free", told["although"], width)
 	chapter("What held the memory", told["holder"], width)
+	chapter("What grew", growth_text(n), width)
 	chapter("Why this one", told["choice"], width)
 	chapter("How long it took", told["recovery"], width)
 	if (advices) {
