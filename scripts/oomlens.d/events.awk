@@ -65,6 +65,29 @@ function print_event(n,   victim, freed, took, all, s) {
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 
+function json_stall(i) {
+	return "{\"stall\":" stall_name[i] ",\"time\":\"" utc(stall_epoch(i)) "\"," json_pair("begin_us", stall(i, "begin_us")) "," json_pair("end_us", stall(i, "end_us")) "," json_pair("psi_full_max", stall(i, "psi_full_max")) "," json_pair("memcg", stall(i, "memcg")) "}"
+}
+
+# Its row among the events: the number with an s, how much of the time for a victim
+function print_stall(i,   s) {
+	if (json) {
+		print json_stall(i)
+	} else if (wide && wide < 128) {
+		print_narrow("s" stall_name[i], utc(stall_epoch(i)), "stall", stall_us(i) == "-" ? "goes on" : "over", stall_percent(i) " stalled", "-")
+	} else {
+		s = right("s" stall_name[i], 5) " " left(utc(stall_epoch(i)), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_us(i) == "-" ? "goes on" : "over", 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) right(duration(stall_us(i)), 9) "  "
+		print clip(s middle(shown(stall(i, "memcg")), wide - length(s)))
+	}
+}
+
+# The stalls between two times, in their order, which is that of the file
+function stalls_until(us) {
+	for (; stalls_told < stalls && (us == "" || num(stall(stalls_told + 1, "begin_us")) < us); stalls_told++)
+		if (num(stall(stalls_told + 1, "begin_us")) >= stalls_from)
+			print_stall(stalls_told + 1)
+}
+
 # What the victims held in RAM, and gave back
 function victim_pages(n,   i, s) {
 	for (i = 1; i <= count(n, "victim"); i++)
@@ -96,7 +119,10 @@ END {
 	if (!dying) {
 		if (only != "" && !(only in has_event))
 			die(5, not_kept(only))
-		if (!events && title && !headless && !tell) {
+		first = rows && events > rows ? events - rows + 1 : 1
+		# Those before the first event that is shown are left out with -n
+		stalls_from = first > 1 ? num(ev(event_at[first], "time_us")) : 0
+		if (!events && !stalls && title && !headless && !tell) {
 			print "There has been no OOM since the module was loaded."
 			exit
 		}
@@ -104,7 +130,6 @@ END {
 			print plural(event_at[1] - 1, "earlier OOM is", "earlier OOMs are") " not kept any more."
 		if (title)
 			print_title()
-		first = rows && events > rows ? events - rows + 1 : 1
 		for (e = first; e <= events; e++) {
 			if (event_at[e] <= after || (only != "" && event_at[e] != only))
 				continue
@@ -113,12 +138,16 @@ END {
 				break
 			if (tell && event_at[e] > after + 1 && after)
 				print "oomlens: " plural(event_at[e] - after - 1, "event was", "events were") " overwritten before " (event_at[e] - after == 2 ? "it was" : "they were") " read" | "cat >&2"
+			if (only == "")
+				stalls_until(num(ev(event_at[e], "time_us")))
 			if (json)
 				print json_event(event_at[e])
 			else
 				print_event(event_at[e])
 			after = event_at[e]
 		}
+		if (only == "" && !headless)
+			stalls_until("")
 		# To follow(): how far it has come
 		if (tell)
 			print after | "cat >&3"

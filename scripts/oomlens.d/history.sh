@@ -18,6 +18,16 @@ need_history()
 	file history
 }
 
+# history: its path, or an empty file where the module has none
+history()
+{
+	if [ -r "$DIR/history" ]; then
+		echo "$DIR/history"
+	else
+		echo /dev/null
+	fi
+}
+
 cmd_history()
 {
 	ROWS='' JSON=''

@@ -219,7 +219,7 @@ follow()
 		[ "$COUNTER" -ge "$last" ] || last=0
 		if [ "$COUNTER" -gt "$last" ]; then
 			set_clock
-			{ shown=$(run events json="$JSON" after="$last" settle="$SETTLE" tell=1 wide="$WIDE" \
+			{ shown=$(run "stalls events" json="$JSON" after="$last" settle="$SETTLE" tell=1 wide="$WIDE" \
 				"$(meminfo)" "$DIR/overcommit" "$DIR/events" 3>&1 >&4); } 4>&1
 			status=$?
 			# A signal means that the reader is gone. A failed read is tried again.
@@ -261,13 +261,13 @@ cmd_events()
 	TITLE=1
 	[ -z "$JSON" ] || TITLE=''
 	if [ -z "$FOLLOW" ]; then
-		run events json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE" \
-			"$(meminfo)" "$DIR/overcommit" "$DIR/events"
+		run "stalls events" json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE" \
+			"$(meminfo)" "$DIR/overcommit" "$(history)" "$DIR/events"
 		return
 	fi
 	[ -z "$FROM" ] || die $E_USAGE "--follow needs the live module, not --from"
 	counter events
-	[ -z "$TITLE" ] || run events headless=1 title=1 only='' after="$COUNTER" wide="$WIDE" /dev/null
+	[ -z "$TITLE" ] || run "stalls events" headless=1 title=1 only='' after="$COUNTER" wide="$WIDE" /dev/null
 	last=0
 	[ -z "$NEW" ] || last=$COUNTER
 	[ "$ROWS" = 0 ] || [ "$ROWS" -ge "$COUNTER" ] || last=$((COUNTER - ROWS))
@@ -290,6 +290,6 @@ cmd_why()
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
-	run "growth why explain" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
-		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$DIR/events"
+	run "own growth stalls trend why explain" self="$SELF" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$(history)" "$DIR/events"
 }

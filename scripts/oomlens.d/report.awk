@@ -328,6 +328,7 @@ function event_details(   e, n, i) {
 		section("Why, though some looked free", told["although"])
 		section("What held the memory", told["holder"])
 		section("What grew", growth_text(n))
+		section("Stalls before it", stalls_before(n))
 		section("Why this one", told["choice"])
 		section("How long it took", told["recovery"])
 		if (advices) {

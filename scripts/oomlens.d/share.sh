@@ -142,7 +142,7 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own growth why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		page=$(run "own growth stalls why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
@@ -435,7 +435,7 @@ cmd_trigger()
 	counter events
 	look_at_terminal
 	if [ -n "$JSON" ]; then
-		found=$(run events json=1 after="$last" "$(meminfo)" "$DIR/overcommit" "$DIR/events") || exit
+		found=$(run "stalls events" json=1 after="$last" "$(meminfo)" "$DIR/overcommit" "$DIR/events") || exit
 		printf '{"events":[%s]}\n' "$(printf '%s' "$found" | sed '$!s/$/,/')"
 		return
 	fi
@@ -443,7 +443,7 @@ cmd_trigger()
 		echo "done; there was no OOM"
 		return
 	}
-	run events title=1 after="$last" wide="$WIDE" "$(meminfo)" "$DIR/overcommit" "$DIR/events"
+	run "stalls events" title=1 after="$last" wide="$WIDE" "$(meminfo)" "$DIR/overcommit" "$DIR/events"
 }
 
 cmd_reserve()

@@ -599,6 +599,7 @@ function why(n, waited,   width, i) {
 	chapter("Why, though some looked free", told["although"], width)
 	chapter("What held the memory", told["holder"], width)
 	chapter("What grew", growth_text(n), width)
+	chapter("Stalls before it", stalls_before(n), width)
 	chapter("Why this one", told["choice"], width)
 	chapter("How long it took", told["recovery"], width)
 	if (advices) {
