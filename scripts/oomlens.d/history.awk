@@ -156,13 +156,6 @@ function print_stalls(   i, end) {
 		print ""
 }
 
-# The first of the newest moments that are no further apart than the interval
-function short_first(   i) {
-	for (i = moments; i > 1 && WHEN[i] - WHEN[i - 1] < 3 * num(key("history", "every_s")); i--)
-		;
-	return i
-}
-
 function tell_history(   first) {
 	if (!moments) {
 		print "There is no sample yet: the first comes after " key("history", "every_s") " s."

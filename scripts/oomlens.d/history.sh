@@ -42,7 +42,7 @@ cmd_history()
 	need_history
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	run "own growth trend history" rows="${ROWS:-10}" json="$JSON" utf8="$UTF8" wide="$WIDE" self="$SELF" \
+	run "own pace trend history" rows="${ROWS:-10}" json="$JSON" utf8="$UTF8" wide="$WIDE" self="$SELF" \
 		"$(meminfo)" "$DIR/overcommit" "$DIR/history"
 }
 
@@ -61,6 +61,6 @@ cmd_forecast()
 	file events
 	file badness
 	look_at_terminal
-	run "own growth trend forecast" json="$JSON" limit="$LIMIT" wide="$WIDE" self="$SELF" \
+	run "own pace trend forecast" json="$JSON" limit="$LIMIT" wide="$WIDE" self="$SELF" \
 		"$(meminfo)" "$DIR/overcommit" "$DIR/events" "$DIR/history" "$DIR/badness"
 }

@@ -22,7 +22,7 @@ cmd_rank()
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
 	file overcommit
 	open_scoped badness
-	run "own rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
+	run "own pace trend rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -59,7 +59,7 @@ cmd_whatif()
 	file overcommit
 	open_scoped badness
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	run "own rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
+	run "own pace trend rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -95,8 +95,8 @@ cmd_top()
 	set_clock
 	open_scoped badness
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
-		run "own rank" mode=top self="$SELF" rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
-			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" - <&3
+		run "own pace trend rank" mode=top self="$SELF" rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
+			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" "$(history)" - <&3
 		return
 	fi
 	exec 3<&-
@@ -107,8 +107,9 @@ cmd_top()
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
-	run "own rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
+	run "own pace trend rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
+		history="$([ ! -r "$DIR/history" ] || echo "$DIR/history")" \
 		scoped="${SCOPE:+1}" "$(meminfo)"
 	status=$?
 	top_restore
@@ -290,6 +291,6 @@ cmd_why()
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
-	run "own growth stalls trend why explain" self="$SELF" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+	run "own pace growth stalls trend why explain" self="$SELF" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
 		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$(history)" "$DIR/events"
 }

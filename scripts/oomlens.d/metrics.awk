@@ -178,10 +178,37 @@ END {
 		one("next_victim_score", "gauge", "oom_score of the first in line.", first_score)
 		one("next_victim_points_bytes", "gauge", "Points of the first in line, in bytes.", in_bytes(first_points))
 		one("module_memory_bytes", "gauge", "Memory that the module holds.", key("stats", "memory_bytes"))
+		if (samples)
+			trends()
 		sources()
 		if (state != "")
 			print_state()
 	}
+}
+
+# From the history: where an end is in sight, when; what grows most; the stalls
+function trends(   i, g, n) {
+	machine_end()
+	one("memory_ends_in_sight", "gauge", "1 if the trend of the last minutes or hours leads to the end of memory.", END_state == "in_sight" || END_state == "now" ? 1 : 0)
+	if (END_state == "now")
+		END_about = END_not_before = END_within = 0
+	if (END_state == "in_sight" || END_state == "now") {
+		family("memory_ends_seconds", "gauge", "When memory ends at the present rate; only while that is in sight.")
+		print "oomlens_memory_ends_seconds{bound=\"not_before\"} " whole(END_not_before)
+		print "oomlens_memory_ends_seconds{bound=\"about\"} " whole(END_about)
+		print "oomlens_memory_ends_seconds{bound=\"within\"} " whole(END_within)
+	}
+	if (moments > 1)
+		what_grows(END_state == "in_sight" ? END_first : short_first())
+	if (GAINS["task"]) {
+		family("growth_bytes_per_second", "gauge", "What the three processes that grow most gain, by a line through the samples.")
+		for (g = 1; g <= GAINS["task"] && g <= 3; g++)
+			print "oomlens_growth_bytes_per_second{pid=" label(G["task", g, "pid"]) ",comm=" label(G["task", g, "name"]) ",cgroup=" label(G["task", g, "memcg"]) "} " sprintf("%.0f", G["task", g, "pace"] * page_kb() * 1024)
+	}
+	for (i = 1; i <= stalls; i++)
+		if (num(stall_name[i]) > n)
+			n = num(stall_name[i])
+	one("stalls_total", "counter", "Times in which no task of the machine or of a cgroup could go on for want of memory, without an OOM.", n + 0)
 }
 
 function sources(   n, i, name) {

@@ -37,7 +37,26 @@ function on_row() {
 			return
 		exit
 	}
-	print_row($c_rank, $c_adj, $c_score, $c_points, $c_adj_points, $c_verdict, $c_fate)
+	print_row($c_rank, $c_adj, with_growth && narrow() ? growth_of($c_pid) : $c_score, $c_points, $c_adj_points, $c_verdict, $c_fate)
+}
+
+# What the history says that a process gained, in a minute; top shows it, on a narrow
+# screen in the place of the score
+function growth_of(p) {
+	return p in GROWTH ? size(whole(GROWTH[p])) : "-"
+}
+
+# From the samples of the last ten minutes, where there are any
+function find_growth(   g) {
+	split("", GROWTH)
+	with_growth = samples > 1
+	if (!with_growth)
+		return
+	order_samples()
+	what_grows(short_first())
+	for (g = 1; g <= GAINS["task"]; g++)
+		if (G["task", g, "pace"] * 60 >= 1)
+			GROWTH[G["task", g, "pid"]] = G["task", g, "pace"] * 60
 }
 
 function paint(code, s) {
@@ -67,6 +86,8 @@ function find_columns() {
 function print_head(   s) {
 	head_printed = 1
 	find_columns()
+	if (mode == "top" && !looping)
+		find_growth()
 	# On a screen of a few lines the rows come first.
 	if (mode == "top" && !(looping && high < 9))
 		print_summary()
@@ -78,6 +99,10 @@ function print_head(   s) {
 		s = "RANK    PID   ADJ SCORE POINTS = ANON  FILE SHMEM  SWAP  PTBL   ADJ"
 	else
 		s = s "  LOCKED VERDICT  FATE  "
+	if (with_growth && narrow())
+		sub(/ SCORE/, "  GROW", s)
+	else if (with_growth)
+		s = s "   GROWTH"
 	if (wide >= 130 || !wide)
 		s = s " CGROUP              "
 	print paint("1", clip(s " COMMAND"))
@@ -85,17 +110,17 @@ function print_head(   s) {
 
 # Too narrow for the verdict in a column of its own
 function narrow() {
-	return wide && wide < 112
+	return wide && wide < (with_growth ? 121 : 112)
 }
 
 # A string's precision of 0 leaves it out.
 function row_format_for(   s) {
 	if (narrow() && wide < 78)
-		return "%4s%7s%6s%6s%7s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s %s"
+		return "%4s%7s%6s%6s%7s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s %s"
 	s = narrow() ? "%4s%7s%6s%6s%7s %6s%6s%6s%6s%6s%6s " : "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s "
 	if (narrow())
-		return s "%.0s%.0s%.0s%.0s%s"
-	return s "%7s %-8s %-6s " (wide >= 130 || !wide ? "%-20s %s" : "%.0s%s")
+		return s "%.0s%.0s%.0s%.0s%.0s%s"
+	return s "%7s %-8s %-6s " (with_growth ? "%8s " : "%.0s") (wide >= 130 || !wide ? "%-20s %s" : "%.0s%s")
 }
 
 function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
@@ -108,7 +133,7 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 		score = ""
 		points = verdict
 	}
-	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, wide < 130 ? shown($c_memcg) : middle(shown($c_memcg), 20), shown($c_comm))
+	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, growth_of($c_pid), wide < 130 ? shown($c_memcg) : middle(shown($c_memcg), 20), shown($c_comm))
 	if (wide)
 		s = clip(s)
 	if (fate == "victim")

@@ -142,7 +142,7 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own growth stalls why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		page=$(run "own pace growth stalls why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
@@ -223,8 +223,8 @@ cmd_metrics()
 		) || exit
 		[ ! -r "$STATE" ] || path_of "$STATE"
 	fi
-	page=$(run metrics boot="$boot" state="${STATE:+1}" "$(meminfo)" "$DIR/overcommit" \
-		"$DIR/features" "$DIR/stats" "$AT" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
+	page=$(run "own pace trend metrics" self="$SELF" boot="$boot" state="${STATE:+1}" "$(meminfo)" "$DIR/overcommit" \
+		"$DIR/features" "$DIR/stats" "$AT" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	# The new state follows the figures, and is kept only after they are out.
 	figures=${page%%"# oomlens state 1"*}
 	kept=${page#"$figures"}

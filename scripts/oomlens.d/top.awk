@@ -3,7 +3,7 @@
 # costs more than a frame.
 #
 # In: looping, delay (seconds), fixed (rows that were asked for), high (of the
-# terminal), tty (half a second a read, no echo; empty: none), dir, scoped.
+# terminal), history (its path; empty: none), tty (half a second a read, no echo; empty: none), dir, scoped.
 
 # read_lines PATH: as if it had been an operand; what on_row() cut off is left
 function read_lines(path,   got) {
@@ -66,6 +66,15 @@ function frame() {
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
 		return 0
 	look_at_clock()
+	# Long, too, and a process gains little in half a minute.
+	if (history != "" && uptime >= history_till) {
+		history_till = uptime + 30
+		forget_history()
+		read_lines(history)
+		find_growth()
+		forget_rows()
+		row_format = ""
+	}
 	# The file is long, and changes only by an OOM, or when its victims exit
 	if (key("stats", "events") != events_then || uptime < event_till) {
 		if (key("stats", "events") != events_then)

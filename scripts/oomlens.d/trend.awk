@@ -20,9 +20,9 @@ function root(v,   r, i) {
 # The samples, oldest first, into AT (their index) and WHEN (seconds, 0 is the newest).
 # Of two that are nearer than half an interval the finer one stays.
 function order_samples(   s, i, t, n, near) {
-	if (ordered)
+	if (ordered == samples)
 		return
-	ordered = 1
+	ordered = samples
 	n = 0
 	for (s = 1; s <= samples; s++) {
 		if (!is_number(hist(s, "time_us")) || !is_number(hist(s, "available")))
@@ -53,6 +53,13 @@ function order_samples(   s, i, t, n, near) {
 	since = uptime - newest
 	if (since < 0 || since > 86400 || !moments)
 		since = 0
+}
+
+# The first of the newest moments that are no further apart than the interval
+function short_first(   i) {
+	for (i = moments; i > 1 && WHEN[i] - WHEN[i - 1] < 3 * num(key("history", "every_s")); i--)
+		;
+	return i
 }
 
 # What an allocation can still have without a kill: reclaim frees caches, so they are
@@ -352,4 +359,14 @@ function move_gain(type, from, to,   n, i, k) {
 	n = split("name pid start_us memcg count from to pace", k, " ")
 	for (i = 1; i <= n; i++)
 		G[type, to, k[i]] = G[type, from, k[i]]
+}
+
+# Before the file is read again
+function forget_history() {
+	samples = stalls = ordered = 0
+	split("", sample_name)
+	split("", stall_name)
+	split("", history_rows)
+	split("", H)
+	split("", HR)
 }
