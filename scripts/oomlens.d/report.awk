@@ -88,6 +88,7 @@ function style() {
 	print ".time{display:block;width:100%;height:150px}.time line{stroke:var(--line)}.time text{fill:var(--fg);font:12px system-ui,sans-serif}.time .stem{stroke:var(--fg);stroke-width:2}.time .killed{fill:var(--c4);stroke:var(--fg)}.time .averted{fill:var(--c2);stroke:var(--fg)}.time .other{fill:var(--bg);stroke:var(--fg)}"
 	print "details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .7rem;margin:.5rem 0}summary{cursor:pointer}"
 	print ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem .15rem 0;text-align:left;white-space:nowrap}"
+	chart_style()
 	print "</style>"
 }
 
@@ -360,6 +361,7 @@ END {
 		textures()
 		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000)) "</p>"
 		tiles()
+		charts()
 		badness_bars()
 		promise()
 		commit_bars()

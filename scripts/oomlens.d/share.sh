@@ -142,8 +142,8 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own pace growth stalls why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
-			"$DIR/features" "$DIR/stats" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
+		page=$(run "own pace growth stalls trend chart why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+			"$DIR/features" "$DIR/stats" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
 	else
