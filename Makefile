@@ -11,6 +11,7 @@ PREFIX ?= /usr/local
 PARTS := share/oomlens
 MAN := share/man/man1
 COMPLETION := share/bash-completion/completions
+FISH := share/fish/vendor_completions.d
 USER_ROOT := $(abspath $(or $(DESTDIR),$(INSTALL_MOD_PATH)))
 MOD_ROOT := $(abspath $(or $(INSTALL_MOD_PATH),$(DESTDIR)))
 MODLIB_ANY := $(or $(MODLIB),$(MOD_ROOT)/lib/modules/*)
@@ -36,11 +37,12 @@ modules_install: all ## the module only, below /lib/modules
 	$(if $(STAGED),,PATH=$$PATH:/sbin; $(DEPMOD) $$(modinfo -F vermagic oomlens.ko | cut -d' ' -f1))
 
 install-command: ## command, manual and completion only, below PREFIX
-	install -d $(addprefix $(USER_ROOT)$(PREFIX)/,bin $(PARTS) $(MAN) $(COMPLETION))
+	install -d $(addprefix $(USER_ROOT)$(PREFIX)/,bin $(PARTS) $(MAN) $(COMPLETION) $(FISH))
 	install -m 755 scripts/oomlens $(USER_ROOT)$(PREFIX)/bin
 	install -m 644 scripts/oomlens.d/* $(USER_ROOT)$(PREFIX)/$(PARTS)
 	install -m 644 scripts/oomlens.1 $(USER_ROOT)$(PREFIX)/$(MAN)
 	install -m 644 scripts/completion $(USER_ROOT)$(PREFIX)/$(COMPLETION)/oomlens
+	install -m 644 scripts/completion.fish $(USER_ROOT)$(PREFIX)/$(FISH)/oomlens.fish
 
 uninstall: ## remove what install put there, the module of every kernel
 	@for ko in $(foreach dir,$(or $(INSTALL_MOD_DIR),extra updates),$(MODLIB_ANY)/$(dir)/oomlens.ko*); do \
@@ -50,7 +52,7 @@ uninstall: ## remove what install put there, the module of every kernel
 		release=$${ko#$(MOD_ROOT)/lib/modules/}; \
 		$(if $(STAGED),:,PATH=$$PATH:/sbin $(DEPMOD) "$${release%%/*}"); \
 	done
-	rm -f $(addprefix $(USER_ROOT)$(PREFIX)/,bin/oomlens $(MAN)/oomlens.1 $(COMPLETION)/oomlens)
+	rm -f $(addprefix $(USER_ROOT)$(PREFIX)/,bin/oomlens $(MAN)/oomlens.1 $(COMPLETION)/oomlens $(FISH)/oomlens.fish)
 	rm -rf $(USER_ROOT)$(PREFIX)/$(PARTS)
 	@$(if $(STAGED),,test ! -d /sys/module/oomlens || echo "oomlens is still loaded: rmmod oomlens")
 
