@@ -71,12 +71,13 @@ top_restore()
 
 cmd_top()
 {
-	DELAY=2 ROWS='' ONCE=''
+	DELAY=2 ROWS='' ONCE='' ALL=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-d) need_count -d "${2:-}"; DELAY=$2; shift ;;
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		-1) ONCE=1 ;;
+		-a) ALL=1 ;;
 		--self) SELF='' ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		*) bad_usage "unknown argument '$1'" ;;
@@ -95,7 +96,7 @@ cmd_top()
 	set_clock
 	open_scoped badness
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
-		run "own pace trend rank" mode=top self="$SELF" rows="${ROWS:-20}" all=1 wide="$WIDE" colour="$COLOUR" \
+		run "own pace trend rank" mode=top self="$SELF" rows="${ROWS:-20}" all="$ALL" wide="$WIDE" colour="$COLOUR" \
 			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" "$(history)" - <&3
 		return
 	fi
@@ -107,7 +108,7 @@ cmd_top()
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
-	run "own pace trend rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all=1 high="$HIGH" \
+	run "own pace trend rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all="$ALL" high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
 		history="$([ ! -r "$DIR/history" ] || echo "$DIR/history")" \
 		scoped="${SCOPE:+1}" "$(meminfo)"

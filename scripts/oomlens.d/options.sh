@@ -10,7 +10,7 @@ options_of()
 {
 	LETTERS='' NAMES=''
 	case $1 in
-	top) LETTERS='d: n: 1' NAMES='memcg: nodes: self' ;;
+	top) LETTERS='d: n: 1 a' NAMES='memcg: nodes: self' ;;
 	rank) LETTERS='n: a' NAMES='memcg: nodes: json self' ;;
 	whatif) LETTERS='n:' NAMES='memcg: nodes: json self' ;;
 	why) ;;
@@ -18,7 +18,8 @@ options_of()
 	history) LETTERS='n:' NAMES='json' ;;
 	forecast) NAMES='within: json' ;;
 	overcommit | status) NAMES='json' ;;
-	commit) LETTERS='n:' NAMES='json memcg' ;;
+	commit) LETTERS='n:' NAMES='json memcg shared' ;;
+	objects) LETTERS='n:' NAMES='json' ;;
 	report) LETTERS='o:' NAMES='html json self' ;;
 	metrics) LETTERS='o:' NAMES='state:' ;;
 	trigger) NAMES='json' ;;

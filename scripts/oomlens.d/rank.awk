@@ -30,6 +30,10 @@ function on_row() {
 		print drawn[$0]
 		return
 	}
+	if (!all && $c_rank == "-" && looping) {
+		cut = 1
+		return
+	}
 	if ((rows && ++printed > rows) || (!all && $c_rank == "-")) {
 		# The header counts the rest.
 		cut = 1
@@ -179,6 +183,8 @@ function print_summary(   n, s) {
 	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
 	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
 	print_parts("memory:  ", s "; " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
+	if (looping && high >= 16)
+		print clip("         " gauge())
 	n = events ? telling_event() : 0
 	s = key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {
@@ -188,6 +194,21 @@ function print_summary(   n, s) {
 	}
 	print_parts("events:  ", s)
 	print ""
+}
+
+# How much of RAM is not available, and of the last interval stalled
+function gauge(   ram, used, i, s) {
+	ram = num(key("overcommit", "ram"))
+	used = ram > 0 ? 1 - num(key("overcommit", "available")) / ram : 0
+	for (i = 1; i <= 30; i++)
+		if (i <= used * 30 + 0.5)
+			s = s "#"
+		else
+			s = s "."
+	s = "[" s "] " whole(used * 100) "% in use"
+	if (moments && is_decimal(hist(AT[moments], "psi_full")))
+		s = s "; stalled " whole(hist(AT[moments], "psi_full")) "% of the time"
+	return s
 }
 
 # ---- whatif ----

@@ -57,7 +57,7 @@ function look_at_clock(   line) {
 
 function frame() {
 	look_at_size()
-	rows = fixed ? fixed : high - (high < 9 ? 2 : 6)
+	rows = fixed ? fixed : high - (high < 9 ? 2 : high < 16 ? 6 : 7)
 	if (rows < 1)
 		rows = 1
 	printed = head_printed = 0
@@ -84,6 +84,12 @@ function frame() {
 		read_lines(dir "/events")
 	}
 	printf "\033[H"
+	if (helping) {
+		print_keys()
+		printf "\033[J"
+		fflush()
+		return 1
+	}
 	delete titled["badness"]
 	if (scoped)
 		read_scoped()
@@ -108,6 +114,33 @@ function forget_events() {
 	split("", line_of)
 }
 
+function print_keys() {
+	print "oomlens top"
+	print ""
+	print "  q  leave"
+	print "  a  also the processes that cannot be killed, and why (" (all ? "now" : "not now") ")"
+	print "  s  also the processes of this command (" (self == "" ? "now" : "not now") ")"
+	print "  ?  these keys; any key goes back"
+	print ""
+	print "ANON to ADJ add up to POINTS, by which the kernel chooses. Red: goes with the"
+	print "next kill. GROWTH: in a minute, over the last ten. \"oomlens top --help\" tells more."
+}
+
+# A key but q
+function obey(k) {
+	forget_rows()
+	if (helping)
+		helping = 0
+	else if (k ~ /[?h]/)
+		helping = 1
+	else if (k ~ /a/)
+		all = !all
+	else if (k ~ /s/) {
+		own_shell = own_shell == "" ? self : own_shell
+		self = self == "" ? own_shell : ""
+	}
+}
+
 # True when q was pressed. A read that finds nothing ends, as at a file's end.
 function wait_key(   i, k) {
 	if (tty == "") {
@@ -120,6 +153,10 @@ function wait_key(   i, k) {
 		close(tty)
 		if (k ~ /q/)
 			return 1
+		if (k != "") {
+			obey(k)
+			return 0
+		}
 	}
 	return 0
 }
