@@ -227,6 +227,35 @@ static inline unsigned long oomlens_pagetable_pages(void)
 }
 
 /*
+ * The page cache: Cached and Buffers of /proc/meminfo without Shmem. 5.12 counts the
+ * swap cache among the counters that a module can read (b6038942480e); before, its
+ * pages, which are in NR_FILE_PAGES, can only be left out where there is no swap.
+ */
+static inline long oomlens_page_cache_pages(void)
+{
+#if !defined(CONFIG_SWAP)
+	return global_node_page_state(NR_FILE_PAGES) - global_node_page_state(NR_SHMEM);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(5, 12, 0)
+	return global_node_page_state(NR_LRU_BASE + LRU_ACTIVE_FILE) +
+	       global_node_page_state(NR_LRU_BASE + LRU_INACTIVE_FILE);
+#else
+	return global_node_page_state(NR_FILE_PAGES) - global_node_page_state(NR_SHMEM) -
+	       global_node_page_state(NR_SWAPCACHE);
+#endif
+}
+
+/*
+ * "psi: dont alloc memory for psi by default" made a cgroup's pressure a piece of
+ * memory of its own, NULL without it: so ask for the member's type.
+ */
+#if defined(CONFIG_PSI) && defined(CONFIG_CGROUPS)
+#define oomlens_cgroup_psi(cgrp)						\
+	__builtin_choose_expr(__builtin_types_compatible_p(typeof((cgrp)->psi),	\
+							   struct psi_group *),	\
+			      (cgrp)->psi, &(cgrp)->psi)
+#endif
+
+/*
  * What the watermark check leaves out for atomic allocations: all that was set
  * aside, or, where the kernel counts them ("mm/page_alloc: fix
  * unreserve_highatomic accounting" and what followed), the free pages

@@ -4,6 +4,7 @@
  */
 #include "event/event.h"
 #include "files.h"
+#include "history/history.h"
 #include "kernel/kernel.h"
 
 static const char *memcg_lacks(void)
@@ -28,6 +29,7 @@ static int features_show(struct seq_file *m, void *v)
 	show(m, "mark_victim", oomlens_mark_victim_lacks);
 	show(m, "oom_probe", oomlens_oom_probe_lacks);
 	show(m, "memcg", memcg_lacks());
+	show(m, "psi", oomlens_psi_lacks);
 	/* The module does not load without it. */
 	show(m, "procfs", NULL);
 	show(m, "sysrq", IS_ENABLED(CONFIG_MAGIC_SYSRQ) ? NULL : "CONFIG_MAGIC_SYSRQ");

@@ -10,6 +10,7 @@
 #include "badness/badness.h"
 #include "event/event.h"
 #include "files.h"
+#include "history/history.h"
 #include "promise/promise.h"
 #include "trigger/trigger.h"
 
@@ -34,6 +35,7 @@ static const struct file_row {
 	{ "commit",	0400, BOTH,	&oomlens_commit_file },
 	{ "objects",	0400, BOTH,	&oomlens_objects_file },
 	{ "events",	0400, BOTH,	&oomlens_events_file },
+	{ "history",	0400, BOTH,	&oomlens_history_file },
 	{ "features",	0444, BOTH,	&oomlens_features_file },
 	{ "stats",	0444, BOTH,	&oomlens_stats_file },
 	{ "trigger",	0600, DEBUGFS,	&oomlens_trigger_file },

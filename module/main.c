@@ -4,6 +4,7 @@
  */
 #include "event/event.h"
 #include "files.h"
+#include "history/history.h"
 #include "kernel/kernel.h"
 #include "trigger/trigger.h"
 
@@ -19,11 +20,16 @@ static int __init oomlens_init(void)
 	err = oomlens_event_init();
 	if (err)
 		goto err_trigger_exit;
-	err = oomlens_files_init();
+	err = oomlens_history_init();
 	if (err)
 		goto err_event_exit;
+	err = oomlens_files_init();
+	if (err)
+		goto err_history_exit;
 	return 0;
 
+err_history_exit:
+	oomlens_history_exit();
 err_event_exit:
 	oomlens_event_exit();
 err_trigger_exit:
@@ -35,6 +41,7 @@ err_trigger_exit:
 static void __exit oomlens_exit(void)
 {
 	oomlens_files_exit();
+	oomlens_history_exit();
 	oomlens_event_exit();
 	oomlens_trigger_exit();
 	oomlens_sysvalues_exit();

@@ -6,7 +6,7 @@
  * A folder is a group. Others may include its header of the same name, and no
  * other of its files. The arrows run one way; DESIGN.md has the map:
  *
- *	kernel <- badness, promise <- event <- trigger <- files, main
+ *	kernel <- badness, promise <- event <- history <- trigger <- files, main
  */
 #ifndef OOMLENS_H
 #define OOMLENS_H

@@ -258,7 +258,8 @@ static const struct use {
 	{ "badness", NULL }, { "badness", "memcg /nowhere" }, { "badness", "memcg %s" },
 	{ "overcommit", NULL }, { "commit", NULL }, { "commit", "memcg" },
 	{ "commit", "pid 1" }, { "objects", NULL }, { "objects", "pid 1" },
-	{ "events", NULL }, { "features", NULL }, { "stats", NULL },
+	{ "events", NULL }, { "history", NULL }, { "features", NULL },
+	{ "stats", NULL },
 	{ "trigger", "pressure limit=64K" }, { "trigger", "nonsense" },
 	{ "reserve", "256K" }, { "reserve", "0" },
 };

@@ -35,8 +35,8 @@ static const char * const objects_names[] = {
 };
 
 static const char * const features_names[] = {
-	"notifier", "mark_victim", "oom_probe", "memcg", "procfs", "sysrq",
-	"debugfs", NULL
+	"notifier", "mark_victim", "oom_probe", "memcg", "psi", "procfs",
+	"sysrq", "debugfs", NULL
 };
 
 static const char * const stats_names[] = {
@@ -62,6 +62,7 @@ static const struct file {
 	{ "commit",	0400, true,	TABLE,	commit_names },
 	{ "objects",	0400, true,	TABLE,	objects_names },
 	{ "events",	0400, true,	OTHER,	NULL },
+	{ "history",	0400, true,	OTHER,	NULL },
 	{ "features",	0444, true,	KEYS,	features_names },
 	{ "stats",	0444, true,	KEYS,	stats_names },
 	{ "trigger",	0600, false,	OTHER,	NULL },

@@ -17,7 +17,7 @@
 #define USER	65534
 
 static const char * const files[] = {
-	"badness", "overcommit", "commit", "objects", "events", "features", "stats",
+	"badness", "overcommit", "commit", "objects", "events", "history", "features", "stats",
 };
 
 static char self[256];

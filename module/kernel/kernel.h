@@ -82,6 +82,7 @@ struct oomlens_meminfo {
 extern char oomlens_boot_id[OOMLENS_BOOT_ID_SIZE];
 
 int oomlens_sysvalues_init(void);
+struct file *oomlens_proc_open(const char *path);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo);
@@ -93,6 +94,25 @@ void oomlens_sysvalues_watch_swap(void (*changed)(void));
 void oomlens_sysvalues_unwatch_swap(void);
 
 /* ---- memcg.c: memory cgroups of both hierarchies ---- */
+
+/**
+ * struct oomlens_memcg_figures - what is read of a cgroup in one go
+ * @serial: oomlens_memcg_serial()
+ * @usage: pages
+ * @limit: pages, PAGE_COUNTER_MAX for none
+ * @ooms: of it and of the cgroups below
+ * @psi_full_ns: time that all its tasks waited for memory, so far; U64_MAX if the
+ *	kernel does not tell
+ * @root: it is the root of the hierarchy, which is charged nothing
+ */
+struct oomlens_memcg_figures {
+	u64 serial;
+	unsigned long usage;
+	unsigned long limit;
+	unsigned long ooms;
+	u64 psi_full_ns;
+	bool root;
+};
 
 #ifdef CONFIG_MEMCG
 bool oomlens_memcg_enabled(void);
@@ -109,6 +129,9 @@ struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memcg,
 					   struct mem_cgroup *domain);
 unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
 unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
+u64 oomlens_memcg_serial(struct mem_cgroup *memcg);
+void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures);
+void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void *arg);
 #else
 static inline bool oomlens_memcg_enabled(void) { return false; }
 static inline struct mem_cgroup *oomlens_memcg_of(struct task_struct *p) { return NULL; }
@@ -130,6 +153,11 @@ static inline struct mem_cgroup *oomlens_memcg_oom_group(struct mem_cgroup *memc
 { return NULL; }
 static inline unsigned long oomlens_memcg_room(struct mem_cgroup *memcg) { return ULONG_MAX; }
 static inline unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg) { return 0; }
+static inline u64 oomlens_memcg_serial(struct mem_cgroup *memcg) { return 0; }
+static inline void oomlens_memcg_read(struct mem_cgroup *memcg,
+				      struct oomlens_memcg_figures *figures) { }
+static inline void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg),
+				      void *arg) { }
 #endif
 
 /* ---- memcg_set.c: the distinct cgroups of one snapshot; index 0 is "-" ---- */

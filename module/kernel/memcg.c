@@ -296,3 +296,89 @@ unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg)
 		ooms += atomic_long_read(&memcg->memory_events_local[MEMCG_OOM]);
 	return ooms;
 }
+
+/**
+ * oomlens_memcg_serial() - a number that no other cgroup ever has
+ * @memcg: alive, or NULL
+ *
+ * Context: any.
+ * Return: from 1; 0 for NULL.
+ */
+u64 oomlens_memcg_serial(struct mem_cgroup *memcg)
+{
+	return memcg ? memcg->css.serial_nr : 0;
+}
+
+/*
+ * The kernel adds up a cgroup's pressure every two seconds, and at each reading of
+ * its memory.pressure. Twice, as 32 bits read it in two halves.
+ */
+static u64 psi_full_ns(struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_PSI
+	struct psi_group *group = oomlens_cgroup_psi(memcg->css.cgroup);
+	const u64 *total;
+	u64 ns;
+
+	if (!group || !on_v2(memcg))
+		return U64_MAX;
+	total = &group->total[PSI_AVGS][PSI_MEM_FULL];
+	do {
+		ns = READ_ONCE(*total);
+	} while (ns != READ_ONCE(*total));
+	return ns;
+#else
+	return U64_MAX;
+#endif
+}
+
+/**
+ * oomlens_memcg_read() - the figures of a cgroup
+ * @memcg: alive
+ * @figures: filled in
+ *
+ * Context: any.
+ */
+void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures)
+{
+	figures->serial = oomlens_memcg_serial(memcg);
+	figures->root = !memcg->css.parent;
+	figures->usage = page_counter_read(&memcg->memory);
+	figures->limit = READ_ONCE(memcg->memory.max);
+	figures->ooms = atomic_long_read(&memcg->memory_events[MEMCG_OOM]);
+	figures->psi_full_ns = psi_full_ns(memcg);
+}
+
+/* Visits between two pauses of the walk below. */
+#define MEMCG_CHUNK	64
+
+/**
+ * oomlens_memcg_walk() - visit every cgroup, parents first
+ * @visit: called with rcu_read_lock() held; must not sleep
+ * @arg: for it
+ *
+ * RCU is dropped every MEMCG_CHUNK cgroups, at one that is held: its place in the
+ * tree can be gone on from even if it is removed meanwhile, as in mem_cgroup_iter().
+ *
+ * Context: process context, may sleep.
+ */
+void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void *arg)
+{
+	struct cgroup_subsys_state *css;
+	unsigned int visits = 0;
+
+	if (mem_cgroup_disabled())
+		return;
+	rcu_read_lock();
+	css_for_each_descendant_pre(css, &root_memcg()->css) {
+		if (css->flags & CSS_ONLINE)
+			visit(mem_cgroup_from_css(css), arg);
+		if (++visits % MEMCG_CHUNK || !css_tryget(css))
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+		css_put(css);
+	}
+	rcu_read_unlock();
+}

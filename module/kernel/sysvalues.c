@@ -416,6 +416,18 @@ static int __init read_boot_id(void)
 	return n < 0 ? n : 0;
 }
 
+/**
+ * oomlens_proc_open() - open a file of the module's own procfs mount
+ * @path: below the mount
+ *
+ * Context: process context; allocates as any open of a file does.
+ * Return: the file, to be given back by fput(), or an ERR_PTR.
+ */
+struct file *oomlens_proc_open(const char *path)
+{
+	return oomlens_open_at(proc_mnt, path);
+}
+
 static int __init open_source(enum source source)
 {
 	struct file *file = oomlens_open_at(proc_mnt, sources[source].path);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * history: the samples, oldest first, those of the day before those of the last
+ * minutes.
+ *
+ * A position in the file is the number of a sample. The file is read while the
+ * sampler goes on: what is overwritten before it is printed is missing.
+ */
+#include <linux/page_counter.h>
+
+#include "internal.h"
+
+/* A reader's copy. */
+struct copy {
+	struct oomlens_sample *sample;
+	char path[OOMLENS_NAME_MAX];
+};
+
+static const char * const figure_names[] = {
+	[OOMLENS_FREE]			= "free",
+	[OOMLENS_AVAILABLE]		= "available",
+	[OOMLENS_ANON]			= "anon",
+	[OOMLENS_PAGE_CACHE]		= "page_cache",
+	[OOMLENS_SHMEM]			= "shmem",
+	[OOMLENS_SLAB_RECLAIMABLE]	= "slab_reclaimable",
+	[OOMLENS_SLAB_UNRECLAIMABLE]	= "slab_unreclaimable",
+	[OOMLENS_KERNEL_STACK]		= "kernel_stack",
+	[OOMLENS_PAGETABLES]		= "pagetables",
+	[OOMLENS_UNACCOUNTED]		= "unaccounted",
+	[OOMLENS_SWAP_FREE]		= "swap_free",
+	[OOMLENS_COMMITTED]		= "committed",
+	[OOMLENS_NR_TASKS]		= "tasks",
+};
+
+static_assert(ARRAY_SIZE(figure_names) == OOMLENS_NR_FIGURES);
+
+static int history_snapshot(struct seq_file *m)
+{
+	struct copy *c = m->private;
+
+	if (!c->sample)
+		c->sample = kmalloc(oomlens_sample_size(), OOMLENS_GFP);
+	return c->sample ? 0 : -ENOMEM;
+}
+
+static void history_release(struct seq_file *m)
+{
+	struct copy *c = m->private;
+
+	kfree(c->sample);
+}
+
+static void *sample_at(struct seq_file *m, loff_t *pos)
+{
+	struct copy *c = m->private;
+	struct oomlens_history *h = oomlens_history_hold();
+	bool found = h && oomlens_sample_next(h, *pos, c->sample);
+
+	oomlens_history_unhold();
+	if (!found)
+		return NULL;
+	*pos = c->sample->number;
+	return c->sample;
+}
+
+static void *history_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos ? sample_at(m, pos) : SEQ_START_TOKEN;
+}
+
+static void *history_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return sample_at(m, pos);
+}
+
+static void history_stop(struct seq_file *m, void *v)
+{
+}
+
+/* Seconds, with decimals where there are some. */
+static void show_seconds(struct seq_file *m, u64 ns)
+{
+	u64 ms = div_u64(ns + NSEC_PER_MSEC / 2, NSEC_PER_MSEC);
+	u32 rest;
+
+	ms = div_u64_rem(ms, MSEC_PER_SEC, &rest);
+	if (rest)
+		seq_printf(m, "%llu.%03u", ms, rest);
+	else
+		seq_printf(m, "%llu", ms);
+}
+
+static void show_percent(struct seq_file *m, const char *key, u32 hundredths)
+{
+	if (hundredths == OOMLENS_PSI_UNKNOWN)
+		seq_printf(m, " %s=-", key);
+	else
+		seq_printf(m, " %s=%u.%02u", key, hundredths / 100, hundredths % 100);
+}
+
+static void show_grew(struct seq_file *m, const struct oomlens_row *row)
+{
+	if (row->grew == OOMLENS_GREW_UNKNOWN)
+		seq_puts(m, " grew=-");
+	else
+		seq_printf(m, " grew=%d", row->grew);
+}
+
+static void show_memcg(struct seq_file *m, const char *key, u64 serial)
+{
+	struct copy *c = m->private;
+	struct oomlens_history *h = oomlens_history_hold();
+
+	if (h)
+		oomlens_names_copy(h->names, serial, c->path, sizeof(c->path));
+	else
+		strscpy(c->path, "-", sizeof(c->path));
+	oomlens_history_unhold();
+	seq_printf(m, " %s=", key);
+	oomlens_puts_escaped(m, c->path);
+}
+
+static void show_head(struct seq_file *m)
+{
+	const struct oomlens_history *h = oomlens_history_hold();
+	u64 cost_ns = h ? READ_ONCE(h->cost_ns) : 0;
+
+	oomlens_history_unhold();
+	seq_puts(m, "# oomlens history 1\n# every_s ");
+	show_seconds(m, h ? oomlens_interval_ns() : 0);
+	seq_printf(m, " short %u long %u rows %u page_kb %lu cost_us %llu\n",
+		   oomlens_geometry.nr_short, oomlens_geometry.nr_long, oomlens_geometry.rows,
+		   PAGE_SIZE / 1024, div_u64(cost_ns, NSEC_PER_USEC));
+}
+
+static void show_sample(struct seq_file *m, const struct oomlens_sample *s)
+{
+	int i;
+
+	seq_printf(m, "sample %llu time_us=%llu real_us=%llu over_s=", s->number,
+		   div_u64(s->time_ns, NSEC_PER_USEC), div_u64(s->real_ns, NSEC_PER_USEC));
+	if (s->over_ns)
+		show_seconds(m, s->over_ns);
+	else
+		seq_putc(m, '-');
+	for (i = 0; i < OOMLENS_NR_FIGURES; i++)
+		if (s->figures[i] == OOMLENS_FIGURE_UNKNOWN)
+			seq_printf(m, " %s=-", figure_names[i]);
+		else
+			seq_printf(m, " %s=%ld", figure_names[i], s->figures[i]);
+	show_percent(m, "psi_some", s->psi_some);
+	show_percent(m, "psi_full", s->psi_full);
+	seq_putc(m, '\n');
+}
+
+static void show_task(struct seq_file *m, u64 number, const struct oomlens_row *row)
+{
+	seq_printf(m, "task %llu pid=%u start_us=%llu uid=%u comm=", number, row->pid,
+		   div_u64(oomlens_key_start(row->key, row->pid), NSEC_PER_USEC), row->uid);
+	oomlens_puts_escaped(m, row->comm);
+	show_memcg(m, "memcg", row->memcg);
+	seq_printf(m, " points=%u", row->points);
+	show_grew(m, row);
+	seq_printf(m, " from_max=%u\n", row->from_max);
+}
+
+static void show_comm(struct seq_file *m, u64 number, const struct oomlens_row *row)
+{
+	seq_printf(m, "comm %llu comm=", number);
+	oomlens_puts_escaped(m, row->comm);
+	seq_printf(m, " count=%u points=%u", row->count, row->points);
+	show_grew(m, row);
+	seq_putc(m, '\n');
+}
+
+static void show_cgroup(struct seq_file *m, u64 number, const struct oomlens_row *row)
+{
+	seq_printf(m, "memcg %llu", number);
+	show_memcg(m, "path", row->key);
+	seq_printf(m, " usage=%u", row->points);
+	if (row->limit >= PAGE_COUNTER_MAX)
+		seq_puts(m, " limit=max");
+	else
+		seq_printf(m, " limit=%llu", row->limit);
+	show_grew(m, row);
+	show_percent(m, "psi_full", row->psi_full);
+	seq_putc(m, '\n');
+}
+
+static int history_show(struct seq_file *m, void *v)
+{
+	static void (* const show_row[])(struct seq_file *m, u64 number,
+					 const struct oomlens_row *row) = {
+		[OOMLENS_TASKS]		= show_task,
+		[OOMLENS_COMMS]		= show_comm,
+		[OOMLENS_MEMCGS]	= show_cgroup,
+	};
+	const struct oomlens_sample *s = v;
+	unsigned int i, k;
+
+	if (v == SEQ_START_TOKEN) {
+		show_head(m);
+		return 0;
+	}
+	show_sample(m, s);
+	for (k = 0; k < OOMLENS_NR_ROWS; k++)
+		for (i = 0; i < s->nr[k]; i++)
+			show_row[k](m, s->number, &oomlens_sample_rows(s, k)[i]);
+	return 0;
+}
+
+static const struct seq_operations history_seq = {
+	.start	= history_start,
+	.next	= history_next,
+	.stop	= history_stop,
+	.show	= history_show,
+};
+
+/* All lines of a sample, with all paths escaped throughout. */
+static size_t history_row_max(void)
+{
+	return OOMLENS_ROW_MAX + (oomlens_rows_of(OOMLENS_TASKS) + oomlens_rows_of(OOMLENS_COMMS) +
+				  oomlens_rows_of(OOMLENS_MEMCGS)) *
+				 (OOMLENS_ROW_MAX + 4 * OOMLENS_NAME_MAX);
+}
+
+const struct oomlens_file_ops oomlens_history_file = {
+	.private_size	= sizeof(struct copy),
+	.release	= history_release,
+	.snapshot	= history_snapshot,
+	.seq		= &history_seq,
+	.row_max	= history_row_max,
+};

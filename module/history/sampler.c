@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kthread that looks at the machine every few seconds: one walk over all tasks,
+ * one over all cgroups. It allocates nothing and waits for no lock that is held for
+ * long, so it goes on while the machine thrashes.
+ */
+#include <linux/hash.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/rwsem.h>
+
+#include "internal.h"
+
+#define EVERY_MAX_S	3600
+#define EVERY_MIN_MS	10
+
+/* Samples of the day are ten minutes apart. */
+#define STEP_NS		(600 * NSEC_PER_SEC)
+/* With history_ms: this many samples apart. */
+#define STEP_SAMPLES	60
+
+/* ahead of what runs at the same time in a machine that thrashes, and no more */
+#define NICE		-10
+
+static unsigned int every_s = 10;
+static unsigned int every_ms;
+
+/* Starting, stopping, the parameters. */
+static DEFINE_MUTEX(control);
+static bool ready;			/* the module is loaded; under control */
+static struct task_struct *thread;	/* under control */
+
+/* Readers hold it shared; the sampler does not need it, as it is stopped first. */
+static DECLARE_RWSEM(life);
+static struct oomlens_history *history;	/* NULL: stopped */
+
+/**
+ * oomlens_interval_ns() - time between two samples, by the parameters
+ *
+ * Return: 0 if there are to be none.
+ */
+u64 oomlens_interval_ns(void)
+{
+	unsigned int ms = READ_ONCE(every_ms);
+
+	return ms ? (u64)ms * NSEC_PER_MSEC : (u64)READ_ONCE(every_s) * NSEC_PER_SEC;
+}
+
+static u64 step_ns(void)
+{
+	return READ_ONCE(every_ms) ? STEP_SAMPLES * oomlens_interval_ns() : STEP_NS;
+}
+
+/**
+ * oomlens_history_hold() - keep what was recorded
+ *
+ * Context: process context, sleeps while the sampler is started or stopped.
+ * Return: the history, NULL if there is none; oomlens_history_unhold() either way.
+ */
+struct oomlens_history *oomlens_history_hold(void)
+{
+	down_read(&life);
+	return history;
+}
+
+/**
+ * oomlens_history_unhold() - end oomlens_history_hold()
+ */
+void oomlens_history_unhold(void)
+{
+	up_read(&life);
+}
+
+/* ---- One sample ---- */
+
+/**
+ * struct look - the walk over the tasks
+ * @h: the history
+ * @latest_ns: when the latest task began of those that were visited
+ * @rewound: the walk goes on from an earlier task
+ */
+struct look {
+	struct oomlens_history *h;
+	u64 latest_ns;
+	bool rewound;
+};
+
+static u32 to_u32(unsigned long pages)
+{
+	return min_t(unsigned long, pages, S32_MAX);
+}
+
+static s32 growth(u32 now, const struct oomlens_before *before)
+{
+	return before->pages == OOMLENS_UNKNOWN ? OOMLENS_GREW_UNKNOWN : (s32)(now - before->pages);
+}
+
+static u64 comm_key(const char *comm)
+{
+	u64 words[2];
+
+	BUILD_BUG_ON(sizeof(words) != TASK_COMM_LEN);
+	memcpy(words, comm, sizeof(words));
+	return hash_64_generic(words[0], 64) ^ (words[1] + 1);
+}
+
+/* Of a name that was there in the sample before, or is new. */
+static void begin_comm(struct oomlens_history *h, u64 key, const char *comm, u32 pages,
+		       struct oomlens_tracked *e)
+{
+	struct oomlens_before before;
+
+	if (e) {
+		e->before = e->now;
+		e->now = pages;
+		e->seen = h->tick;
+		e->count = 1;
+		return;
+	}
+	e = oomlens_table_see(&h->tables[OOMLENS_COMMS], key, pages, h->tick, false, &before);
+	if (!e)
+		return;
+	e->before = before.pages;
+	e->count = 1;
+	e->low = OOMLENS_UNKNOWN;
+	memcpy(e->comm, comm, sizeof(e->comm));
+}
+
+static void see_comm(struct oomlens_history *h, const char *task_comm, u32 pages)
+{
+	char comm[TASK_COMM_LEN] = "";
+	struct oomlens_tracked *e;
+	u64 key;
+
+	/* What lies behind the NUL may differ. */
+	strscpy(comm, task_comm, sizeof(comm));
+	key = comm_key(comm) ?: 1;
+	e = oomlens_table_find(&h->tables[OOMLENS_COMMS], key);
+	if (!e || e->seen != h->tick) {
+		begin_comm(h, key, comm, pages, e);
+		return;
+	}
+	e->now = to_u32((unsigned long)e->now + pages);
+	e->count++;
+}
+
+/* The names' sums are complete after the walk. */
+static void end_comms(struct oomlens_history *h)
+{
+	struct oomlens_table *t = &h->tables[OOMLENS_COMMS];
+	struct oomlens_row row = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < oomlens_table_entries(t); i++) {
+		struct oomlens_tracked *e = &t->entries[i];
+
+		if (!e->key || e->seen != h->tick)
+			continue;
+		e->low = min(e->low, e->now);
+		if (e->before == OOMLENS_UNKNOWN)
+			continue;
+		row.key = e->key;
+		row.points = e->now;
+		row.grew = (s32)(e->now - e->before);
+		row.count = e->count;
+		memcpy(row.comm, e->comm, sizeof(row.comm));
+		oomlens_rows_add(&h->fastest[OOMLENS_COMMS], &row);
+	}
+}
+
+static void add_row(struct oomlens_history *h, enum oomlens_kind_of_row kind,
+		    const struct oomlens_row *row)
+{
+	oomlens_rows_add(&h->largest[kind], row);
+	oomlens_rows_add(&h->fastest[kind], row);
+}
+
+static bool row_wanted(struct oomlens_history *h, enum oomlens_kind_of_row kind, u32 pages,
+		       s32 grew)
+{
+	return oomlens_rows_wants(&h->largest[kind], pages) ||
+	       oomlens_rows_wants(&h->fastest[kind], grew);
+}
+
+static void see_task(struct look *look, struct task_struct *p, struct oomlens_task *task)
+{
+	u32 pages = to_u32(oomlens_points(&task->terms, 0));
+	u64 key = oomlens_task_key(p->start_time, task->pid);
+	struct oomlens_history *h = look->h;
+	struct oomlens_before before;
+	struct oomlens_tracked *e;
+	struct oomlens_row row;
+	s32 grew;
+
+	e = oomlens_table_see(&h->tables[OOMLENS_TASKS], key, pages, h->tick,
+			      h->last_ns && p->start_time > h->last_ns, &before);
+	if (e) {
+		e->pid = task->pid;
+		e->uid = task->uid;
+		e->memcg = oomlens_memcg_serial(oomlens_memcg_of(p));
+		memcpy(e->comm, task->comm, sizeof(e->comm));
+	}
+	grew = growth(pages, &before);
+	if (!row_wanted(h, OOMLENS_TASKS, pages, grew))
+		return;
+	memset(&row, 0, sizeof(row));
+	row.key = key;
+	row.memcg = oomlens_memcg_serial(oomlens_memcg_of(p));
+	row.points = pages;
+	row.grew = grew;
+	row.pid = task->pid;
+	row.from_max = before.most;
+	row.uid = task->uid;
+	memcpy(row.comm, task->comm, sizeof(row.comm));
+	add_row(h, OOMLENS_TASKS, &row);
+}
+
+static int visit_task(struct task_struct *p, void *arg)
+{
+	struct look *look = arg;
+	struct oomlens_tracked *e;
+	struct oomlens_task task;
+
+	if (p->flags & PF_KTHREAD)
+		return 0;
+	/* The list is in the order in which tasks began. */
+	if (look->rewound && p->start_time <= look->latest_ns)
+		return 0;
+	look->latest_ns = p->start_time;
+	look->h->sample->figures[OOMLENS_NR_TASKS]++;
+	oomlens_task_identity(p, &task);
+	if (oomlens_task_read(p, &task, false)) {
+		/* Its lock is taken: it is as it was. */
+		e = oomlens_table_find(&look->h->tables[OOMLENS_TASKS],
+				       oomlens_task_key(p->start_time, task.pid));
+		if (!e)
+			return 0;
+		memset(&task.terms, 0, sizeof(task.terms));
+		task.terms.rss_anon = e->now;
+	}
+	see_task(look, p, &task);
+	see_comm(look->h, task.comm, to_u32(oomlens_points(&task.terms, 0)));
+	return 0;
+}
+
+static void rewind_tasks(unsigned int n, void *arg)
+{
+	struct look *look = arg;
+
+	look->rewound = true;
+}
+
+static void visit_memcg(struct mem_cgroup *memcg, void *arg)
+{
+	struct oomlens_row row = { .psi_full = OOMLENS_PSI_UNKNOWN };
+	struct oomlens_history *h = arg;
+	struct oomlens_memcg_figures now;
+	struct oomlens_before before;
+	struct oomlens_tracked *e;
+	bool known;
+	u32 pages;
+
+	oomlens_memcg_read(memcg, &now);
+	if (now.root)
+		return;
+	pages = to_u32(now.usage);
+	known = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
+	e = oomlens_table_see(&h->tables[OOMLENS_MEMCGS], now.serial, pages, h->tick, false,
+			      &before);
+	if (e) {
+		if (known && now.psi_full_ns != U64_MAX && now.psi_full_ns >= e->psi_ns)
+			row.psi_full = oomlens_psi_share(now.psi_full_ns - e->psi_ns,
+							 h->sample->over_ns);
+		e->psi_ns = now.psi_full_ns;
+		e->limit = now.limit;
+		e->ooms = now.ooms;
+	}
+	row.key = now.serial;
+	row.limit = now.limit;
+	row.points = pages;
+	row.grew = growth(pages, &before);
+	row.from_max = before.most;
+	add_row(h, OOMLENS_MEMCGS, &row);
+}
+
+/* ---- The paths of the cgroups in it ---- */
+
+/* Serial numbers of cgroups whose paths are wanted: at most one for each row. */
+struct wanted {
+	struct oomlens_history *h;
+	unsigned int n;
+	u64 serials[32];
+};
+
+static void want_path(struct wanted *wanted, u64 serial)
+{
+	unsigned int i;
+
+	if (oomlens_names_use(wanted->h->names, serial, wanted->h->tick))
+		return;
+	for (i = 0; i < wanted->n; i++)
+		if (wanted->serials[i] == serial)
+			return;
+	if (wanted->n < ARRAY_SIZE(wanted->serials))
+		wanted->serials[wanted->n++] = serial;
+}
+
+static void name_memcg(struct mem_cgroup *memcg, void *arg)
+{
+	const struct wanted *wanted = arg;
+	u64 serial = oomlens_memcg_serial(memcg);
+	unsigned int i;
+
+	for (i = 0; i < wanted->n; i++)
+		if (wanted->serials[i] == serial)
+			oomlens_names_add(wanted->h->names, memcg, wanted->h->tick);
+}
+
+/* Nearly always all of them are known. */
+static void name_memcgs(struct oomlens_history *h)
+{
+	const struct oomlens_sample *s = h->sample;
+	struct wanted wanted = { .h = h };
+	unsigned int i;
+
+	for (i = 0; i < s->nr[OOMLENS_TASKS]; i++)
+		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_TASKS)[i].memcg);
+	for (i = 0; i < s->nr[OOMLENS_MEMCGS]; i++)
+		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_MEMCGS)[i].key);
+	if (wanted.n)
+		oomlens_memcg_walk(name_memcg, &wanted);
+}
+
+static void take_sample(struct oomlens_history *h)
+{
+	struct look look = { .h = h };
+	const struct oomlens_walk walk = {
+		.visit	= visit_task,
+		.rewind	= rewind_tasks,
+		.arg	= &look,
+	};
+	u64 begin = ktime_get_ns();
+
+	oomlens_sample_begin(h, begin);
+	oomlens_figures_read(h->sample->figures);
+	oomlens_psi_answer(begin, oomlens_interval_ns(), &h->sample->psi_some,
+			   &h->sample->psi_full);
+	/* Tasks that died under the walk over and over: the others may come next time. */
+	if (!oomlens_walk_tasks(&walk)) {
+		end_comms(h);
+		oomlens_table_sweep(&h->tables[OOMLENS_TASKS], h->tick);
+		oomlens_table_sweep(&h->tables[OOMLENS_COMMS], h->tick);
+	}
+	oomlens_memcg_walk(visit_memcg, h);
+	oomlens_table_sweep(&h->tables[OOMLENS_MEMCGS], h->tick);
+	oomlens_sample_fill(h);
+	name_memcgs(h);
+	oomlens_sample_end(h, step_ns());
+	WRITE_ONCE(h->cost_ns, ktime_get_ns() - begin);
+}
+
+/* ---- The kthread ---- */
+
+/* Returns when the next sample was due, or now if that is an interval ago. */
+static u64 sleep_after(u64 last)
+{
+	u64 interval, now, next;
+	ktime_t delay;
+
+	for (;;) {
+		/* Before the parameters are read: a change wakes the thread. */
+		set_current_state(TASK_IDLE);
+		interval = oomlens_interval_ns() ?: NSEC_PER_SEC;
+		now = ktime_get_ns();
+		next = last + interval;
+		if (now >= next || kthread_should_stop())
+			break;
+		delay = ns_to_ktime(next - now);
+		schedule_hrtimeout_range(&delay, interval / 16, HRTIMER_MODE_REL);
+	}
+	__set_current_state(TASK_RUNNING);
+	return now - next < interval ? next : now;
+}
+
+static int run(void *arg)
+{
+	struct oomlens_history *h = arg;
+	u64 due = ktime_get_ns();
+
+	set_user_nice(current, NICE);
+	while (!kthread_should_stop()) {
+		/* Time for the work item, which is not waited for. */
+		if (oomlens_psi_ask())
+			schedule_timeout_idle(1);
+		take_sample(h);
+		due = sleep_after(due);
+	}
+	return 0;
+}
+
+static int start(void)
+{
+	struct oomlens_history *h = oomlens_history_alloc();
+
+	if (!h)
+		return -ENOMEM;
+	thread = kthread_run(run, h, "oomlens_history");
+	if (IS_ERR(thread)) {
+		int err = PTR_ERR(thread);
+
+		thread = NULL;
+		oomlens_history_free(h);
+		return err;
+	}
+	down_write(&life);
+	history = h;
+	up_write(&life);
+	return 0;
+}
+
+static void stop(void)
+{
+	struct oomlens_history *h;
+
+	if (!thread)
+		return;
+	kthread_stop(thread);
+	thread = NULL;
+	down_write(&life);
+	h = history;
+	history = NULL;
+	up_write(&life);
+	oomlens_history_free(h);
+}
+
+/* What the parameters say now. */
+static int apply(void)
+{
+	lockdep_assert_held(&control);
+	if (!ready)
+		return 0;
+	if (!oomlens_interval_ns()) {
+		stop();
+		return 0;
+	}
+	if (!thread)
+		return start();
+	wake_up_process(thread);
+	return 0;
+}
+
+/* ---- The parameters ---- */
+
+static int set_every(const char *text, const struct kernel_param *kp, unsigned int least,
+		     unsigned int most)
+{
+	unsigned int *value = kp->arg, old, n;
+	int err = kstrtouint(text, 0, &n);
+
+	if (err || n > most || (n && n < least)) {
+		pr_err("%s=%s: out of range, 0 or %u to %u\n", kp->name, text, least, most);
+		return -EINVAL;
+	}
+	mutex_lock(&control);
+	old = *value;
+	WRITE_ONCE(*value, n);
+	err = apply();
+	if (err)
+		WRITE_ONCE(*value, old);
+	mutex_unlock(&control);
+	return err;
+}
+
+static int set_every_s(const char *text, const struct kernel_param *kp)
+{
+	return set_every(text, kp, 1, EVERY_MAX_S);
+}
+
+static int set_every_ms(const char *text, const struct kernel_param *kp)
+{
+	return set_every(text, kp, EVERY_MIN_MS, EVERY_MAX_S * MSEC_PER_SEC);
+}
+
+static const struct kernel_param_ops every_s_ops = {
+	.set = set_every_s,
+	.get = param_get_uint,
+};
+
+static const struct kernel_param_ops every_ms_ops = {
+	.set = set_every_ms,
+	.get = param_get_uint,
+};
+
+module_param_cb(history, &every_s_ops, &every_s, 0644);
+MODULE_PARM_DESC(history, "seconds between two looks at the machine, up to 3600; 0: none (default 10)");
+module_param_cb(history_ms, &every_ms_ops, &every_ms, 0600);
+MODULE_PARM_DESC(history_ms, "the same in milliseconds, for tests; 60 of them make one of the day (default 0: history holds)");
+
+/* Half of the budget, or what events have left of it. */
+static unsigned long __init share(void)
+{
+	unsigned long all = oomlens_memory_budget();
+	unsigned long taken = min_t(unsigned long, all, oomlens_counter_read(OOMLENS_MEMORY_BYTES));
+
+	return clamp(all - taken, all / 4, all / 2);
+}
+
+/**
+ * oomlens_history_init() - take the memory, and begin
+ *
+ * Context: module load; the memory for events is taken.
+ * Return: 0 or an error.
+ */
+int __init oomlens_history_init(void)
+{
+	int err;
+
+	oomlens_geometry_choose(share());
+	err = oomlens_psi_init();
+	if (err)
+		return err;
+	mutex_lock(&control);
+	ready = true;
+	err = apply();
+	ready = !err;
+	mutex_unlock(&control);
+	if (err)
+		oomlens_psi_exit();
+	return err;
+}
+
+/**
+ * oomlens_history_exit() - stop, and give the memory back
+ *
+ * Context: module unload; the files are gone. The parameters can still be written.
+ */
+void oomlens_history_exit(void)
+{
+	mutex_lock(&control);
+	ready = false;
+	stop();
+	mutex_unlock(&control);
+	oomlens_psi_exit();
+}

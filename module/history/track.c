@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What each task, name and cgroup had at the sample before: a hash of buckets with
+ * OOMLENS_WAYS entries. In a bucket that is full the largest stay, and its floor says
+ * how much a key without an entry had at most.
+ */
+#include <linux/hash.h>
+
+#include "internal.h"
+
+/* Two buckets at least: hash_64() shifts by 64 - bits. */
+static unsigned int bits_of(unsigned int entries)
+{
+	return ilog2(max(entries / OOMLENS_WAYS, 2U));
+}
+
+/**
+ * oomlens_table_size() - bytes that a table takes
+ * @entries: rounded down to a power of two
+ */
+size_t oomlens_table_size(unsigned int entries)
+{
+	size_t buckets = 1UL << bits_of(entries);
+
+	return buckets * (OOMLENS_WAYS * sizeof(struct oomlens_tracked) +
+			  sizeof(struct oomlens_floor));
+}
+
+/**
+ * oomlens_table_place() - make a table
+ * @t: the table
+ * @memory: oomlens_table_size() bytes, zeroed
+ * @entries: as there
+ */
+void oomlens_table_place(struct oomlens_table *t, void *memory, unsigned int entries)
+{
+	unsigned int i;
+
+	t->bits = bits_of(entries);
+	t->entries = memory;
+	t->floors = (struct oomlens_floor *)(t->entries + oomlens_table_entries(t));
+	for (i = 0; i < 1U << t->bits; i++)
+		t->floors[i].last = OOMLENS_UNKNOWN;
+}
+
+static struct oomlens_tracked *find(const struct oomlens_table *t, u64 key, u32 bucket)
+{
+	struct oomlens_tracked *e = &t->entries[bucket * OOMLENS_WAYS];
+	unsigned int i;
+
+	for (i = 0; i < OOMLENS_WAYS; i++)
+		if (e[i].key == key)
+			return &e[i];
+	return NULL;
+}
+
+/**
+ * oomlens_table_find() - the entry of a key
+ * @t: the table
+ * @key: not 0
+ *
+ * Return: the entry or NULL.
+ */
+struct oomlens_tracked *oomlens_table_find(const struct oomlens_table *t, u64 key)
+{
+	return find(t, key, hash_64(key, t->bits));
+}
+
+static struct oomlens_tracked *free_or_smallest(const struct oomlens_table *t, u32 bucket)
+{
+	struct oomlens_tracked *e = &t->entries[bucket * OOMLENS_WAYS], *best = e;
+	unsigned int i;
+
+	for (i = 0; i < OOMLENS_WAYS; i++) {
+		if (!e[i].key)
+			return &e[i];
+		if (e[i].now < best->now)
+			best = &e[i];
+	}
+	return best;
+}
+
+/* An entry makes room; false if it is the larger one. */
+static bool evict(struct oomlens_floor *floor, const struct oomlens_tracked *e, u32 pages,
+		  u32 tick)
+{
+	if (!e->key)
+		return true;
+	if (e->now >= pages) {
+		floor->next = max(floor->next, pages);
+		return false;
+	}
+	/* Not seen yet: what it has here is of the sample before. */
+	if (e->seen == tick)
+		floor->next = max(floor->next, e->now);
+	else
+		floor->last = max(floor->last, e->now);
+	return true;
+}
+
+/**
+ * oomlens_table_see() - a key is there
+ * @t: the table
+ * @key: not 0
+ * @pages: that it has
+ * @tick: the number of this sample
+ * @fresh: it began after the sample before
+ * @before: what it had then
+ *
+ * Return: its entry, NULL if it has none; of a new one the caller sets what is its own.
+ */
+struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 pages, u32 tick,
+					  bool fresh, struct oomlens_before *before)
+{
+	u32 bucket = hash_64(key, t->bits);
+	struct oomlens_floor *floor = &t->floors[bucket];
+	struct oomlens_tracked *e = find(t, key, bucket);
+
+	if (e) {
+		before->pages = e->now;
+		before->most = false;
+		e->low = min(e->low, pages);
+		e->now = pages;
+		e->seen = tick;
+		return e;
+	}
+	e = free_or_smallest(t, bucket);
+	if (!evict(floor, e, pages, tick))
+		e = NULL;
+	before->pages = fresh ? 0 : floor->last;
+	before->most = before->pages && before->pages != OOMLENS_UNKNOWN;
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	e->key = key;
+	e->seen = tick;
+	e->now = pages;
+	e->low = pages;
+	e->low_before = before->pages ? OOMLENS_UNKNOWN : 0;
+	return e;
+}
+
+/**
+ * oomlens_table_sweep() - the end of a sample: what was not seen is gone
+ * @t: the table
+ * @tick: the number of the sample
+ */
+void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
+{
+	unsigned int i;
+
+	for (i = 0; i < oomlens_table_entries(t); i++)
+		if (t->entries[i].seen != tick)
+			t->entries[i].key = 0;
+	for (i = 0; i < 1U << t->bits; i++) {
+		t->floors[i].last = t->floors[i].next;
+		t->floors[i].next = 0;
+	}
+}
+
+/**
+ * oomlens_table_end_step() - the end of a sample of the day
+ * @t: the table
+ */
+void oomlens_table_end_step(struct oomlens_table *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < oomlens_table_entries(t); i++) {
+		struct oomlens_tracked *e = &t->entries[i];
+
+		e->low_before = e->low;
+		e->low = e->now;
+	}
+}

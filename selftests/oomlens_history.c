@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * history: each figure against what /proc and the cgroup's files say before and
+ * after; what grew, a reused pid, many forks, a cgroup, memory of no process; a
+ * leak beside a churn over the day; changed and stopped under readers. The sampler
+ * runs faster here, by history_ms.
+ */
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "lib/expect.h"
+
+#define PARAMETERS	"/sys/module/oomlens/parameters/"
+
+static void every_ms(const char *ms)
+{
+	MUST_OK(setting_write(PARAMETERS "history_ms", ms));
+}
+
+/* ---- Samples ---- */
+
+static long long newest(const char *text)
+{
+	long long n = 0;
+
+	while (text && *text) {
+		if (!strncmp(text, "sample ", 7))
+			n = atoll(text + 7);
+		text = strchr(text, '\n');
+		text += !!text;
+	}
+	return n;
+}
+
+/* The file once it has a sample above @number, whose number becomes that of the newest. */
+static char *next_sample(long long *number)
+{
+	unsigned long long end = now_ns() + PATIENCE_MS * 1000000ULL;
+	long long last;
+	char *text;
+
+	for (;;) {
+		text = must_read_lens("history");
+		last = newest(text);
+		if (last > *number)
+			break;
+		MUST(now_ns() < end);
+		free(text);
+		nap_ms(2);
+	}
+	*number = last;
+	return text;
+}
+
+/* A sample that began after the call. */
+static char *fresh_sample(long long *number)
+{
+	char *text = must_read_lens("history");
+
+	*number = newest(text);
+	free(text);
+	free(next_sample(number));
+	return next_sample(number);
+}
+
+static long long figure(const char *text, long long number, const char *key)
+{
+	return line_number(event_line(text, "sample", number, 0), key);
+}
+
+static const char *task_line(const char *text, long long number, pid_t pid)
+{
+	const char *line;
+	unsigned int i;
+
+	for (i = 0; (line = event_line(text, "task", number, i)); i++)
+		if (line_number(line, "pid") == pid)
+			return line;
+	return NULL;
+}
+
+static const char *named_line(const char *text, const char *type, long long number,
+			      const char *key, const char *name)
+{
+	const char *line, *word;
+	unsigned int i;
+
+	for (i = 0; (line = event_line(text, type, number, i)); i++) {
+		word = line_word(line, key);
+		if (word && !strcmp(word, name))
+			return line;
+	}
+	return NULL;
+}
+
+/* ---- The machine ---- */
+
+/* Processes without kernel threads, by their flags in /proc/PID/stat. */
+static long long count_tasks(void)
+{
+	DIR *dir = MUST_HAVE(opendir("/proc"));
+	char path[300], *stat, *rest;
+	unsigned long flags;
+	struct dirent *d;
+	long long n = 0;
+
+	while ((d = readdir(dir))) {
+		if (atoi(d->d_name) <= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/stat", d->d_name);
+		stat = read_file(path);
+		rest = stat ? strrchr(stat, ')') : NULL;
+		if (rest && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1)
+			n += !(flags & 0x200000);
+		free(stat);
+	}
+	closedir(dir);
+	return n;
+}
+
+static long long page_cache(void)
+{
+	/* Before 5.12 the swap cache cannot be told apart: then it is the lists of files. */
+	if (file_key("/proc/vmstat", "nr_swapcached") < 0)
+		return meminfo_pages("Active(file)") + meminfo_pages("Inactive(file)");
+	return meminfo_pages("Cached") + meminfo_pages("Buffers") - meminfo_pages("Shmem");
+}
+
+static const struct {
+	const char *key, *meminfo;
+} figures[] = {
+	{ "free", "MemFree" }, { "available", "MemAvailable" }, { "anon", "AnonPages" },
+	{ "shmem", "Shmem" }, { "slab_reclaimable", "SReclaimable" },
+	{ "slab_unreclaimable", "SUnreclaim" }, { "kernel_stack", "KernelStack" },
+	{ "pagetables", "PageTables" }, { "swap_free", "SwapFree" },
+	{ "committed", "Committed_AS" }, { "page_cache", NULL }, { "tasks", NULL },
+};
+
+static void read_proc(long long *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(figures) - 2; i++)
+		values[i] = meminfo_pages(figures[i].meminfo);
+	values[i++] = page_cache();
+	values[i] = count_tasks();
+}
+
+/*
+ * All figures of one sample, each between what /proc had before and after it. To read
+ * takes and gives back pages: so one quiet try of many.
+ */
+static void test_machine(void)
+{
+	long long before[ARRAY_SIZE(figures)], after[ARRAY_SIZE(figures)], n, have;
+	unsigned int tries, i;
+	bool good = false;
+	char *text;
+
+	every_ms("100");
+	for (tries = 0; tries < 40 && !good; tries++) {
+		expect_retry();
+		free(fresh_sample(&n));
+		read_proc(before);
+		nap_ms(150);
+		read_proc(after);
+		/* The first one after that of fresh_sample(), if it is the only one. */
+		text = next_sample(&n);
+		good = true;
+		for (i = 0; i < ARRAY_SIZE(figures); i++) {
+			expect_of("%s of sample %lld", figures[i].key, n);
+			have = figure(text, n, figures[i].key);
+			good &= EXPECT_IN(have, before[i] < after[i] ? before[i] : after[i],
+					  before[i] < after[i] ? after[i] : before[i]);
+		}
+		free(text);
+	}
+	ksft_print_msg("%u tries\n", tries);
+	test_done("the machine's figures are those of /proc before and after");
+}
+
+/* ---- Tasks ---- */
+
+/* pids that are chosen; false if this kernel has no way to. */
+static bool next_pid(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid - 1);
+	return !write_file("/proc/sys/kernel/ns_last_pid", text);
+}
+
+/* When a process began, in microseconds, to ten milliseconds. */
+static long long start_us(pid_t pid)
+{
+	char path[40], *stat, *rest;
+	unsigned long long ticks = 0;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	stat = must_read(path);
+	rest = strrchr(stat, ')');
+	/* The 22nd field, of which the name is the second. */
+	for (i = 2; i < 22 && rest; i++)
+		rest = strchr(rest + 1, ' ');
+	MUST(rest && sscanf(rest, "%llu", &ticks) == 1);
+	free(stat);
+	return ticks * 1000000 / sysconf(_SC_CLK_TCK);
+}
+
+/* Pages by /proc/PID/status, which on some kernels lack what processors keep back. */
+#define PAGES_SLACK	(64 * sysconf(_SC_NPROCESSORS_CONF) + 16)
+
+static long long status_pages(pid_t pid)
+{
+	char path[40], *status;
+	long long kb = 0, part;
+	unsigned int i;
+	static const char * const keys[] = { "VmRSS:", "VmSwap:", "VmPTE:" };
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = must_read(path);
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		if (key_number(status, keys[i], &part))
+			kb += part;
+	free(status);
+	return kb * 1024 / page_size();
+}
+
+static void test_task(void)
+{
+	struct hog_spec spec = { .anon = 4000, .comm = "grower" };
+	long long n, first, sum = 0, points;
+	const char *line;
+	struct hog hog;
+	char *text;
+
+	if (cg_version())
+		spec.cgroup = must_cgroup(NULL, "history");
+	must_hog(&hog, &spec);
+	text = fresh_sample(&first);
+	line = task_line(text, first, hog.pid);
+	EXPECT_LINE(line, "uid=0 comm=grower memcg=%s from_max=0",
+		    spec.cgroup ? cg_shown(spec.cgroup) : "-");
+	points = line_number(line, "points");
+	EXPECT_NEAR(points, status_pages(hog.pid), PAGES_SLACK);
+	EXPECT_NEAR(line_number(line, "start_us"), start_us(hog.pid), 20000);
+	free(text);
+	test_done("a task: as /proc/PID has it");
+
+	MUST_OK(hog_do(&hog, HOG_GROW, 3000));
+	text = fresh_sample(&n);
+	EXPECT_GT(n, first);
+	while (++first <= n)
+		sum += line_number(task_line(text, first, hog.pid), "grew");
+	EXPECT_NEAR(sum, 3000, PAGES_SLACK);
+	EXPECT_EQ(sum, line_number(task_line(text, n, hog.pid), "points") - points);
+	free(text);
+	test_done("what it grew by, summed over the samples");
+	hog_end(&hog);
+}
+
+static void test_pid_reused(void)
+{
+	const struct hog_spec large = { .anon = 5000, .comm = "first" };
+	const struct hog_spec small = { .anon = 1000, .comm = "second" };
+	long long n, last, begin, i;
+	const char *line;
+	struct hog hog;
+	pid_t pid;
+	char *text;
+
+	must_hog(&hog, &large);
+	pid = hog.pid;
+	text = fresh_sample(&n);
+	begin = line_number(task_line(text, n, pid), "start_us");
+	free(text);
+	/* Beyond the tick by which its start is told. */
+	nap_ms(30);
+	hog_end(&hog);
+	if (!next_pid(pid)) {
+		test_skip(1, "no CONFIG_CHECKPOINT_RESTORE\n");
+		return;
+	}
+	must_hog(&hog, &small);
+	text = fresh_sample(&last);
+	if (hog.pid != pid) {
+		test_skip(1, "the pid was taken by another\n");
+		goto out;
+	}
+	for (i = n + 1; i <= last; i++) {
+		line = task_line(text, i, pid);
+		if (!line || line_number(line, "start_us") == begin)
+			continue;
+		/* The first of the new one. */
+		EXPECT_NEAR(line_number(line, "start_us"), start_us(pid), 20000);
+		EXPECT_EQ(line_number(line, "grew"), line_number(line, "points"));
+		break;
+	}
+	EXPECT_LE(i, last);
+	test_done("a pid that is used again is another process");
+out:
+	free(text);
+	hog_end(&hog);
+}
+
+#define BOMB	200
+
+static void test_forks(void)
+{
+	long long n, last, count = 0, grew = 0;
+	const char *line;
+	pid_t pids[BOMB];
+	char *text;
+
+	free(fresh_sample(&n));
+	must_idle(pids, BOMB);
+	text = fresh_sample(&last);
+	for (n++; n <= last; n++) {
+		line = named_line(text, "comm", n, "comm", "oomlens_history");
+		if (!line)
+			continue;
+		grew += line_number(line, "grew");
+		if (line_number(line, "count") > count)
+			count = line_number(line, "count");
+	}
+	free(text);
+	idle_end(pids, BOMB);
+	EXPECT_GE(count, BOMB);
+	/* Each has its stack and its page tables at least. */
+	EXPECT_GT(grew, BOMB * 2);
+	test_done("many small processes: their name grew");
+}
+
+/* ---- Cgroups, and memory of no process ---- */
+
+static void test_cgroup(void)
+{
+	struct hog_spec spec = { .anon = 3000 };
+	long long n, before, grew = 0, last;
+	const char *line = NULL;
+	struct hog hog;
+	char *text;
+
+	if (!cg_version()) {
+		test_skip(1, "no memory cgroups\n");
+		return;
+	}
+	spec.cgroup = must_limit("history_limit", 20000);
+	must_hog(&hog, &spec);
+	free(fresh_sample(&n));
+	MUST_OK(hog_do(&hog, HOG_GROW, 2000));
+	before = cg_usage(spec.cgroup);
+	text = fresh_sample(&last);
+	for (n++; n <= last; n++) {
+		line = named_line(text, "memcg", n, "path", cg_shown(spec.cgroup));
+		if (line)
+			grew += line_number(line, "grew");
+	}
+	EXPECT_LINE(line, "limit=20000");
+	/* Charges are taken in batches, and a processor gives its stock back at times. */
+	EXPECT_NEAR(line_number(line, "usage"), before, PAGES_SLACK);
+	EXPECT_NEAR(grew, 2000, 2 * PAGES_SLACK);
+	free(text);
+	hog_end(&hog);
+	test_done("a cgroup: usage, limit and growth");
+}
+
+static void test_no_process(void)
+{
+	long long n, before, size = 1000 * (long long)page_size();
+	int fd = MUST_GET(memfd_create("history", 0));
+	char *text = fresh_sample(&n);
+
+	before = figure(text, n, "shmem");
+	free(text);
+	MUST(!ftruncate(fd, size));
+	MUST(!posix_fallocate(fd, 0, size));
+	text = fresh_sample(&n);
+	EXPECT_NEAR(figure(text, n, "shmem") - before, 1000, 8);
+	free(text);
+	close(fd);
+	test_done("memory of no process: the kind that grew");
+}
+
+/* ---- The day ---- */
+
+/* Samples that make one of the day, and how far apart they are. */
+#define STEP	60
+#define STEP_MS	10
+
+#define MOMENTS	40000
+
+/* What the leak had, and when. */
+static struct moment {
+	unsigned long long ns;
+	long long pages;
+} moments[MOMENTS];
+
+static long long leaked_by(unsigned int n, unsigned long long ns)
+{
+	long long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < n && moments[i].ns <= ns; i++)
+		pages = moments[i].pages;
+	return pages;
+}
+
+static double seconds(const char *line, const char *key)
+{
+	const char *word = line_word(line, key);
+
+	return word ? atof(word) : 0;
+}
+
+/* A leak beside a churn, until five samples of the day have passed; moments made. */
+static unsigned int leak_and_churn(struct hog *leak, struct hog *churn)
+{
+	long long n, end = 0;
+	unsigned int i;
+	char *text;
+
+	for (i = 0; i < MOMENTS; i++) {
+		MUST_OK(hog_do(leak, HOG_GROW, 2));
+		moments[i] = (struct moment){ now_ns(), 2 * (i + 1) };
+		MUST_OK(hog_do(churn, i % 2 ? HOG_SHRINK : HOG_GROW, 2000));
+		nap_ms(2);
+		if (i % 50)
+			continue;
+		text = must_read_lens("history");
+		n = newest(text);
+		free(text);
+		if (!end)
+			end = n + 5 * STEP;
+		if (n >= end)
+			break;
+	}
+	return i;
+}
+
+/*
+ * A sample of the day compares the fewest pages of two steps: of a leak that is what
+ * it had when they began.
+ */
+static void test_day(void)
+{
+	const struct hog_spec leak_spec = { .anon = 100, .comm = "leak" };
+	const struct hog_spec churn_spec = { .anon = 100, .comm = "churn" };
+	const char *sample, *line, *churned;
+	unsigned int made, found = 0;
+	struct hog leak, churn;
+	long long n = 0, last, begin, step;
+	char *text;
+
+	every_ms("10");
+	must_hog(&leak, &leak_spec);
+	must_hog(&churn, &churn_spec);
+	made = leak_and_churn(&leak, &churn);
+	text = must_read_lens("history");
+	last = newest(text);
+	for (n = 1; n <= last; n++) {
+		sample = event_line(text, "sample", n, 0);
+		step = seconds(sample, "over_s") * 1e9;
+		begin = line_number(sample, "time_us") * 1000 - step;
+		/* Not one of the last minutes, nor one that began before the leak. */
+		if (step < STEP * STEP_MS / 2 * 1000000LL ||
+		    begin - step < (long long)moments[0].ns)
+			continue;
+		found++;
+		line = task_line(text, n, leak.pid);
+		expect_of("sample %lld", n);
+		EXPECT_NEAR(line_number(line, "grew"),
+			    leaked_by(made, begin) - leaked_by(made, begin - step),
+			    leaked_by(made, begin) / 4 + PAGES_SLACK / 2);
+		churned = task_line(text, n, churn.pid);
+		if (churned)
+			EXPECT_LT(line_number(churned, "grew"), line_number(line, "grew"));
+	}
+	free(text);
+	ksft_print_msg("%u pages leaked in %u steps\n", 2 * made, found);
+	EXPECT_GE(found, 1);
+	hog_end(&leak);
+	hog_end(&churn);
+	test_done("a leak beside a churn, in the samples of the day");
+}
+
+/* ---- The parameter ---- */
+
+static pid_t reader(void)
+{
+	pid_t pid = must_fork();
+
+	while (!pid)
+		free(read_lens("history"));
+	return pid;
+}
+
+#define CHANGES	40
+
+static void test_changed(void)
+{
+	static const char * const ms[] = { "10", "0", "25", "3600000" };
+	long long off, on, n;
+	pid_t readers[2];
+	unsigned int i;
+	char *text;
+
+	MUST_OK(setting_write(PARAMETERS "history", "0"));
+	every_ms("0");
+	off = lens_key("stats", "memory_bytes");
+	text = must_read_lens("history");
+	EXPECT_TRUE(strstr(text, "# every_s 0 "));
+	EXPECT_EQ(newest(text), 0);
+	free(text);
+	readers[0] = reader();
+	readers[1] = reader();
+	for (i = 0; i < CHANGES; i++) {
+		every_ms(ms[i % ARRAY_SIZE(ms)]);
+		nap_ms(i % 7 * 5);
+	}
+	every_ms("20");
+	n = 1;
+	free(next_sample(&n));
+	on = lens_key("stats", "memory_bytes");
+	EXPECT_GT(on, off);
+	EXPECT_EQ(write_file(PARAMETERS "history_ms", "9"), -EINVAL);
+	EXPECT_EQ(write_file(PARAMETERS "history", "3601"), -EINVAL);
+	EXPECT_EQ(write_file(PARAMETERS "history", "-1"), -EINVAL);
+	every_ms("0");
+	EXPECT_EQ(lens_key("stats", "memory_bytes"), off);
+	idle_end(readers, ARRAY_SIZE(readers));
+	MUST_OK(setting_write(PARAMETERS "history", "10"));
+	EXPECT_EQ(lens_key("stats", "memory_bytes"), on);
+	test_done("changed and stopped under readers, the memory is given back");
+}
+
+int main(void)
+{
+	test_begin(9);
+	test_machine();
+	test_task();
+	test_pid_reused();
+	test_forks();
+	test_cgroup();
+	test_no_process();
+	test_day();
+	test_changed();
+	test_end();
+}
