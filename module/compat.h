@@ -22,6 +22,12 @@
 #include <linux/sort.h>
 #include <linux/version.h>
 #include <linux/vmstat.h>
+/* 7.2 renamed the header. */
+#ifdef OOMLENS_HAVE_FOLIO_BATCH
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #error "oomlens needs Linux 5.10 or newer"
@@ -214,6 +220,74 @@ static inline int oomlens_memcg_v1_swappiness(const struct mem_cgroup *memcg)
  */
 #ifndef OOMLENS_HAVE_SYSTEM_DFL_WQ
 #define system_dfl_wq	system_unbound_wq
+#endif
+
+/*
+ * Counters of the page allocator's clients that older kernels lack, as an index
+ * into the nodes' counters; OOMLENS_NO_COUNTER: none. NR_SWAPCACHE came with 5.12
+ * (b6038942480e), NR_SECONDARY_PAGETABLE with 6.1 (ebc97a52b5d6), the others
+ * later; some were backported, so mmzone.h is asked.
+ */
+#define OOMLENS_NO_COUNTER	(-1)
+#if defined(OOMLENS_HAVE_NR_SWAPCACHE) && defined(CONFIG_SWAP)
+#define OOMLENS_NR_SWAPCACHE	NR_SWAPCACHE
+#else
+#define OOMLENS_NR_SWAPCACHE	OOMLENS_NO_COUNTER
+#endif
+#ifdef OOMLENS_HAVE_NR_SECONDARY_PAGETABLE
+#define OOMLENS_NR_SECONDARY_PAGETABLE	NR_SECONDARY_PAGETABLE
+#else
+#define OOMLENS_NR_SECONDARY_PAGETABLE	OOMLENS_NO_COUNTER
+#endif
+#ifdef OOMLENS_HAVE_NR_VMALLOC
+#define OOMLENS_NR_VMALLOC	NR_VMALLOC
+#else
+#define OOMLENS_NR_VMALLOC	OOMLENS_NO_COUNTER
+#endif
+#ifdef OOMLENS_HAVE_NR_BALLOON_PAGES
+#define OOMLENS_NR_BALLOON_PAGES	NR_BALLOON_PAGES
+#else
+#define OOMLENS_NR_BALLOON_PAGES	OOMLENS_NO_COUNTER
+#endif
+#ifdef OOMLENS_HAVE_NR_GPU_ACTIVE
+#define OOMLENS_NR_GPU_ACTIVE	NR_GPU_ACTIVE
+#define OOMLENS_NR_GPU_RECLAIM	NR_GPU_RECLAIM
+#else
+#define OOMLENS_NR_GPU_ACTIVE	OOMLENS_NO_COUNTER
+#define OOMLENS_NR_GPU_RECLAIM	OOMLENS_NO_COUNTER
+#endif
+#if IS_ENABLED(CONFIG_ZSMALLOC)
+#define OOMLENS_NR_ZSPAGES	NR_ZSPAGES
+#else
+#define OOMLENS_NR_ZSPAGES	OOMLENS_NO_COUNTER
+#endif
+
+/* 5.11 moved page tables from the zones' counters to the nodes' (f0c0c115fb81). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define OOMLENS_PAGETABLES(node, zone)	((zone)[NR_PAGETABLE])
+#else
+#define OOMLENS_PAGETABLES(node, zone)	((node)[NR_PAGETABLE])
+#endif
+
+/* 5.14 parted a CPU's counters of a zone from its free lists (28f836b6777b). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 14, 0)
+#define per_cpu_zonestats	pageset
+static inline long oomlens_zone_pcp(const struct zone *zone, int cpu)
+{
+	return READ_ONCE(per_cpu_ptr(zone->pageset, cpu)->pcp.count);
+}
+#else
+static inline long oomlens_zone_pcp(const struct zone *zone, int cpu)
+{
+	return READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+}
+#endif
+
+/* What a CPU keeps back of pages on their way to an LRU list; 7.2 renamed the macro. */
+#ifdef FOLIO_BATCH_SIZE
+#define OOMLENS_LRU_BATCH	FOLIO_BATCH_SIZE
+#else
+#define OOMLENS_LRU_BATCH	PAGEVEC_SIZE
 #endif
 
 /* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */

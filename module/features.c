@@ -34,6 +34,9 @@ static int features_show(struct seq_file *m, void *v)
 	show(m, "procfs", NULL);
 	show(m, "sysrq", IS_ENABLED(CONFIG_MAGIC_SYSRQ) ? NULL : "CONFIG_MAGIC_SYSRQ");
 	show(m, "debugfs", oomlens_debugfs_lacks);
+	show(m, "swap", IS_ENABLED(CONFIG_SWAP) ? NULL : "CONFIG_SWAP");
+	show(m, "hugetlb", IS_ENABLED(CONFIG_HUGETLB_PAGE) ? NULL : "CONFIG_HUGETLBFS");
+	show(m, "zsmalloc", IS_ENABLED(CONFIG_ZSMALLOC) ? NULL : "CONFIG_ZSMALLOC");
 	return 0;
 }
 

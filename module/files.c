@@ -34,6 +34,7 @@ static const struct file_row {
 	{ "overcommit",	0444, BOTH,	&oomlens_overcommit_file },
 	{ "commit",	0400, BOTH,	&oomlens_commit_file },
 	{ "objects",	0400, BOTH,	&oomlens_objects_file },
+	{ "memory",	0444, BOTH,	&oomlens_memory_file },
 	{ "events",	0400, BOTH,	&oomlens_events_file },
 	{ "history",	0400, BOTH,	&oomlens_history_file },
 	{ "features",	0444, BOTH,	&oomlens_features_file },

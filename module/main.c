@@ -6,6 +6,7 @@
 #include "files.h"
 #include "history/history.h"
 #include "kernel/kernel.h"
+#include "promise/promise.h"
 #include "trigger/trigger.h"
 
 static int __init oomlens_init(void)
@@ -15,6 +16,7 @@ static int __init oomlens_init(void)
 	err = oomlens_sysvalues_init();
 	if (err)
 		return err;
+	oomlens_memory_init();
 	/* Registers what the hooks, which event starts, read without a lock. */
 	oomlens_trigger_init();
 	err = oomlens_event_init();

@@ -14,6 +14,7 @@ static const char * const names[] = {
 	[OOMLENS_SNAPSHOTS]	= "snapshots",
 	[OOMLENS_WALK_NS_MAX]	= "walk_ns_max",
 	[OOMLENS_MEMORY_BYTES]	= "memory_bytes",
+	[OOMLENS_POOL_PAGES]	= "pool_pages",
 };
 
 static_assert(ARRAY_SIZE(names) == OOMLENS_NR_COUNTERS);

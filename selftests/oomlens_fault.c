@@ -256,7 +256,8 @@ static const struct use {
 	const char *write;
 } uses[] = {
 	{ "badness", NULL }, { "badness", "memcg /nowhere" }, { "badness", "memcg %s" },
-	{ "overcommit", NULL }, { "commit", NULL }, { "commit", "memcg" },
+	{ "overcommit", NULL }, { "memory", NULL }, { "commit", NULL },
+	{ "commit", "memcg" },
 	{ "commit", "pid 1" }, { "objects", NULL }, { "objects", "pid 1" },
 	{ "events", NULL }, { "history", NULL }, { "features", NULL },
 	{ "stats", NULL },

@@ -34,6 +34,13 @@ static const char * const objects_names[] = {
 	"holder_memcg", "name", NULL
 };
 
+static const char * const memory_names[] = {
+	"ram", "free", "pcp", "anon", "page_cache", "shmem", "slab_reclaimable",
+	"slab_unreclaimable", "kernel_stack", "pagetables", "percpu", "vmalloc",
+	"hugetlb", "zsmalloc", "gpu", "misc_reclaimable", "module", "unaccounted",
+	"drift", "swapcache", "balloon", "locked", NULL
+};
+
 static const char * const features_names[] = {
 	"notifier", "mark_victim", "oom_probe", "memcg", "psi", "procfs",
 	"sysrq", "debugfs", NULL
@@ -61,6 +68,7 @@ static const struct file {
 	{ "overcommit",	0444, true,	KEYS,	overcommit_names },
 	{ "commit",	0400, true,	TABLE,	commit_names },
 	{ "objects",	0400, true,	TABLE,	objects_names },
+	{ "memory",	0444, true,	KEYS,	memory_names },
 	{ "events",	0400, true,	OTHER,	NULL },
 	{ "history",	0400, true,	OTHER,	NULL },
 	{ "features",	0444, true,	KEYS,	features_names },
@@ -271,7 +279,7 @@ static void test_unprivileged(void)
 /* What is not meant to be written says so and changes nothing. */
 static void test_read_only(void)
 {
-	static const char * const names[] = { "overcommit", "features", "stats" };
+	static const char * const names[] = { "overcommit", "memory", "features", "stats" };
 	unsigned int i;
 	int fd;
 

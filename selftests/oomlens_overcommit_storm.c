@@ -105,7 +105,7 @@ static long long time_of_read(const char *path)
 int main(void)
 {
 	static const char * const files[] = {
-		"overcommit", "badness", "commit", "events", "stats",
+		"overcommit", "memory", "badness", "commit", "events", "stats",
 	};
 	long long measure, us;
 	unsigned int i;

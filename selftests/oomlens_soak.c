@@ -61,8 +61,8 @@ static int open_lens(const char *file, int flags)
 static void step_read(void)
 {
 	static const char *const files[] = {
-		"badness", "overcommit", "commit", "objects", "events", "history", "features", "stats",
-		"trigger", "reserve"
+		"badness", "overcommit", "memory", "commit", "objects", "events", "history",
+		"features", "stats", "trigger", "reserve"
 	};
 	const char *file = files[rnd(&seed) % ARRAY_SIZE(files)];
 	struct pollfd p = { .events = POLLIN };

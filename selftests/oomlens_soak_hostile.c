@@ -17,7 +17,8 @@
 #define USER	65534
 
 static const char * const files[] = {
-	"badness", "overcommit", "commit", "objects", "events", "history", "features", "stats",
+	"badness", "overcommit", "memory", "commit", "objects", "events", "history",
+	"features", "stats",
 };
 
 static char self[256];

@@ -17,7 +17,7 @@
 static int trigger_fd, reserve_fd;
 
 static const char * const readable[] = {
-	"badness", "overcommit", "commit", "events", "history", "features", "stats",
+	"badness", "overcommit", "memory", "commit", "events", "history", "features", "stats",
 };
 
 static bool locked(const char *level)

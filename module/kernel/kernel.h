@@ -23,6 +23,7 @@ enum oomlens_counter {
 	OOMLENS_SNAPSHOTS,
 	OOMLENS_WALK_NS_MAX,		/* in the OOM path */
 	OOMLENS_MEMORY_BYTES,		/* that stay allocated, the reserve included */
+	OOMLENS_POOL_PAGES,		/* that pressure and reserve hold */
 	OOMLENS_NR_COUNTERS
 };
 
@@ -52,6 +53,9 @@ unsigned long oomlens_kernel_kills(void);
  * @committed: pages, Committed_AS
  * @available: pages, MemAvailable
  * @locked: pages, Mlocked
+ * @percpu: pages, Percpu
+ * @vmalloc: pages, VmallocUsed
+ * @swapcache: pages, SwapCached
  */
 struct oomlens_sysvalues {
 	unsigned long totalram;
@@ -69,6 +73,9 @@ struct oomlens_sysvalues {
 	long committed;
 	long available;
 	unsigned long locked;
+	unsigned long percpu;
+	unsigned long vmalloc;
+	unsigned long swapcache;
 };
 
 /* /proc/meminfo, read in pieces: the file is longer than text, each line is shorter. */
@@ -87,6 +94,7 @@ void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo);
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
+int oomlens_meminfo_read(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
 int oomlens_sysvalues_read_own(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
 int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);

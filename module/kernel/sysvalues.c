@@ -124,6 +124,9 @@ static const struct {
 	{ "MemAvailable:",	AT(available) },
 	{ "Mlocked:",		AT(locked) },
 	{ "Hugetlb:",		AT(hugetlb) },
+	{ "Percpu:",		AT(percpu) },
+	{ "VmallocUsed:",	AT(vmalloc) },
+	{ "SwapCached:",	AT(swapcache) },
 };
 
 static void parse_line(struct oomlens_sysvalues *v, const char *line)
@@ -296,6 +299,21 @@ int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
 {
 	fput(meminfo->file);
+}
+
+/**
+ * oomlens_meminfo_read() - read /proc/meminfo alone, without a lock
+ * @meminfo: the caller's own, open
+ * @v: the values that the kernel shows there are of now, all others are 0
+ *
+ * Context: process context, kernel threads too; sleeps in no lock that another
+ * task holds, allocates nothing.
+ * Return: as oomlens_sysvalues_read_own().
+ */
+int oomlens_meminfo_read(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v)
+{
+	memset(v, 0, sizeof(*v));
+	return read_meminfo(meminfo, v);
 }
 
 /**

@@ -64,8 +64,10 @@ static unsigned long add(struct oomlens_pool *pool, struct page *page, unsigned 
 		WRITE_ONCE(pool->pages, pool->pages + (1UL << order));
 	}
 	spin_unlock(&pool->lock);
-	if (!closed)
+	if (!closed) {
+		oomlens_counter_add(OOMLENS_POOL_PAGES, 1L << order);
 		return 1UL << order;
+	}
 	set_page_private(page, 0);
 	__free_pages(page, order);
 	return 0;
@@ -148,6 +150,7 @@ unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, 
 			set_page_private(page, 0);
 			__free_pages(page, order);
 		}
+		oomlens_counter_add(OOMLENS_POOL_PAGES, -(long)taken);
 		given += taken;
 		if (bound_ns && ktime_get_ns() - start > bound_ns)
 			break;
