@@ -296,7 +296,7 @@ struct oomlens_history {
 	struct oomlens_rows step_largest[OOMLENS_NR_ROWS];
 };
 
-void oomlens_geometry_choose(unsigned long bytes);
+bool oomlens_geometry_choose(unsigned long bytes);
 struct oomlens_history *oomlens_history_alloc(void);
 void oomlens_history_free(struct oomlens_history *h);
 unsigned int oomlens_rows_of(enum oomlens_kind_of_row kind);

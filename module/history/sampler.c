@@ -24,6 +24,7 @@
 
 static unsigned int every_s = 10;
 static unsigned int every_ms;
+static bool asked;			/* one of them was written */
 
 /* Starting, stopping, the parameters. */
 static DEFINE_MUTEX(control);
@@ -462,6 +463,7 @@ static int set_every(const char *text, const struct kernel_param *kp, unsigned i
 		return -EINVAL;
 	}
 	mutex_lock(&control);
+	asked = true;
 	old = *value;
 	WRITE_ONCE(*value, n);
 	err = apply();
@@ -502,7 +504,7 @@ static unsigned long __init share(void)
 	unsigned long all = oomlens_memory_budget();
 	unsigned long taken = min_t(unsigned long, all, oomlens_counter_read(OOMLENS_MEMORY_BYTES));
 
-	return clamp(all - taken, all / 4, all / 2);
+	return min(all - taken, all / 2);
 }
 
 /**
@@ -513,13 +515,16 @@ static unsigned long __init share(void)
  */
 int __init oomlens_history_init(void)
 {
+	bool fits;
 	int err;
 
-	oomlens_geometry_choose(share());
+	fits = oomlens_geometry_choose(share());
 	err = oomlens_psi_init();
 	if (err)
 		return err;
 	mutex_lock(&control);
+	if (!fits && !asked)
+		every_s = 0;
 	ready = true;
 	err = apply();
 	ready = !err;

@@ -33,8 +33,8 @@ static const struct size sizes[] __initconst = {
 /* Ten minutes of ten seconds; a day of ten minutes. */
 #define NR_SHORT_MAX	60
 #define NR_LONG_MAX	144
-/* Less than this is not worth it; more memory than allowed is taken then. */
-#define NR_MIN	8
+/* Fewer are not worth it. */
+#define NR_MIN		8
 
 struct oomlens_geometry oomlens_geometry __ro_after_init;
 
@@ -180,11 +180,13 @@ static size_t bytes_needed(void)
  * @bytes: that it may take
  *
  * Context: module load.
+ * Return: false if even the least does not fit.
  */
-void __init oomlens_geometry_choose(unsigned long bytes)
+bool __init oomlens_geometry_choose(unsigned long bytes)
 {
 	unsigned int i, samples;
 	size_t fixed;
+	bool fits;
 
 	bytes = round_down(bytes, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -194,10 +196,12 @@ void __init oomlens_geometry_choose(unsigned long bytes)
 		if (samples >= sizes[i].least)
 			break;
 	}
+	fits = samples >= NR_MIN;
 	samples = max_t(unsigned int, samples, NR_MIN);
 	oomlens_geometry.nr_short = min_t(unsigned int, NR_SHORT_MAX, samples * 3 / 4);
 	oomlens_geometry.nr_long = min_t(unsigned int, NR_LONG_MAX,
 					 samples - oomlens_geometry.nr_short);
+	return fits;
 }
 
 /**
