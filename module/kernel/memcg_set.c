@@ -5,12 +5,13 @@
  */
 #include <linux/hash.h>
 #include <linux/log2.h>
+#include <linux/sizes.h>
 
 #include "kernel.h"
 
 struct memcg_entry {
 	struct mem_cgroup *memcg;	/* held; NULL once resolved */
-	char *name;			/* escaped; NULL before */
+	char *name;			/* escaped; NULL before, and where there was no room */
 };
 
 /* Entries in the order of first sight, found again through an open hash. */
@@ -157,36 +158,58 @@ struct mem_cgroup *oomlens_memcg_set_memcg(const struct oomlens_memcg_set *set, 
 	return set->entries[i].memcg;
 }
 
+/* A user can make thousands of cgroups, with paths of 4 KB, four bytes for each. */
+static size_t room_max(void)
+{
+	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
+}
+
+/* Escapes @path, if there is room left for it. */
+static int name_entry(struct memcg_entry *e, const char *path, size_t *room)
+{
+	size_t size = oomlens_escaped_len(path) + 1;
+
+	if (size > *room)
+		return 0;
+	e->name = kmalloc(size, OOMLENS_GFP);
+	if (!e->name)
+		return -ENOMEM;
+	*oomlens_escape(e->name, path) = '\0';
+	*room -= size;
+	return 0;
+}
+
 /**
  * oomlens_memcg_set_resolve() - turn every reference into a name
  * @set: the table
  *
- * No cgroup is held over a reader's pauses: that would keep removed ones alive.
+ * No cgroup is held over a reader's pauses: that would keep removed ones alive. Names
+ * take 1/64 of RAM at most, and 64 MiB; the paths of the cgroups that are left are "-".
  *
  * Context: process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EINTR on a fatal signal.
  */
 int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set)
 {
 	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
+	size_t room = room_max();
 	unsigned int i;
 	int err = 0;
 
 	if (!buf)
 		return -ENOMEM;
-	for (i = 1; i < set->n; i++) {
+	for (i = 1; i < set->n && !err; i++) {
 		struct memcg_entry *e = &set->entries[i];
 
 		oomlens_memcg_path(e->memcg, buf, PATH_MAX);
-		e->name = kmalloc(oomlens_escaped_len(buf) + 1, OOMLENS_GFP);
-		if (!e->name) {
-			err = -ENOMEM;
+		err = name_entry(e, buf, &room);
+		if (err)
 			break;
-		}
-		*oomlens_escape(e->name, buf) = '\0';
 		oomlens_memcg_put(e->memcg);
 		e->memcg = NULL;
 		cond_resched();
+		if (fatal_signal_pending(current))
+			err = -EINTR;
 	}
 	kfree(buf);
 	return err;
@@ -196,8 +219,10 @@ int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set)
  * oomlens_memcg_set_path() - the path of an index, escaped
  * @set: the table, resolved; or NULL, where there was no memory for it
  * @i: the index
+ *
+ * Return: "-" for 0 too, and where there was no room.
  */
 const char *oomlens_memcg_set_path(const struct oomlens_memcg_set *set, unsigned int i)
 {
-	return set && i ? set->entries[i].name : "-";
+	return set && i && set->entries[i].name ? set->entries[i].name : "-";
 }
