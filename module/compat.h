@@ -58,6 +58,20 @@ static inline bool oomlens_mm_counters_locked(struct mm_struct *mm)
 	return false;
 }
 
+/*
+ * Before 6.0 exit_mmap() set MMF_OOM_SKIP on a victim's memory before it unmapped what
+ * the reaper leaves, locked and shared pages (bf3980c85212). An address space without
+ * users has no pages left then; one with users was reaped.
+ */
+static inline bool oomlens_mm_unmapped(struct mm_struct *mm)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+	return atomic_read(&mm->mm_users) || !get_mm_rss(mm);
+#else
+	return true;
+#endif
+}
+
 /* 6.18 hid mm->flags behind mm_flags_test(). */
 #ifndef OOMLENS_HAVE_MM_FLAGS
 #define mm_flags_test(flag, mm)	test_bit(flag, &(mm)->flags)
@@ -213,6 +227,21 @@ static inline int oomlens_memcg_v1_swappiness(const struct mem_cgroup *memcg)
 #endif
 }
 #endif
+
+/*
+ * Has a leader whose threads have all begun to exit left the walk over its cgroup's
+ * tasks? With CSS_TASK_ITER_WITH_DEAD came that it leaves at once (6.19). Before, it
+ * leaves with cgroup_exit(), after its memory is gone and just before it is a zombie.
+ * Source: kernel/cgroup/cgroup.c, css_task_iter_advance().
+ */
+static inline bool oomlens_cgroup_left(const struct task_struct *leader)
+{
+#ifdef OOMLENS_HAVE_ITER_WITH_DEAD
+	return leader->flags & PF_EXITING;
+#else
+	return READ_ONCE(leader->exit_state);
+#endif
+}
 
 /*
  * 6.17 gave the unbound workqueue a new name (128ea9f6ccfb), and 7.2 complains

@@ -9,6 +9,7 @@
 static const char * const names[] = {
 	[OOMLENS_EVENTS]	= "events",
 	[OOMLENS_OVERWRITTEN]	= "overwritten",
+	[OOMLENS_COLLAPSED]	= "collapsed",
 	[OOMLENS_AVERTED]	= "averted",
 	[OOMLENS_KILLS]		= "kills",
 	[OOMLENS_SNAPSHOTS]	= "snapshots",

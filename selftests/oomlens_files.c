@@ -47,7 +47,7 @@ static const char * const features_names[] = {
 };
 
 static const char * const stats_names[] = {
-	"events", "overwritten", "averted", "kills", "snapshots", "walk_ns_max",
+	"events", "overwritten", "collapsed", "averted", "kills", "snapshots", "walk_ns_max",
 	"memory_bytes", "module_bytes", "now_us", NULL
 };
 

@@ -13,8 +13,12 @@
  */
 #define WALK_ATOMIC_NS	NSEC_PER_MSEC
 #define WALK_NS		(100 * NSEC_PER_MSEC)
-/* Tasks between two readings of the clock. */
-#define WALK_CHUNK	32
+/*
+ * Tasks between two readings of the clock. On a machine with many processors a task
+ * can take several us: its figures are sums over all of them.
+ */
+#define WALK_CHUNK		32
+#define WALK_CHUNK_ATOMIC	4
 /*
  * Under a storm walks take no more than a tenth of the time: after a walk of
  * t ns there is none for WALK_PAUSES * t ns.
@@ -229,7 +233,7 @@ static bool is_late(struct task_walk *w)
 {
 	if (--w->left)
 		return false;
-	w->left = WALK_CHUNK;
+	w->left = w->may_wait ? WALK_CHUNK : WALK_CHUNK_ATOMIC;
 	return ktime_get_mono_fast_ns() > w->deadline;
 }
 
@@ -281,7 +285,7 @@ static bool walk_tasks(struct task_walk *w)
 	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
 	w->complete = true;
 	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
-	w->left = WALK_CHUNK;
+	w->left = 1;
 	w->passed = oomlens_nr_candidates + 1;
 	for_each_process(p) {
 		if (is_late(w))
@@ -330,9 +334,9 @@ bool oomlens_candidates_cannot_kill(const struct oom_control *oc)
  * @oc: the kernel's, or NULL if it is not known
  * @may_wait: may task_lock() be waited for?
  *
- * Time: at most WALK_NS, or WALK_ATOMIC_NS where @may_wait is false, and
- * WALK_CHUNK tasks; e->walk tells how far it came, OOMLENS_WALK_NONE that the call
- * cannot kill.
+ * Time: at most WALK_NS and WALK_CHUNK tasks; where @may_wait is false WALK_ATOMIC_NS
+ * and WALK_CHUNK_ATOMIC tasks. e->walk tells how far it came, OOMLENS_WALK_NONE that
+ * the call cannot kill.
  *
  * Context: OOM path; with @may_wait false preemption may be off.
  */
@@ -352,14 +356,20 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 		e->walk = OOMLENS_WALK_OFF;
 		return;
 	}
-	/* A walk for it would be missing when a kill comes. */
+	/* A walk for a call that kills no task would be missing when a kill comes. */
 	if (oomlens_candidates_cannot_kill(oc))
 		return;
-	if (begin < next_walk_ns || oomlens_lockdep_would_complain()) {
+	if (oomlens_lockdep_would_complain()) {
 		e->walk = OOMLENS_WALK_LIMITED;
 		return;
 	}
 	guess_scope(&scope, oc);
+	if (oc && !walk.sysrq && oomlens_victims_awaited(&scope))
+		return;
+	if (begin < next_walk_ns) {
+		e->walk = OOMLENS_WALK_LIMITED;
+		return;
+	}
 	e->totalpages = guess_totalpages(&scope, oc);
 	walk.per_adj = oomlens_adj_points(1, e->totalpages);
 	rcu_read_lock();

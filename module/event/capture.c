@@ -116,6 +116,7 @@ static void capture_limit(struct oomlens_event *e, struct mem_cgroup *memcg)
 	swap = r->v2 ? &memcg->swap : &memcg->memsw;
 	r->swap = page_counter_read(swap);
 	r->swap_limit = READ_ONCE(swap->max);
+	e->limit_id = oomlens_memcg_id(memcg);
 	rcu_read_lock();
 	e->limit_memcg = oomlens_event_memcg(e, memcg);
 	rcu_read_unlock();
@@ -186,7 +187,7 @@ void oomlens_capture_result(struct oomlens_event *e, const struct oom_control *o
 
 /**
  * oomlens_capture_task() - a task's figures into its record
- * @r: all but memcg and killed are written
+ * @r: all but memcg, tid and killed are written
  * @task: its figures
  */
 void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_task *task)
@@ -203,6 +204,27 @@ void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_ta
 	memcpy(r->comm, task->comm, sizeof(r->comm));
 }
 
+/* Thread groups that the event being written has counted; addresses, to compare. */
+static const struct signal_struct *marked[64];
+
+/*
+ * The kernel marks threads: each further one of a victim that asks for memory on its
+ * way out, and in a group kill another one of a process whose leader has exited
+ * meanwhile, which its walk meets a second time. sysrq alone kills a victim again.
+ */
+static bool is_marked_again(const struct oomlens_event *e, struct task_struct *victim,
+			    bool killed)
+{
+	unsigned int i;
+
+	for (i = 0; i < min_t(unsigned int, e->nr_marked, ARRAY_SIZE(marked)); i++)
+		if (marked[i] == victim->signal)
+			return true;
+	if (e->nr_marked >= ARRAY_SIZE(marked) && !thread_group_leader(victim))
+		return true;
+	return !killed && oomlens_victims_follow(victim);
+}
+
 /**
  * oomlens_capture_victim() - a task was marked
  * @e: being written
@@ -216,12 +238,11 @@ void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 {
 	struct oomlens_task task = { };
 	struct oomlens_task_record *r;
-	unsigned int i;
 
-	/* Another thread of a victim can be marked once more. */
-	for (i = 0; i < e->nr_victims; i++)
-		if (e->victims[i].pid == task_tgid_nr(victim))
-			return;
+	if (is_marked_again(e, victim, killed))
+		return;
+	if (e->nr_marked < ARRAY_SIZE(marked))
+		marked[e->nr_marked] = victim->signal;
 	e->nr_marked++;
 	if (killed)
 		oomlens_counter_add(OOMLENS_KILLS, 1);
@@ -239,6 +260,7 @@ void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 	rcu_read_unlock();
 	task.killable = true;
 	oomlens_capture_task(r, &task);
+	r->tid = task_pid_nr(victim);
 	r->killed = killed;
 	oomlens_victims_add(victim, e->number, e->nr_victims);
 	e->nr_victims++;

@@ -165,17 +165,18 @@ static bool kills_tell(void)
 /**
  * oomlens_hook_begin() - open an event
  * @probed: the return probe will tell its end
+ * @now: by ktime_get_mono_fast_ns(), when the hook was called
  *
  * Context: OOM path.
  */
-struct oomlens_event *oomlens_hook_begin(bool probed)
+struct oomlens_event *oomlens_hook_begin(bool probed, u64 now)
 {
 	struct oomlens_event *e;
 
 	kills_at_begin = oomlens_kernel_kills();
 	kills_at_mark = kills_at_begin;
 	oomlens_event_count_kills(kills_at_begin);
-	e = oomlens_event_begin(probed);
+	e = oomlens_event_begin(probed, now);
 	e->kills_before = kills_at_begin;
 	e->kills_tell = kills_tell();
 	e->marks_tell = !probed && !oomlens_mark_victim_lacks;
@@ -185,12 +186,13 @@ struct oomlens_event *oomlens_hook_begin(bool probed)
 /**
  * oomlens_hook_begin_unprobed() - open an event with the first hook that hears of it
  * @kind: as far as that hook knows
+ * @now: as for oomlens_hook_begin()
  *
  * Context: OOM path.
  */
-struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind)
+struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind, u64 now)
 {
-	struct oomlens_event *e = oomlens_hook_begin(false);
+	struct oomlens_event *e = oomlens_hook_begin(false, now);
 	bool sysrq = oomlens_hook_may_be_sysrq();
 
 	e->kind = kind;

@@ -7,6 +7,7 @@
 
 #include <linux/hardirq.h>
 #include <linux/kernel.h>
+#include <linux/seqlock.h>
 
 #include "record.h"
 
@@ -25,8 +26,39 @@ const char *oomlens_zone_name(const struct oomlens_zone_record *r);
 
 /* ---- outcome.c ---- */
 
-enum oomlens_outcome oomlens_outcome_idle(const struct oomlens_event *e);
+bool oomlens_outcome_idle(const struct oomlens_event *e);
+bool oomlens_outcome_repeated(const struct oomlens_event *e);
 void oomlens_outcome_by_count(struct oomlens_event *e, unsigned long kernel_kills);
+
+/* ---- index.c ---- */
+
+/* One event; the three parts of its record follow. */
+struct oomlens_slot {
+	seqcount_t seq;			/* odd while the OOM path writes; see copy_slot() */
+	seqcount_t finish_seq;		/* odd while the kthread writes */
+	unsigned long number;		/* of the event in it, written with seq odd */
+	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
+	atomic_long_t read;		/* highest number that a reader was given */
+	atomic_t refs;			/* enum refs_state: owner of the next three */
+	u32 refs_number;		/* of the event that took them, its lower bits */
+	u8 nr_refs;
+	bool no_refs;			/* the event in it could not have them */
+	u8 state;			/* enum slot_state */
+};
+
+static inline struct oomlens_event *oomlens_slot_event(struct oomlens_slot *slot)
+{
+	return (struct oomlens_event *)(slot + 1);
+}
+
+unsigned int oomlens_index_slots(unsigned int events);
+int oomlens_index_init(unsigned int events);
+void oomlens_index_give(struct oomlens_slot *slot);
+void oomlens_index_exit(void);
+void oomlens_index_count(struct oomlens_event *e);
+struct oomlens_slot *oomlens_index_add(unsigned long number);
+struct oomlens_slot *oomlens_index_find(unsigned long number);
+unsigned long oomlens_event_kept(unsigned long number);
 
 /* ---- ring.c ---- */
 
@@ -45,7 +77,7 @@ int oomlens_ring_init(unsigned int zones, unsigned long bytes);
 void oomlens_ring_exit(void);
 
 /* For the OOM path. */
-struct oomlens_event *oomlens_event_begin(bool probed);
+struct oomlens_event *oomlens_event_begin(bool probed, u64 now);
 void oomlens_event_count_kills(unsigned long kernel_kills);
 struct oomlens_event *oomlens_event_peek(void);
 struct oomlens_event *oomlens_event_under_way(bool *own);
@@ -63,7 +95,6 @@ struct oomlens_task_record *oomlens_event_candidates(const struct oomlens_event 
 size_t oomlens_event_size(void);
 size_t oomlens_finish_size(void);
 unsigned long oomlens_event_newest(void);
-unsigned long oomlens_event_kept(unsigned long number);
 enum oomlens_event_state oomlens_event_state(unsigned long number);
 bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e);
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
@@ -109,6 +140,8 @@ int oomlens_victims_init(void);
 void oomlens_victims_exit(void);
 void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 			 unsigned int index);
+bool oomlens_victims_follow(struct task_struct *victim);
+bool oomlens_victims_awaited(const struct oomlens_scope *scope);
 u64 oomlens_victims_poll(void);
 
 /* ---- capture.c ---- */
@@ -194,7 +227,7 @@ void oomlens_block_line(struct oomlens_block *block, enum oomlens_weight weight)
 int oomlens_log_check(void);
 int oomlens_log_init(void);
 void oomlens_log_exit(void);
-void oomlens_log_event(unsigned long number, struct oomlens_event *head);
+void oomlens_log_event(unsigned long number, const struct oomlens_event *head);
 
 /* ---- panic.c ---- */
 
@@ -214,8 +247,8 @@ void oomlens_thread_swap_changed(void);
 extern const struct oom_control *oomlens_probed_oc;
 
 void oomlens_hooks_init(void);
-struct oomlens_event *oomlens_hook_begin(bool probed);
-struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind);
+struct oomlens_event *oomlens_hook_begin(bool probed, u64 now);
+struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind, u64 now);
 unsigned long oomlens_hook_kills(void);
 bool oomlens_hook_killed_since_mark(void);
 bool oomlens_hook_caller_met_limit(void);

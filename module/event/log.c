@@ -41,14 +41,12 @@ static void print_line(const struct oomlens_event *e, char *memcg)
 		pr_info("%s memcg=%s %s\n", head, path, tail);
 }
 
-static void log_line(unsigned long number, struct oomlens_event *e)
+static void log_line(unsigned long number, const struct oomlens_event *e)
 {
 	struct oomlens_finish *f;
 	char path[192];
 	u32 where = 0;
 
-	if (!oomlens_event_copy_head(number, e))
-		return;
 	f = e->limit_memcg ? oomlens_finish_begin(number) : NULL;
 	if (f) {
 		where = f->paths[e->limit_memcg - 1];
@@ -67,14 +65,14 @@ static void log_block(unsigned long number)
 /**
  * oomlens_log_event() - what the kernel's log gets of an event
  * @number: published
- * @head: room for an event without its zones and candidates
+ * @head: of the event, what oomlens_event_copy_head() copies
  *
  * Rate-limited, so that a storm does not fill the log; the ring has them all. A
  * block is printed whole or not begun.
  *
  * Context: the kthread, whose stack has room for the line.
  */
-void oomlens_log_event(unsigned long number, struct oomlens_event *head)
+void oomlens_log_event(unsigned long number, const struct oomlens_event *head)
 {
 	static DEFINE_RATELIMIT_STATE(line_limit, 5 * HZ, 20);
 	static DEFINE_RATELIMIT_STATE(block_limit, 5 * HZ, 5);

@@ -80,7 +80,8 @@ static void note_mark(struct task_struct *victim)
 	} else {
 		/* A global OOM would have come through the notifier. */
 		e = oomlens_hook_begin_unprobed(oomlens_notifier_lacks ?
-						OOMLENS_KIND_UNKNOWN : OOMLENS_KIND_MEMCG);
+						OOMLENS_KIND_UNKNOWN : OOMLENS_KIND_MEMCG,
+						begin);
 	}
 	oomlens_capture_victim(e, victim, killed);
 	tell_listeners(e, killed);

@@ -21,6 +21,7 @@ const char * const oomlens_trigger_names[] = {
 	[OOMLENS_TRIGGER_SYSRQ]		= "sysrq",
 	[OOMLENS_TRIGGER_OOMLENS]	= "oomlens",
 	[OOMLENS_TRIGGER_MIN_TTL]	= "min_ttl",
+	[OOMLENS_TRIGGER_OUTSIDE]	= "outside",
 };
 
 static_assert(ARRAY_SIZE(oomlens_trigger_names) == OOMLENS_NR_TRIGGERS);

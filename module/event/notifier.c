@@ -41,8 +41,10 @@ static void relieve(struct oomlens_event *e, u64 begin, unsigned long *freed)
 
 	for (relief = reliefs; relief; relief = relief->next) {
 		n = relief->relieve(begin, *freed);
-		if (n)
+		if (n) {
 			e->by = relief->name;
+			e->relieved = true;
+		}
 		*freed += n;
 	}
 	if (others && !e->by)
@@ -59,7 +61,7 @@ static int notify(struct notifier_block *nb, unsigned long unused, void *arg)
 	if (e && e->probed) {
 		sysrq = e->kind == OOMLENS_KIND_SYSRQ;
 	} else {
-		e = oomlens_hook_begin_unprobed(OOMLENS_KIND_GLOBAL);
+		e = oomlens_hook_begin_unprobed(OOMLENS_KIND_GLOBAL, begin);
 		sysrq = oomlens_hook_may_be_sysrq();
 	}
 	oomlens_candidates_capture(e, e->probed ? oomlens_probed_oc : NULL, true);

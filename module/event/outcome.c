@@ -6,31 +6,49 @@
 #include "internal.h"
 
 /**
- * oomlens_outcome_idle() - why a call neither killed nor got memory back
+ * oomlens_outcome_idle() - did a call neither kill nor get memory of this module's?
  * @e: the event
  *
- * Such calls come in runs. A victim that asks for memory on its way out and the
- * tasks that wait for it call in turn, for one reason.
+ * Such calls come in runs: the memory that a foreign notifier gives back may never be
+ * enough, and a victim that asks for memory on its way out and the tasks that wait
+ * for it call in turn.
  *
  * Context: any.
- * Return: the outcome that stands for the reason; OOMLENS_NR_OUTCOMES for a call
- * that did something.
  */
-enum oomlens_outcome oomlens_outcome_idle(const struct oomlens_event *e)
+bool oomlens_outcome_idle(const struct oomlens_event *e)
 {
 	switch (e->outcome) {
 	case OOMLENS_OUTCOME_DYING:
-		return e->nr_marked ? OOMLENS_NR_OUTCOMES : OOMLENS_OUTCOME_IN_FLIGHT;
+	case OOMLENS_OUTCOME_EXITING:
+		return !e->nr_marked;
+	case OOMLENS_OUTCOME_AVERTED:
+		return !e->relieved;
 	case OOMLENS_OUTCOME_IN_FLIGHT:
 	case OOMLENS_OUTCOME_NOBODY:
 	case OOMLENS_OUTCOME_NO_FS:
-		return e->outcome;
+	case OOMLENS_OUTCOME_DISABLED:
+		return true;
 	case OOMLENS_OUTCOME_UNKNOWN:
-		return e->spared || e->marks_tell ? OOMLENS_OUTCOME_UNKNOWN :
-						    OOMLENS_NR_OUTCOMES;
+		return e->spared || e->marks_tell;
 	default:
-		return OOMLENS_NR_OUTCOMES;
+		return false;
 	}
+}
+
+/**
+ * oomlens_outcome_repeated() - is a call an idle one, and not the first of its run?
+ * @e: the event
+ *
+ * Context: any.
+ */
+bool oomlens_outcome_repeated(const struct oomlens_event *e)
+{
+	unsigned int i;
+	u64 calls = 0;
+
+	for (i = 0; i < OOMLENS_NR_OUTCOMES; i++)
+		calls += e->idle[i];
+	return calls > 1;
 }
 
 /**

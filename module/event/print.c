@@ -151,6 +151,22 @@ static void show_nodes(struct seq_file *m, u64 nodes)
 	seq_printf(m, " nodes=%*pbl", 64, bits);
 }
 
+/* Of an idle call's run up to this call: how many ended with each outcome. */
+static void show_idle(struct seq_file *m, const struct oomlens_event *e)
+{
+	const char *separator = " idle=";
+	unsigned int i;
+
+	for (i = 0; i < OOMLENS_NR_OUTCOMES; i++) {
+		if (!e->idle[i])
+			continue;
+		seq_printf(m, "%s%s:%u", separator, oomlens_outcome_names[i], e->idle[i]);
+		separator = ",";
+	}
+	if (*separator == ' ')
+		seq_puts(m, " idle=-");
+}
+
 static void show_event(struct seq_file *m, const struct oomlens_copy *c)
 {
 	const struct oomlens_event *e = c->event;
@@ -170,6 +186,7 @@ static void show_event(struct seq_file *m, const struct oomlens_copy *c)
 		show_nodes(m, e->nodes);
 	else
 		seq_puts(m, " nodes=-");
+	show_idle(m, e);
 	end_line(m, c, OOMLENS_WEIGHT_FIRST);
 }
 
@@ -340,7 +357,8 @@ static void show_victim(struct seq_file *m, const struct oomlens_copy *c, unsign
 	const struct oomlens_task_record *r = &e->victims[i];
 	bool known = f && f->number == e->number;
 
-	seq_printf(m, "victim %lu pid=%d uid=%u adj=%d", e->number, r->pid, r->uid, r->adj);
+	seq_printf(m, "victim %lu pid=%d tid=%d uid=%u adj=%d", e->number, r->pid, r->tid,
+		   r->uid, r->adj);
 	show_comm(m, r->comm);
 	if (e->totalpages)
 		seq_printf(m, " points=%ld", points_of(r, e->totalpages));

@@ -19,11 +19,27 @@ static enum oomlens_kind kind_at_entry(const struct oom_control *oc)
 	return oc->order == -1 ? OOMLENS_KIND_SYSRQ : OOMLENS_KIND_GLOBAL;
 }
 
-static enum oomlens_trigger trigger_at_entry(enum oomlens_kind kind)
+/*
+ * A task that writes a limit reclaims and kills in the cgroup that it writes to. One
+ * that charges a cgroup which is not its own looks the same.
+ */
+static bool called_from_outside(const struct oom_control *oc)
 {
-	if (kind == OOMLENS_KIND_SYSRQ)
+	bool outside;
+
+	rcu_read_lock();
+	outside = oc->memcg && !oomlens_memcg_within(oomlens_memcg_of(current), oc->memcg);
+	rcu_read_unlock();
+	return outside;
+}
+
+static enum oomlens_trigger trigger_at_entry(const struct oom_control *oc)
+{
+	if (oc->order == -1)
 		return OOMLENS_TRIGGER_SYSRQ;
-	return oomlens_hook_for_min_ttl() ? OOMLENS_TRIGGER_MIN_TTL : OOMLENS_TRIGGER_ALLOCATOR;
+	if (oomlens_hook_for_min_ttl())
+		return OOMLENS_TRIGGER_MIN_TTL;
+	return called_from_outside(oc) ? OOMLENS_TRIGGER_OUTSIDE : OOMLENS_TRIGGER_ALLOCATOR;
 }
 
 /* Preemption is off, on some architectures interrupts too. */
@@ -32,14 +48,14 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct call *call = (struct call *)ri->data;
 	struct oom_control *oc = (struct oom_control *)oomlens_first_argument(regs);
 	u64 begin = ktime_get_mono_fast_ns();
-	struct oomlens_event *e = oomlens_hook_begin(true);
+	struct oomlens_event *e = oomlens_hook_begin(true, begin);
 
 	call->oc = oc;
 	call->number = e->number;
 	e->gfp = oc->gfp_mask;
 	e->order = oc->order;
 	e->kind = kind_at_entry(oc);
-	e->trigger = trigger_at_entry(e->kind);
+	e->trigger = trigger_at_entry(oc);
 	if (oomlens_claim_event(e, e->kind == OOMLENS_KIND_SYSRQ))
 		e->trigger = OOMLENS_TRIGGER_OOMLENS;
 	oomlens_probed_oc = oc;
@@ -55,14 +71,26 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	return 0;
 }
 
+/*
+ * A task that an earlier call has marked is let go without a new mark, unless its
+ * memory has been reaped: without __GFP_FS the call ends early then too. Source:
+ * mm/oom_kill.c, task_will_free_mem().
+ */
+static bool is_let_go(const struct oom_control *oc)
+{
+	if (!tsk_is_oom_victim(current))
+		return false;
+	return (oc->gfp_mask & __GFP_FS) ||
+	       (current->mm && !mm_flags_test(MMF_OOM_SKIP, current->mm));
+}
+
 /* out_of_memory() ended before it looked at constraints. */
 static enum oomlens_outcome early_outcome(const struct oomlens_event *e,
 					  const struct oom_control *oc, bool ret)
 {
 	if (!ret)
 		return OOMLENS_OUTCOME_DISABLED;
-	/* One that was marked by an earlier call is not marked again. */
-	if (e->nr_marked || oc->memcg || (!e->freed && tsk_is_oom_victim(current)))
+	if (e->nr_marked || oc->memcg || (!e->freed && is_let_go(oc)))
 		return OOMLENS_OUTCOME_DYING;
 	if (e->freed)
 		return OOMLENS_OUTCOME_AVERTED;

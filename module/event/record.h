@@ -39,6 +39,7 @@ enum oomlens_trigger {
 	OOMLENS_TRIGGER_SYSRQ,
 	OOMLENS_TRIGGER_OOMLENS,	/* a run of the trigger file */
 	OOMLENS_TRIGGER_MIN_TTL,	/* kswapd, for MGLRU's min_ttl_ms */
+	OOMLENS_TRIGGER_OUTSIDE,	/* the caller is not below the limit */
 	OOMLENS_NR_TRIGGERS
 };
 
@@ -70,6 +71,7 @@ enum oomlens_walk_result {
 /**
  * struct oomlens_task_record - a candidate or a victim
  * @pid: thread group id in the initial PID namespace
+ * @tid: of a victim, the thread that the kernel named
  * @uid: in the initial user namespace
  * @threads: in the group
  * @terms: pages
@@ -84,6 +86,7 @@ enum oomlens_walk_result {
  */
 struct oomlens_task_record {
 	pid_t pid;
+	pid_t tid;
 	uid_t uid;
 	u32 threads;
 	struct oomlens_terms terms;
@@ -158,6 +161,9 @@ struct oomlens_memcg_record {
  * @comm: of the caller
  * @memory: at entry
  * @memcg: at entry, of the cgroup whose limit was hit
+ * @limit_id: id of that cgroup, 0 for none
+ * @idle: an idle call's run up to it: the calls with each outcome
+ * @relieved: this module gave memory back
  * @victims: the first that were marked
  *
  * The zones' and the candidates' records follow, see oomlens_event_zones().
@@ -171,12 +177,14 @@ struct oomlens_event {
 	unsigned long totalpages;
 	unsigned long freed;
 	u64 nodes;
+	u64 limit_id;
 	const char *by;
 	gfp_t gfp;
 	pid_t pid;
 	unsigned int nr_marked;
 	unsigned int kills;
 	unsigned int kills_before;
+	u32 idle[OOMLENS_NR_OUTCOMES];
 	s8 order;
 	s8 constraint;
 	u8 kind;
@@ -193,6 +201,7 @@ struct oomlens_event {
 	bool kills_tell;
 	bool spared;
 	bool marks_tell;
+	bool relieved;
 	char comm[TASK_COMM_LEN];
 	struct oomlens_memory_record memory;
 	struct oomlens_memcg_record memcg;

@@ -23,20 +23,6 @@ enum refs_state {
 	REFS_TAKEN,		/* the kthread is copying them out */
 };
 
-/* One event; the three parts of its record follow. */
-struct slot {
-	seqcount_t seq;			/* odd while the OOM path writes; see copy_slot() */
-	seqcount_t finish_seq;		/* odd while the kthread writes */
-	unsigned long number;		/* of the event in it, written with seq odd */
-	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
-	atomic_long_t read;		/* highest number that a reader was given */
-	atomic_t refs;			/* enum refs_state: owner of the next three */
-	u32 refs_number;		/* of the event that took them, its lower bits */
-	u8 nr_refs;
-	bool no_refs;			/* the event in it could not have them */
-	u8 state;			/* enum slot_state */
-};
-
 #define EVENTS_MAX	4096
 #define EVENTS_MIN	4
 
@@ -48,7 +34,7 @@ unsigned int oomlens_nr_candidates = 10;
 module_param_named(candidates, oomlens_nr_candidates, uint, 0444);
 MODULE_PARM_DESC(candidates, "tasks recorded with each OOM, 0 to 64 (default 10)");
 
-static_assert(sizeof(struct slot) % __alignof__(struct oomlens_event) == 0);
+static_assert(sizeof(struct oomlens_slot) % __alignof__(struct oomlens_event) == 0);
 
 static char *slots;
 static unsigned int nr_slots;
@@ -62,72 +48,29 @@ static struct {
 	size_t size, candidates, memcgs, finish;
 } layout;
 
-/*
- * The newest event, and how many places were taken so far: two counters, as a
- * repetition takes no new place. Numbers rise with places. Written under
- * oom_lock.
- */
+/* The newest event's number. Written under oom_lock. */
 static unsigned long head;
-static unsigned long places;
 
-/* The event that is being written; under oom_lock. */
+/* Of the OOM path, under oom_lock. */
+static struct oomlens_slot *latest;	/* the newest event's; NULL before the first */
 static struct {
-	struct slot *slot;
+	struct oomlens_slot *slot;	/* the event that is being written, or NULL */
 	pid_t owner;			/* a task's memory is soon another's */
 } open;
 
-static struct slot *slot_at(unsigned long place)
+static struct oomlens_slot *slot_at(unsigned int i)
 {
-	return (struct slot *)(slots + (place - 1) % nr_slots * layout.size);
+	return (struct oomlens_slot *)(slots + i * layout.size);
 }
 
-static struct oomlens_event *event_of(struct slot *slot)
-{
-	return (struct oomlens_event *)(slot + 1);
-}
-
-static struct mem_cgroup **memcgs_of(struct slot *slot)
+static struct mem_cgroup **memcgs_of(struct oomlens_slot *slot)
 {
 	return (struct mem_cgroup **)((char *)slot + layout.memcgs);
 }
 
-static struct oomlens_finish *finish_of(struct slot *slot)
+static struct oomlens_finish *finish_of(struct oomlens_slot *slot)
 {
 	return (struct oomlens_finish *)((char *)slot + layout.finish);
-}
-
-static unsigned long oldest_place(unsigned long newest)
-{
-	return newest > nr_slots ? newest - nr_slots + 1 : 1;
-}
-
-/*
- * NULL if the event is not kept. The slot can be reused at any time: its number has
- * to be checked after reading.
- */
-static struct slot *find_slot(unsigned long number)
-{
-	/* Pairs with oomlens_event_begin(). */
-	unsigned long newest = smp_load_acquire(&places), place;
-
-	for (place = newest; place >= oldest_place(newest); place--) {
-		struct slot *slot = slot_at(place);
-		unsigned long n = READ_ONCE(slot->number);
-
-		if (n == number)
-			return slot;
-		if (n < number)
-			break;
-	}
-	return NULL;
-}
-
-/**
- * oomlens_event_slots() - events that the ring holds
- */
-unsigned int oomlens_event_slots(void)
-{
-	return nr_slots;
 }
 
 /**
@@ -199,7 +142,7 @@ static void write_end(seqcount_t *seq)
 /* ---- The OOM path: one writer, under the kernel's oom_lock ---- */
 
 /* From here on the kthread may take them; pairs with oomlens_event_take_memcgs(). */
-static void offer_refs(struct slot *slot)
+static void offer_refs(struct oomlens_slot *slot)
 {
 	if (!slot->no_refs)
 		atomic_set_release(&slot->refs, REFS_FILLED);
@@ -210,7 +153,7 @@ static void offer_refs(struct slot *slot)
  * the kthread is in the middle of taking the old ones, which is a copy of a
  * few words, the new event gets none: its paths read "-".
  */
-static void reset_refs(struct slot *slot, unsigned long number)
+static void reset_refs(struct oomlens_slot *slot, unsigned long number)
 {
 	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) == REFS_TAKEN;
 	if (slot->no_refs)
@@ -223,46 +166,23 @@ static void reset_refs(struct slot *slot, unsigned long number)
 }
 
 /* An event goes on: no more can be had once the kthread came for them. */
-static void regain_refs(struct slot *slot)
+static void regain_refs(struct oomlens_slot *slot)
 {
 	slot->no_refs = atomic_cmpxchg(&slot->refs, REFS_FILLED, REFS_WRITER) != REFS_FILLED;
 }
 
 static void close_open_slot(void)
 {
-	struct slot *slot = open.slot;
+	struct oomlens_slot *slot = open.slot;
 
 	if (slot && slot->state == SLOT_OPEN) {
+		oomlens_index_count(oomlens_slot_event(slot));
 		offer_refs(slot);
 		write_end(&slot->seq);
 		/* Pairs with oomlens_event_state(). */
 		smp_store_release(&slot->state, SLOT_DONE);
 	}
 	open.slot = NULL;
-}
-
-/* Idle calls further apart than RUN_NS start a new run. */
-#define RUN_NS	(10ULL * NSEC_PER_SEC)
-
-/*
- * While a victim exits, every other task that asks for memory calls the OOM
- * killer again and again, a thousand times a second. Each call is an event, but
- * they must not push out the event of the kill: of a run of calls that did
- * nothing, for the same reason, the first is kept, and the newest until the next
- * call.
- */
-static bool newest_is_repetition(void)
-{
-	const struct oomlens_event *last;
-	enum oomlens_outcome reason;
-
-	if (places < 2 || nr_slots < 3)
-		return false;
-	last = event_of(slot_at(places));
-	reason = oomlens_outcome_idle(last);
-	return reason != OOMLENS_NR_OUTCOMES &&
-	       reason == oomlens_outcome_idle(event_of(slot_at(places - 1))) &&
-	       oomlens_elapsed_ns(last->time_ns, ktime_get_mono_fast_ns()) < RUN_NS;
 }
 
 /**
@@ -275,51 +195,47 @@ static bool newest_is_repetition(void)
  */
 void oomlens_event_count_kills(unsigned long kernel_kills)
 {
-	struct slot *slot;
 	struct oomlens_event *e;
 
-	if (!places)
+	if (!latest)
 		return;
-	slot = slot_at(places);
-	e = event_of(slot);
+	e = oomlens_slot_event(latest);
 	if (!e->kills_tell || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return;
-	write_begin(&slot->seq);
+	write_begin(&latest->seq);
 	oomlens_outcome_by_count(e, kernel_kills);
 	e->spared = !e->kills;
-	write_end(&slot->seq);
+	oomlens_index_count(e);
+	write_end(&latest->seq);
 }
 
 /**
  * oomlens_event_begin() - open the next slot
  * @probed: oomlens_event_end() will follow
+ * @now: by ktime_get_mono_fast_ns()
  *
  * Whatever was open is closed: its end was missed.
  *
  * Context: OOM path, any context of it.
  * Return: the event, empty but for number, time and caller.
  */
-struct oomlens_event *oomlens_event_begin(bool probed)
+struct oomlens_event *oomlens_event_begin(bool probed, u64 now)
 {
-	unsigned long number = head + 1, place;
+	unsigned long number = head + 1;
+	struct oomlens_slot *slot;
 	struct oomlens_event *e;
-	struct slot *slot;
 
 	close_open_slot();
-	place = places + !newest_is_repetition();
-	slot = slot_at(place);
-	e = event_of(slot);
-	if (slot->number && atomic_long_read(&slot->read) != slot->number)
-		oomlens_counter_add(OOMLENS_OVERWRITTEN, 1);
+	slot = oomlens_index_add(number);
+	latest = slot;
+	e = oomlens_slot_event(slot);
 	write_begin(&slot->seq);
 	WRITE_ONCE(slot->state, SLOT_OPEN);
 	WRITE_ONCE(slot->number, number);
-	/* Pairs with find_slot(): the newest place has the highest number. */
-	smp_store_release(&places, place);
 	reset_refs(slot, number);
 	memset(e, 0, sizeof(*e));
 	e->number = number;
-	e->time_ns = ktime_get_mono_fast_ns();
+	e->time_ns = now;
 	e->real_ns = ktime_get_real_fast_ns();
 	e->probed = probed;
 	e->constraint = -1;
@@ -345,11 +261,11 @@ struct oomlens_event *oomlens_event_begin(bool probed)
  */
 struct oomlens_event *oomlens_event_peek(void)
 {
-	struct slot *slot = open.slot;
+	struct oomlens_slot *slot = open.slot;
 
 	if (!slot || open.owner != current->pid)
 		return NULL;
-	return event_of(slot);
+	return oomlens_slot_event(slot);
 }
 
 /**
@@ -365,12 +281,12 @@ struct oomlens_event *oomlens_event_peek(void)
  */
 struct oomlens_event *oomlens_event_under_way(bool *own)
 {
-	struct slot *slot = READ_ONCE(open.slot);
+	struct oomlens_slot *slot = READ_ONCE(open.slot);
 	struct oomlens_event *e;
 
 	if (!slot || slot->state == SLOT_DONE)
 		return NULL;
-	e = event_of(slot);
+	e = oomlens_slot_event(slot);
 	if (slot->state == SLOT_SETTLING &&
 	    (time_after_eq(jiffies, slot->settled) || e->outcome != OOMLENS_OUTCOME_UNKNOWN))
 		return NULL;
@@ -388,7 +304,7 @@ struct oomlens_event *oomlens_event_under_way(bool *own)
  */
 struct mem_cgroup *oomlens_event_open_memcg(unsigned int index)
 {
-	struct slot *slot = open.slot;
+	struct oomlens_slot *slot = open.slot;
 
 	if (!index || !slot || slot->no_refs || index > slot->nr_refs)
 		return NULL;
@@ -420,10 +336,11 @@ void oomlens_event_resume(struct oomlens_event *e)
  */
 void oomlens_event_pause(struct oomlens_event *e, unsigned int settle_ms)
 {
-	struct slot *slot = open.slot;
+	struct oomlens_slot *slot = open.slot;
 
 	if (e->probed)
 		return;
+	oomlens_index_count(e);
 	offer_refs(slot);
 	write_end(&slot->seq);
 	WRITE_ONCE(slot->settled, jiffies + msecs_to_jiffies(settle_ms));
@@ -451,7 +368,7 @@ void oomlens_event_end(void)
  */
 u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
 {
-	struct slot *slot = slot_at(places);
+	struct oomlens_slot *slot = latest;
 	unsigned int i;
 
 	if (!memcg || slot->no_refs)
@@ -467,7 +384,7 @@ u8 oomlens_event_memcg(struct oomlens_event *e, struct mem_cgroup *memcg)
 
 /* ---- Readers: any number, in process context ---- */
 
-static bool copy_slot(struct slot *slot, unsigned long number, void *to, size_t size)
+static bool copy_slot(struct oomlens_slot *slot, unsigned long number, void *to, size_t size)
 {
 	unsigned int seq;
 
@@ -476,7 +393,7 @@ static bool copy_slot(struct slot *slot, unsigned long number, void *to, size_t 
 		if (READ_ONCE(slot->number) != number)
 			return false;
 		if (!(seq & 1)) {
-			memcpy(to, event_of(slot), size);
+			memcpy(to, oomlens_slot_event(slot), size);
 			if (!read_seqcount_retry(&slot->seq, seq))
 				return true;
 		}
@@ -502,10 +419,10 @@ static bool resolve(struct oomlens_event *e)
 /* Up to @size bytes, resolved; false if the event was overwritten. */
 static bool copy_resolved(unsigned long number, struct oomlens_event *e, size_t size)
 {
-	struct slot *slot;
+	struct oomlens_slot *slot;
 
 	do {
-		slot = find_slot(number);
+		slot = oomlens_index_find(number);
 		if (!slot || !copy_slot(slot, number, e, size))
 			return false;
 	} while (!resolve(e));
@@ -537,7 +454,7 @@ bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e)
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 			struct oomlens_finish *f)
 {
-	struct slot *slot = find_slot(number);
+	struct oomlens_slot *slot = oomlens_index_find(number);
 	unsigned int seq;
 
 	if (!slot || !copy_resolved(number, e, oomlens_event_size()))
@@ -559,7 +476,7 @@ bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
  */
 void oomlens_event_was_read(unsigned long number)
 {
-	struct slot *slot = find_slot(number);
+	struct oomlens_slot *slot = oomlens_index_find(number);
 	long old;
 
 	if (!slot)
@@ -573,7 +490,7 @@ void oomlens_event_was_read(unsigned long number)
 
 /* ---- The kthread: the one writer of what is learnt later ---- */
 
-static struct slot *finishing;	/* between begin and end */
+static struct oomlens_slot *finishing;	/* between begin and end */
 
 /**
  * oomlens_finish_begin() - write the later part of an event
@@ -584,7 +501,7 @@ static struct slot *finishing;	/* between begin and end */
  */
 struct oomlens_finish *oomlens_finish_begin(unsigned long number)
 {
-	struct slot *slot = find_slot(number);
+	struct oomlens_slot *slot = oomlens_index_find(number);
 	struct oomlens_finish *f;
 
 	if (!slot)
@@ -623,7 +540,7 @@ void oomlens_finish_end(void)
  */
 unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup **memcgs)
 {
-	struct slot *slot = find_slot(number);
+	struct oomlens_slot *slot = oomlens_index_find(number);
 	unsigned int n;
 
 	if (!slot)
@@ -651,30 +568,6 @@ unsigned long oomlens_event_newest(void)
 }
 
 /**
- * oomlens_event_kept() - the first event from a number on that is kept
- * @number: from 1
- *
- * Context: any.
- * Return: its number, or 0 if there is none.
- */
-unsigned long oomlens_event_kept(unsigned long number)
-{
-	/* Pairs with oomlens_event_begin(). */
-	unsigned long newest = smp_load_acquire(&places), place, found = 0;
-
-	for (place = newest; place >= oldest_place(newest); place--) {
-		unsigned long n = READ_ONCE(slot_at(place)->number);
-
-		if (n < number)
-			break;
-		/* A place that was reused since has a higher number. */
-		if (!found || n < found)
-			found = n;
-	}
-	return found;
-}
-
-/**
  * oomlens_event_state() - is an OOM over?
  * @number: of its event
  *
@@ -684,7 +577,7 @@ enum oomlens_event_state oomlens_event_state(unsigned long number)
 {
 	/* Read before the search: an event up to it that is not found was overwritten. */
 	unsigned long newest = oomlens_event_newest();
-	struct slot *slot = find_slot(number);
+	struct oomlens_slot *slot = oomlens_index_find(number);
 
 	/* oomlens_event_kept() knows of an event a moment before head does. */
 	if (number > newest)
@@ -725,6 +618,15 @@ int __init oomlens_ring_check(void)
 	return 0;
 }
 
+static unsigned int __init events_in(unsigned long bytes)
+{
+	unsigned int n = EVENTS_MIN;
+
+	while (n < EVENTS_MAX && oomlens_index_slots(n + 1) * layout.size <= bytes)
+		n++;
+	return n;
+}
+
 /**
  * oomlens_ring_init() - take the memory
  * @zones: that an event has room for
@@ -735,22 +637,30 @@ int __init oomlens_ring_check(void)
  */
 int __init oomlens_ring_init(unsigned int zones, unsigned long bytes)
 {
-	unsigned int i;
+	unsigned int kept, i;
+	int err;
 
 	nr_zones = zones;
 	layout.candidates = ALIGN(sizeof(struct oomlens_event) +
 				  nr_zones * sizeof(struct oomlens_zone_record),
 				  __alignof__(struct oomlens_task_record));
-	layout.memcgs = ALIGN(sizeof(struct slot) + oomlens_event_size(), sizeof(u64));
+	layout.memcgs = ALIGN(sizeof(struct oomlens_slot) + oomlens_event_size(), sizeof(u64));
 	layout.finish = layout.memcgs + oomlens_ring_memcgs() * sizeof(struct mem_cgroup *);
 	layout.size = ALIGN(layout.finish + oomlens_finish_size(), sizeof(u64));
-	nr_slots = events ?: clamp_t(unsigned long, bytes / layout.size, EVENTS_MIN, EVENTS_MAX);
+	kept = events ?: events_in(bytes);
+	err = oomlens_index_init(kept);
+	if (err)
+		return err;
+	nr_slots = oomlens_index_slots(kept);
 	slots = oomlens_keep_alloc(nr_slots * layout.size);
-	if (!slots)
+	if (!slots) {
+		oomlens_index_exit();
 		return -ENOMEM;
-	for (i = 1; i <= nr_slots; i++) {
+	}
+	for (i = 0; i < nr_slots; i++) {
 		seqcount_init(&slot_at(i)->seq);
 		seqcount_init(&slot_at(i)->finish_seq);
+		oomlens_index_give(slot_at(i));
 	}
 	return 0;
 }
@@ -764,8 +674,9 @@ void oomlens_ring_exit(void)
 {
 	unsigned int i;
 
-	for (i = 1; i <= nr_slots; i++)
+	for (i = 0; i < nr_slots; i++)
 		while (slot_at(i)->nr_refs)
 			oomlens_memcg_put(memcgs_of(slot_at(i))[--slot_at(i)->nr_refs]);
 	kvfree(slots);
+	oomlens_index_exit();
 }

@@ -54,15 +54,18 @@ void oomlens_thread_swap_changed(void)
 	oomlens_thread_kick();
 }
 
-/* Resolves the event's paths. */
+/*
+ * Resolves the event's paths. The last first: a path can push out others that were
+ * added before it, and the caller's and the limit's come first in the event.
+ */
 static void finish_event(unsigned long number)
 {
 	struct oomlens_finish *f;
-	unsigned int i, n;
+	unsigned int i;
 	u32 where;
 
-	n = oomlens_event_take_memcgs(number, thread_memcgs);
-	for (i = 0; i < n; i++) {
+	i = oomlens_event_take_memcgs(number, thread_memcgs);
+	while (i--) {
 		where = oomlens_path_add(thread_memcgs[i]);
 		oomlens_memcg_put(thread_memcgs[i]);
 		f = oomlens_finish_begin(number);
@@ -108,9 +111,31 @@ static void tell_listeners(unsigned long number)
  * LOG_WAIT_NS at most.
  */
 #define LOG_WAIT_NS	NSEC_PER_SEC
+/* So many events may wait for it. */
+#define LOG_WAITING	3
 
 static unsigned long logged;		/* up to this event */
+static unsigned int nr_unlogged;	/* those published since, at most */
 static u64 log_by;			/* the next one, at the latest */
+
+/* Prints the next event in the log; false if all are printed. */
+static bool log_next_event(void)
+{
+	unsigned long number = oomlens_published_next(logged + 1);
+
+	logged = number ?: oomlens_published();
+	if (!number) {
+		nr_unlogged = 0;
+		return false;
+	}
+	if (nr_unlogged)
+		nr_unlogged--;
+	/* Of a run of idle calls only the first is for the log. */
+	if (oomlens_event_copy_head(number, thread_event) &&
+	    !oomlens_outcome_repeated(thread_event))
+		oomlens_log_event(number, thread_event);
+	return true;
+}
 
 /* Returns whether there was any. */
 static bool finish_events(void)
@@ -129,18 +154,10 @@ static bool finish_events(void)
 			log_by = ktime_get_mono_fast_ns() + LOG_WAIT_NS;
 		oomlens_publish(number);
 		any = true;
+		/* Before its slot is taken: the ring holds at least one more. */
+		if (++nr_unlogged > LOG_WAITING)
+			log_next_event();
 	}
-}
-
-/* Prints the next event in the log; false if all are printed. */
-static bool log_next_event(void)
-{
-	unsigned long number = oomlens_published_next(logged + 1);
-
-	logged = number ?: oomlens_published();
-	if (number)
-		oomlens_log_event(number, thread_event);
-	return number;
 }
 
 /* Nanoseconds until an event without an end is over; U64_MAX if there is none. */

@@ -23,13 +23,15 @@
 enum tracked_state {
 	TRACKED_FREE,
 	TRACKED_FILLING,	/* by the OOM path */
-	TRACKED_READY,		/* the kthread's */
+	TRACKED_READY,
+	TRACKED_BUSY,		/* one of the two looks at it; READY again, or FREE */
 };
 
 struct tracked {
 	atomic_t state;
 	u8 index;			/* in the event's victims */
 	bool exited, freed;		/* what was seen of it */
+	struct signal_struct *group;	/* of the task; NULL if none is followed */
 	struct task_struct *task;	/* held */
 	struct mm_struct *mm;		/* held by mm_count */
 	u64 marked_ns;
@@ -38,11 +40,35 @@ struct tracked {
 
 static struct tracked *tracked;
 
+/* Only the address is compared: the kthread may drop the victim meanwhile. */
+static struct tracked *tracked_of(struct task_struct *victim)
+{
+	struct tracked *t;
+
+	for (t = tracked; t < tracked + MAX_TRACKED; t++)
+		if (READ_ONCE(t->group) == victim->signal)
+			return t;
+	return NULL;
+}
+
+/**
+ * oomlens_victims_follow() - is a task's thread group followed already?
+ * @victim: the task
+ *
+ * Context: OOM path.
+ */
+bool oomlens_victims_follow(struct task_struct *victim)
+{
+	return tracked_of(victim);
+}
+
 /**
  * oomlens_victims_add() - follow a victim
  * @victim: the marked thread; its mm is stable, by task_lock() or as current
  * @number: of the event
  * @index: in its victims
+ *
+ * Does nothing if its thread group is followed already.
  *
  * Context: OOM path, does not sleep.
  */
@@ -51,6 +77,8 @@ void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 {
 	struct tracked *t;
 
+	if (tracked_of(victim))
+		return;
 	for (t = tracked; t < tracked + MAX_TRACKED; t++) {
 		if (atomic_cmpxchg(&t->state, TRACKED_FREE, TRACKED_FILLING) != TRACKED_FREE)
 			continue;
@@ -63,6 +91,7 @@ void oomlens_victims_add(struct task_struct *victim, unsigned long number,
 		t->index = index;
 		t->exited = false;
 		t->freed = false;
+		WRITE_ONCE(t->group, victim->signal);
 		/* Pairs with oomlens_victims_poll(). */
 		atomic_set_release(&t->state, TRACKED_READY);
 		return;
@@ -78,32 +107,36 @@ static u32 elapsed_us(u64 since, u64 now)
 
 static void drop(struct tracked *t)
 {
+	/* Before the address can be another group's. */
+	WRITE_ONCE(t->group, NULL);
 	mmdrop(t->mm);
 	put_task_struct(t->task);
 	atomic_set_release(&t->state, TRACKED_FREE);
 }
 
-static void look_at(struct tracked *t)
+/* Returns false if it is not followed any more. */
+static bool look_at(struct tracked *t)
 {
 	bool exited = !atomic_read(&t->task->signal->live);
 	/*
 	 * Set by exit_mmap() once all is unmapped, or by the reaper when it is
 	 * done, or when it gives up.
 	 */
-	bool freed = mm_flags_test(MMF_OOM_SKIP, t->mm);
+	bool freed = mm_flags_test(MMF_OOM_SKIP, t->mm) && oomlens_mm_unmapped(t->mm);
 	u64 now = ktime_get_mono_fast_ns();
 	struct oomlens_finish *f;
 
 	if (exited == t->exited && freed == t->freed) {
-		if (oomlens_elapsed_ns(t->marked_ns, now) > GIVE_UP_NS ||
-		    oomlens_event_kept(t->number) != t->number)
-			drop(t);
-		return;
+		if (oomlens_elapsed_ns(t->marked_ns, now) <= GIVE_UP_NS &&
+		    oomlens_event_kept(t->number) == t->number)
+			return true;
+		drop(t);
+		return false;
 	}
 	f = oomlens_finish_begin(t->number);
 	if (!f) {
 		drop(t);
-		return;
+		return false;
 	}
 	if (exited && !t->exited)
 		f->exit_us[t->index] = elapsed_us(t->marked_ns, now);
@@ -112,8 +145,58 @@ static void look_at(struct tracked *t)
 	oomlens_finish_end();
 	t->exited = exited;
 	t->freed = freed;
-	if (exited && freed)
-		drop(t);
+	if (!exited || !freed)
+		return true;
+	drop(t);
+	return false;
+}
+
+/* A look of the kthread's takes less than a us, unless it is interrupted. */
+#define LOOK_SPINS	200
+
+static bool borrow(struct tracked *t)
+{
+	unsigned int spins = LOOK_SPINS;
+	int was;
+
+	while ((was = atomic_cmpxchg_acquire(&t->state, TRACKED_READY, TRACKED_BUSY)) ==
+	       TRACKED_BUSY && spins--)
+		cpu_relax();
+	return was == TRACKED_READY;
+}
+
+/* The kernel's question of each task in its walk: mm/oom_kill.c, oom_evaluate_task(). */
+static bool is_awaited(const struct tracked *t, const struct oomlens_scope *scope)
+{
+	struct task_struct *leader = t->task->group_leader;
+
+	return !mm_flags_test(MMF_OOM_SKIP, t->mm) && pid_alive(t->task) &&
+	       oomlens_scope_has(scope, leader, false) && oomlens_scope_visits(scope, leader);
+}
+
+/**
+ * oomlens_victims_awaited() - would an OOM of a scope wait for an earlier victim?
+ * @scope: the scope
+ *
+ * Tells of victims that are followed only.
+ *
+ * Context: OOM path, preemption may be off.
+ */
+bool oomlens_victims_awaited(const struct oomlens_scope *scope)
+{
+	bool awaited = false;
+	struct tracked *t;
+
+	/* A task that is alive has a leader for as long. */
+	rcu_read_lock();
+	for (t = tracked; t < tracked + MAX_TRACKED && !awaited; t++) {
+		if (!borrow(t))
+			continue;
+		awaited = is_awaited(t, scope);
+		atomic_set_release(&t->state, TRACKED_READY);
+	}
+	rcu_read_unlock();
+	return awaited;
 }
 
 /**
@@ -128,11 +211,14 @@ u64 oomlens_victims_poll(void)
 	struct tracked *t;
 
 	for (t = tracked; t < tracked + MAX_TRACKED; t++) {
-		if (atomic_read_acquire(&t->state) != TRACKED_READY)
+		int was = atomic_cmpxchg_acquire(&t->state, TRACKED_READY, TRACKED_BUSY);
+
+		/* The OOM path has it for a moment: another time. */
+		if (was == TRACKED_BUSY)
+			delay = min_t(u64, delay, POLL_NS);
+		if (was != TRACKED_READY || !look_at(t))
 			continue;
-		look_at(t);
-		if (atomic_read(&t->state) != TRACKED_READY)
-			continue;
+		atomic_set_release(&t->state, TRACKED_READY);
 		delay = min_t(u64, delay, oomlens_elapsed_ns(t->marked_ns, now) < SLOW_AFTER_NS ?
 			      POLL_NS : SLOW_NS);
 	}

@@ -18,6 +18,7 @@ struct mem_cgroup;
 enum oomlens_counter {
 	OOMLENS_EVENTS,
 	OOMLENS_OVERWRITTEN,		/* events, before any reader had them */
+	OOMLENS_COLLAPSED,		/* likewise, of which a run keeps the count */
 	OOMLENS_AVERTED,
 	OOMLENS_KILLS,
 	OOMLENS_SNAPSHOTS,
@@ -128,6 +129,7 @@ struct mem_cgroup *oomlens_memcg_of(struct task_struct *p);
 bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root);
 bool oomlens_memcg_tryget(struct mem_cgroup *memcg);
 void oomlens_memcg_put(struct mem_cgroup *memcg);
+u64 oomlens_memcg_id(struct mem_cgroup *memcg);
 int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
 void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size);
 struct mem_cgroup *oomlens_memcg_find(const char *path);
@@ -147,6 +149,7 @@ static inline bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgr
 { return false; }
 static inline bool oomlens_memcg_tryget(struct mem_cgroup *memcg) { return false; }
 static inline void oomlens_memcg_put(struct mem_cgroup *memcg) { }
+static inline u64 oomlens_memcg_id(struct mem_cgroup *memcg) { return 0; }
 static inline int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
 { return strscpy(buf, "-", size) < 0; }
 static inline void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size)
@@ -180,6 +183,9 @@ int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set);
 const char *oomlens_memcg_set_path(const struct oomlens_memcg_set *set, unsigned int i);
 
 /* ---- task.c: what the OOM killer sees of one thread group ---- */
+
+/* Threads of one group that are looked at where preemption may be off, at most. */
+#define OOMLENS_THREADS_ATOMIC	32
 
 /* Why the kernel would or would not take a task. */
 enum oomlens_verdict {
@@ -310,6 +316,7 @@ void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope);
 unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
 				       const struct oomlens_sysvalues *v);
 bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait);
+bool oomlens_scope_visits(const struct oomlens_scope *scope, struct task_struct *p);
 void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
 			   struct oomlens_task *task, bool wait);
 

@@ -65,6 +65,17 @@ void oomlens_memcg_put(struct mem_cgroup *memcg)
 }
 
 /**
+ * oomlens_memcg_id() - a number that no other cgroup has, before or after
+ * @memcg: alive
+ *
+ * Context: any.
+ */
+u64 oomlens_memcg_id(struct mem_cgroup *memcg)
+{
+	return cgroup_id(memcg->css.cgroup);
+}
+
+/**
  * oomlens_memcg_path() - the path in its hierarchy, as /proc/PID/cgroup has it
  * @memcg: held, or NULL for "-"
  * @buf: where to
@@ -133,10 +144,14 @@ static bool on_v2(struct mem_cgroup *memcg)
 }
 
 /* Is there a cgroup of that path that only lacks the memory controller? */
-static bool path_without_memory(const char *path, bool v2)
+static bool path_without_memory(const char *path)
 {
 	struct cgroup *cgrp;
+	bool v2;
 
+	rcu_read_lock();
+	v2 = on_v2(root_memcg());
+	rcu_read_unlock();
 	if (!v2)
 		return false;
 	cgrp = cgroup_get_from_path(path);
@@ -144,6 +159,47 @@ static bool path_without_memory(const char *path, bool v2)
 		return PTR_ERR(cgrp) == -ENOTDIR;
 	cgroup_put(cgrp);
 	return true;
+}
+
+/* Cgroups that are looked at between two pauses. */
+#define FIND_CHUNK	64
+
+static bool has_path(struct cgroup_subsys_state *css, const char *path, char *buf)
+{
+	return !oomlens_memcg_path(mem_cgroup_from_css(css), buf, PATH_MAX) && !strcmp(buf, path);
+}
+
+static struct mem_cgroup *find_path(const char *path, int level, char *buf)
+{
+	struct mem_cgroup *found = ERR_PTR(-ENOENT);
+	struct cgroup_subsys_state *css;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	css_for_each_descendant_pre(css, &root_memcg()->css) {
+		/*
+		 * The level first, as writing out a path costs the square of its depth.
+		 * A removed one stays listed for as long as it has pages.
+		 */
+		if (css->cgroup->level == level && has_path(css, path, buf) &&
+		    css_tryget_online(css)) {
+			found = mem_cgroup_from_css(css);
+			break;
+		}
+		/* From one that is held the walk can go on; else the next will do. */
+		if (++n % FIND_CHUNK || !css_tryget(css))
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+		css_put(css);
+		if (fatal_signal_pending(current)) {
+			found = ERR_PTR(-EINTR);
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
 }
 
 /**
@@ -156,16 +212,15 @@ static bool path_without_memory(const char *path, bool v2)
  * Context: process context, may sleep.
  * Return: the cgroup with a reference, ERR_PTR(-ENOENT) if there is none of
  * that path, ERR_PTR(-EINVAL) if it is the root or not a memory cgroup,
- * ERR_PTR(-EOPNOTSUPP) without memory cgroups, or ERR_PTR(-ENOMEM).
+ * ERR_PTR(-EOPNOTSUPP) without memory cgroups, ERR_PTR(-ENOMEM), or ERR_PTR(-EINTR)
+ * on a fatal signal.
  */
 struct mem_cgroup *oomlens_memcg_find(const char *path)
 {
-	struct mem_cgroup *found = ERR_PTR(-ENOENT);
-	struct cgroup_subsys_state *css;
+	struct mem_cgroup *found;
 	const char *c;
 	int level = 0;
 	char *buf;
-	bool v2;
 
 	if (mem_cgroup_disabled())
 		return ERR_PTR(-EOPNOTSUPP);
@@ -176,24 +231,9 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
 		return ERR_PTR(-ENOMEM);
 	for (c = path; *c; c++)
 		level += *c == '/';
-
-	rcu_read_lock();
-	v2 = on_v2(root_memcg());
-	css_for_each_descendant_pre(css, &root_memcg()->css) {
-		/* First, as writing out a path costs the square of its depth. */
-		if (css->cgroup->level != level ||
-		    oomlens_memcg_path(mem_cgroup_from_css(css), buf, PATH_MAX) ||
-		    strcmp(buf, path))
-			continue;
-		/* A removed one stays listed for as long as it has pages. */
-		if (css_tryget_online(css)) {
-			found = mem_cgroup_from_css(css);
-			break;
-		}
-	}
-	rcu_read_unlock();
+	found = find_path(path, level, buf);
 	kfree(buf);
-	if (IS_ERR(found) && path_without_memory(path, v2))
+	if (found == ERR_PTR(-ENOENT) && path_without_memory(path))
 		found = ERR_PTR(-EINVAL);
 	return found;
 }

@@ -41,12 +41,14 @@ static bool cpuset_meets(struct task_struct *t, const nodemask_t *nodes)
 /* Any thread will do. Source: mm/oom_kill.c, oom_cpuset_eligible(). */
 static bool nodes_meet(struct task_struct *p, const struct oomlens_scope *scope, bool wait)
 {
+	unsigned int left = OOMLENS_THREADS_ATOMIC;
 	struct task_struct *t;
 
 	for_each_thread(p, t)
-		if (scope->kind == OOMLENS_SCOPE_CPUSET ?
-		    cpuset_meets(t, &scope->nodes) :
-		    mempolicy_meets(t, &scope->nodes, wait))
+		if ((!wait && !left--) ||
+		    (scope->kind == OOMLENS_SCOPE_CPUSET ?
+		     cpuset_meets(t, &scope->nodes) :
+		     mempolicy_meets(t, &scope->nodes, wait)))
 			return true;
 	return false;
 }
@@ -114,6 +116,21 @@ bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p,
 }
 
 /**
+ * oomlens_scope_visits() - does the kernel's walk come to a thread group of a scope?
+ * @scope: the scope
+ * @p: the group's leader, on the task list
+ *
+ * The walk over a cgroup's tasks leaves out a group at its end.
+ *
+ * Context: any; rcu_read_lock() held, or a reference to @p.
+ */
+bool oomlens_scope_visits(const struct oomlens_scope *scope, struct task_struct *p)
+{
+	return scope->kind != OOMLENS_SCOPE_MEMCG || atomic_read(&p->signal->live) ||
+	       !oomlens_cgroup_left(p);
+}
+
+/**
  * oomlens_scope_verdict() - amend a task's verdict by the scope
  * @scope: the scope
  * @p: the group's leader
@@ -121,9 +138,7 @@ bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p,
  * @wait: as for oomlens_scope_has()
  *
  * The kernel asks for the scope after init and kernel threads, before all
- * else. Its walk over a cgroup's tasks leaves out a group whose threads are
- * all past the beginning of their exit. Source: mm/oom_kill.c,
- * oom_evaluate_task(); kernel/cgroup/cgroup.c, css_task_iter_advance().
+ * else. Source: mm/oom_kill.c, oom_evaluate_task().
  *
  * Context: as oomlens_scope_has().
  */
@@ -134,8 +149,7 @@ void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct
 		return;
 	if (!oomlens_scope_has(scope, p, wait))
 		task->verdict = OOMLENS_VERDICT_SCOPE;
-	else if (scope->kind == OOMLENS_SCOPE_MEMCG &&
-		 (p->flags & PF_EXITING) && !atomic_read(&p->signal->live))
+	else if (!oomlens_scope_visits(scope, p))
 		task->verdict = OOMLENS_VERDICT_EXITING;
 }
 

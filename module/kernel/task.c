@@ -32,17 +32,19 @@ static_assert(ARRAY_SIZE(oomlens_fate_names) == OOMLENS_NR_FATES);
 
 /*
  * A thread of @p that has an mm, with task_lock() held; NULL if none has,
- * ERR_PTR(-EAGAIN) if its lock could only be had by waiting. A dead leader can
- * have live threads. Source: mm/oom_kill.c, find_lock_task_mm().
+ * ERR_PTR(-EAGAIN) if its lock could only be had by waiting, or if many had to be
+ * looked at and @wait is false. A dead leader can have live threads. Source:
+ * mm/oom_kill.c, find_lock_task_mm().
  */
 static struct task_struct *lock_thread_with_mm(struct task_struct *p, bool wait)
 {
+	unsigned int left = OOMLENS_THREADS_ATOMIC;
 	struct task_struct *t;
 
 	for_each_thread(p, t) {
 		if (wait)
 			task_lock(t);
-		else if (!spin_trylock(&t->alloc_lock))
+		else if (!left-- || !spin_trylock(&t->alloc_lock))
 			return ERR_PTR(-EAGAIN);
 		if (likely(t->mm))
 			return t;
@@ -156,7 +158,8 @@ void oomlens_task_identity(struct task_struct *p, struct oomlens_task *task)
  *
  * Context: rcu_read_lock() held; any context that may take task_lock(), or,
  * with @wait false, any but hard interrupt, preemption off included.
- * Return: 0, or -EAGAIN if the lock was taken and @wait is false.
+ * Return: 0; or, with @wait false, -EAGAIN if the lock was taken, or if the first
+ * OOMLENS_THREADS_ATOMIC threads have all given up their mm.
  */
 int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wait)
 {

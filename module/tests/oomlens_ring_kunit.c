@@ -13,6 +13,7 @@
 #undef __init
 #define __init
 
+#include "../event/index.c"
 #include "../event/outcome.c"
 #include "../event/ring.c"
 
@@ -75,7 +76,7 @@ static int ring_test_init(struct kunit *test)
 	events = EVENTS;
 	oomlens_nr_candidates = CANDIDATES;
 	head = 0;
-	places = 0;
+	latest = NULL;
 	open.slot = NULL;
 	memset(counters, 0, sizeof(counters));
 	atomic_set(&references, 0);
@@ -96,7 +97,7 @@ static void ring_test_exit(struct kunit *test)
 /* One event whose every figure tells its number. */
 static void write_event(unsigned long number, enum oomlens_outcome outcome)
 {
-	struct oomlens_event *e = oomlens_event_begin(true);
+	struct oomlens_event *e = oomlens_event_begin(true, ktime_get_mono_fast_ns());
 	struct oomlens_zone_record *z = oomlens_event_zones(e);
 	unsigned int i;
 
@@ -139,14 +140,15 @@ static void ring_keeps_the_last(struct kunit *test)
 	for (n = 1; n <= 10; n++) {
 		bool kept = oomlens_event_copy(n, copy, finish);
 
-		KUNIT_EXPECT_EQ(test, kept, n > 10 - EVENTS);
+		/* The newest is kept besides: what it does is not known before the next. */
+		KUNIT_EXPECT_EQ(test, kept, n >= 10 - EVENTS);
 		if (kept)
 			KUNIT_EXPECT_TRUE(test, event_is_whole(copy, n));
 	}
 	KUNIT_EXPECT_FALSE(test, oomlens_event_copy(11, copy, finish));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_EVENTS]), 10L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_OVERWRITTEN]),
-			10L - EVENTS);
+			9L - EVENTS);
 }
 
 static void ring_counts_what_was_read(struct kunit *test)
@@ -157,27 +159,80 @@ static void ring_counts_what_was_read(struct kunit *test)
 		write_event(n, OOMLENS_OUTCOME_KILLED);
 	oomlens_event_was_read(1);
 	oomlens_event_was_read(3);
-	for (; n <= 2 * EVENTS; n++)
+	for (; n <= 2 * EVENTS + 1; n++)
 		write_event(n, OOMLENS_OUTCOME_KILLED);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_OVERWRITTEN]),
 			EVENTS - 2L);
 }
 
-/* A row of calls that did nothing takes two places. */
+/* Of calls that did nothing, for whatever reason, two are kept, and their count. */
 static void ring_keeps_the_kill(struct kunit *test)
 {
+	static const enum oomlens_outcome idle[] = {
+		OOMLENS_OUTCOME_IN_FLIGHT, OOMLENS_OUTCOME_DYING, OOMLENS_OUTCOME_NO_FS,
+		OOMLENS_OUTCOME_NOBODY, OOMLENS_OUTCOME_DISABLED, OOMLENS_OUTCOME_AVERTED,
+		OOMLENS_OUTCOME_EXITING,
+	};
 	unsigned long n;
+	unsigned int i;
 
-	write_event(1, OOMLENS_OUTCOME_KILLED);
-	/* The victim's own calls belong to the same run as those of the tasks that wait for it. */
-	for (n = 2; n <= 100; n++)
-		write_event(n, n % 3 ? OOMLENS_OUTCOME_IN_FLIGHT : OOMLENS_OUTCOME_DYING);
+	for (n = 1; n <= EVENTS; n++)
+		write_event(n, OOMLENS_OUTCOME_KILLED);
+	for (; n <= EVENTS + 700; n++)
+		write_event(n, idle[n % ARRAY_SIZE(idle)]);
+	for (n = 1; n <= EVENTS + 1; n++)
+		KUNIT_EXPECT_TRUE(test, oomlens_event_copy(n, copy, finish));
+	KUNIT_EXPECT_FALSE(test, oomlens_event_copy(n, copy, finish));
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(EVENTS + 700, copy, finish));
+	for (i = 0; i < ARRAY_SIZE(idle); i++)
+		KUNIT_EXPECT_EQ(test, copy->idle[idle[i]], 100U);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_EVENTS]), EVENTS + 700L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_OVERWRITTEN]), 0L);
+	/* The first, the one before the newest and the newest. */
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_COLLAPSED]), 700L - 3);
+	/* A kill takes nothing of the run: its newest is there, and is the last now. */
+	write_event(EVENTS + 701, OOMLENS_OUTCOME_KILLED);
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(EVENTS + 700, copy, finish));
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(EVENTS + 1, copy, finish));
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(EVENTS + 2), EVENTS + 700UL);
+}
+
+static void write_idle(unsigned long number, u64 memcg)
+{
+	struct oomlens_event *e = oomlens_event_begin(true, ktime_get_mono_fast_ns());
+
+	WARN_ON(e->number != number);
+	e->limit_id = memcg;
+	e->outcome = OOMLENS_OUTCOME_NOBODY;
+	oomlens_event_end();
+}
+
+/* A run each for two cgroups, and one for all others: none hides another's. */
+static void ring_keeps_runs_apart(struct kunit *test)
+{
+	unsigned long n = 0;
+	unsigned int i;
+
+	oomlens_ring_exit();
+	events = 12;
+	KUNIT_ASSERT_EQ(test, oomlens_ring_init(ZONES, 0), 0);
+	for (i = 0; i < 50; i++) {
+		write_idle(++n, 7);
+		write_idle(++n, i == 49 ? 8 : 7);
+		write_idle(++n, 9);
+		write_idle(++n, 10 + i);
+	}
+	/* 7 and 9 came first; 10 to 59 have the third together, with 8. */
 	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(1, copy, finish));
-	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(2, copy, finish));
-	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(100, copy, finish));
-	KUNIT_EXPECT_FALSE(test, oomlens_event_copy(50, copy, finish));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_EVENTS]), 100L);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&counters[OOMLENS_OVERWRITTEN]), 97L);
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(3, copy, finish));
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(4, copy, finish));
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(5), 197UL);
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(197, copy, finish));
+	KUNIT_EXPECT_EQ(test, copy->idle[OOMLENS_OUTCOME_NOBODY], 99U);
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(199, copy, finish));
+	KUNIT_EXPECT_EQ(test, copy->idle[OOMLENS_OUTCOME_NOBODY], 50U);
+	KUNIT_EXPECT_TRUE(test, oomlens_event_copy(200, copy, finish));
+	KUNIT_EXPECT_EQ(test, copy->idle[OOMLENS_OUTCOME_NOBODY], 51U);
 }
 
 static void ring_holds_cgroups(struct kunit *test)
@@ -186,7 +241,7 @@ static void ring_holds_cgroups(struct kunit *test)
 	struct oomlens_event *e;
 	unsigned int i;
 
-	e = oomlens_event_begin(true);
+	e = oomlens_event_begin(true, ktime_get_mono_fast_ns());
 	KUNIT_EXPECT_EQ(test, (int)oomlens_event_memcg(e, NULL), 0);
 	/* Once each, as many as there is room for. */
 	for (i = 0; i < ARRAY_SIZE(taken); i++)
@@ -207,7 +262,7 @@ static void ring_holds_cgroups(struct kunit *test)
 /* Without the probe: marks are added, and it is over when none came. */
 static void ring_settles(struct kunit *test)
 {
-	struct oomlens_event *e = oomlens_event_begin(false);
+	struct oomlens_event *e = oomlens_event_begin(false, ktime_get_mono_fast_ns());
 
 	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(1), (int)OOMLENS_EVENT_OPEN);
 	oomlens_event_pause(e, 10000);
@@ -229,22 +284,16 @@ static void ring_is_read_meanwhile(struct kunit *test)
 {
 	unsigned long n;
 
-	for (n = 1; n <= 6; n++)
+	for (n = 1; n <= 7; n++)
 		write_event(n, OOMLENS_OUTCOME_KILLED);
-	oomlens_event_begin(true);
+	oomlens_event_begin(true, ktime_get_mono_fast_ns());
 	/* The number is there, head is not: the OOM is under way. */
-	head = 6;
-	KUNIT_EXPECT_EQ(test, oomlens_event_kept(7), 7UL);
-	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(7), (int)OOMLENS_EVENT_OPEN);
-	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(6), (int)OOMLENS_EVENT_OVER);
-	/* Nor is the place: what was kept before is found. */
-	places = 6;
-	KUNIT_EXPECT_EQ(test, oomlens_event_kept(1), 4UL);
-	KUNIT_EXPECT_EQ(test, oomlens_event_kept(5), 5UL);
-	for (n = 4; n <= 6; n++)
-		KUNIT_EXPECT_TRUE(test, oomlens_event_copy(n, copy, finish));
 	head = 7;
-	places = 7;
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(8), 8UL);
+	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(8), (int)OOMLENS_EVENT_OPEN);
+	KUNIT_EXPECT_EQ(test, (int)oomlens_event_state(7), (int)OOMLENS_EVENT_OVER);
+	KUNIT_EXPECT_EQ(test, oomlens_event_kept(1), 4UL);
+	head = 8;
 	oomlens_event_end();
 }
 
@@ -314,6 +363,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_keeps_the_last),
 	KUNIT_CASE(ring_counts_what_was_read),
 	KUNIT_CASE(ring_keeps_the_kill),
+	KUNIT_CASE(ring_keeps_runs_apart),
 	KUNIT_CASE(ring_holds_cgroups),
 	KUNIT_CASE(ring_settles),
 	KUNIT_CASE(ring_is_read_meanwhile),

@@ -127,7 +127,7 @@ function take_pairs(   n, i, word, s) {
 # ---- checking ----
 
 BEGIN {
-	set_of(IS_NUMBER, "rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads killed exit_us freed_us")
+	set_of(IS_NUMBER, "rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads tid killed exit_us freed_us")
 	set_of(IS_NUMBER, "totalpages tasks eligible kthreads dies complete")
 	set_of(IS_NUMBER, "charge anon file_private stack noreserve shared touched uncashed pages charged")
 	set_of(IS_NUMBER, "processes shared_resident shared_swapped shared_promised unattributed deficit spaces skipped vmas")
@@ -136,7 +136,7 @@ BEGIN {
 	set_of(IS_NUMBER, "time_us real_us order victims freed capture_us duration_us")
 	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
 	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
-	set_of(IS_NUMBER, "events overwritten averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
+	set_of(IS_NUMBER, "events overwritten collapsed averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
 	set_of(IS_NUMBER, "short long page_kb cost_us real_us page_cache unaccounted start_us count grew from_max begin_us end_us from to")
 	set_of(IS_DECIMAL, "every_s over_s psi_some psi_full psi_full_max")
 	set_of(IS_WORD, "details kind trigger constraint outcome by walk verdict fate mode_name what")
@@ -160,6 +160,8 @@ function checked(k, v) {
 		return v ~ /^(0x)?[0-9a-f]+$/ ? v : "-"
 	if (k == "nodes")
 		return v ~ /^[0-9,-]+$/ ? v : "-"
+	if (k == "idle")
+		return v ~ /^[a-z_0-9:,]+$/ ? v : "-"
 	return v
 }
 
@@ -315,10 +317,15 @@ function count(n, type) {
 	return (n, type) in records ? records[n, type] : 0
 }
 
+# A victim that asks again on its way out waits for its own end.
+function only_waited(n) {
+	return ev(n, "outcome") == "in_flight" || (ev(n, "outcome") == "dying" && ev(n, "victims") == "0")
+}
+
 # The last event but those of calls that only waited for a victim, which follow a kill
 # by the dozen.
 function telling_event(   e) {
-	for (e = events; e > 1 && ev(event_at[e], "outcome") == "in_flight"; e--)
+	for (e = events; e > 1 && only_waited(event_at[e]); e--)
 		;
 	return event_at[e]
 }

@@ -22,6 +22,8 @@ function say(section, facts, text, advice) {
 function rules_outcome() {
 	say("outcome", "killed min_ttl group", "{caller} could not keep in memory what was used last ({ttl_file}), and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
 	say("outcome", "killed min_ttl", "{caller} could not keep in memory what was used last ({ttl_file}), and the kernel killed {victim}.")
+	say("outcome", "killed group outside", "{caller} is not in {path}: it lowered the limit there, or what it asked for is charged there. The kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
+	say("outcome", "killed outside", "{caller} is not in {path}: it lowered the limit there, or what it asked for is charged there. The kernel killed {victim}.")
 	say("outcome", "killed group", "{caller} asked for {request}, and the kernel killed {victims} processes of one cgroup (memory.oom.group): {victim} and the others.")
 	say("outcome", "killed request", "The kernel was told to kill, and took {victim}.")
 	say("outcome", "killed !probed", "The OOM killer ran in {caller} and killed {victim}.")
@@ -38,6 +40,7 @@ function rules_outcome() {
 		"If the machine hung here: a driver or file system asks for memory where reclaim can do little. Its allocation needs a pool of its own, or memory kept free (vm.min_free_kbytes).")
 	say("outcome", "in_flight", "{caller} asked for {request}. An earlier victim had not given its memory back yet, so the kernel waited for it and killed no other process.", \
 		"If many of these follow each other, the earlier victim is stuck in the kernel: look at its stack (/proc/PID/stack) and at the event before.")
+	say("outcome", "nobody outside", "{caller} is not in {path}: it lowered the limit there, or what it asked for is charged there. There was no process that may be killed.")
 	say("outcome", "nobody memcg", "{caller} asked for {request}. In {path} there was no process that may be killed: the request fails, or is tried again and again.", \
 		"Every process in {path} has oom_score_adj -1000, or has gone and left its memory charged (tmpfs files, page cache). Look for files in tmpfs; give one process a higher oom_score_adj.")
 	say("outcome", "nobody", "{caller} asked for {request}. There was no process that may be killed.", \
@@ -201,6 +204,7 @@ function facts_event(n,   k, order) {
 	order = num(ev(n, "order"))
 	fact("oomlens", ev(n, "trigger") == "oomlens")
 	fact("min_ttl", ev(n, "trigger") == "min_ttl")
+	fact("outside", ev(n, "trigger") == "outside" && F["memcg"])
 	# Without the return probe: what was asked for, and whether by sysrq, is not known.
 	fact("probed", is_number(ev(n, "order")) && ev(n, "gfp") != "-")
 	fact("request", ev(n, "kind") == "sysrq" || order < 0 || (!F["probed"] && F["oomlens"] && rec(n, "candidate", 1, "verdict") == "origin"))

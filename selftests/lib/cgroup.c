@@ -60,7 +60,7 @@ const char *cg_root(void)
 
 static int cg_write(const char *dir, const char *file, const char *text)
 {
-	char path[512];
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	return write_file(path, text);
@@ -76,7 +76,7 @@ static int cg_write_pages(const char *dir, const char *file, unsigned long pages
 
 static long long cg_read_pages(const char *dir, const char *file)
 {
-	char path[512];
+	char path[PATH_MAX];
 	long long v;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
@@ -188,7 +188,7 @@ int cg_oom_group(const char *dir, bool on)
 
 long long cg_oom_kills(const char *dir)
 {
-	char path[512];
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", dir,
 		 cg_version() == 2 ? "memory.events" : "memory.oom_control");

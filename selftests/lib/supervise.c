@@ -97,7 +97,7 @@ static int remove_cgroups(const char *path)
 {
 	DIR *dir = opendir(path);
 	struct dirent *d;
-	char sub[512];
+	char sub[PATH_MAX];
 
 	while (dir && (d = readdir(dir))) {
 		if (d->d_type != DT_DIR || d->d_name[0] == '.')

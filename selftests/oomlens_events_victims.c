@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an event tells of its victims and cgroups where that is not plain: a
+ * limit that is lowered from outside, a victim whose leader is dead, a group
+ * kill of more tasks than an event keeps, cgroups with long paths. Judged by
+ * the kernel's log, memory.events and the cgroups' own names.
+ */
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "lib/events.h"
+#include "lib/expect.h"
+
+/* The thread that the kernel's log names: "Killed process TID (comm)". */
+static long long killed_by_log(int kmsg, const char *comm)
+{
+	char needle[64], line[1024], *at;
+
+	snprintf(needle, sizeof(needle), " (%s) total-vm", comm);
+	if (!kmsg_wait(kmsg, needle, line, sizeof(line), PATIENCE_MS))
+		return -1;
+	at = strstr(line, "Killed process ");
+	return at ? atoll(at + strlen("Killed process ")) : -1;
+}
+
+static void test_outside(int fd)
+{
+	struct hog_spec spec = { .anon = 2000, .threads = 1, .dead_leader = true,
+				 .comm = "headless" };
+	char *dir = must_limit("lowered", 4096), *text;
+	int kmsg = kmsg_open();
+	const char *line;
+	struct hog hog;
+	long long n = 0;
+
+	spec.cgroup = dir;
+	must_hog(&hog, &spec);
+	drain(fd);
+	/* By this process, which is in another cgroup. */
+	cg_limit(dir, 500);
+	text = next_killed(fd, &n);
+	EXPECT_EVENT(text, n, "trigger=outside kind=memcg pid=%d memcg=%s victims=1", getpid(),
+		     cg_shown(dir));
+	EXPECT_TRUE(wait_until(hog_killed(&hog), PATIENCE_MS));
+	EXPECT_EQ(cg_oom_kills(dir), 1);
+	expect_show(text);
+	test_done("a limit that is lowered: trigger=outside");
+	line = event_line(text, "victim", n, 0);
+	EXPECT_LINE(line, "pid=%d tid=%lld", hog.pid, killed_by_log(kmsg, "headless"));
+	EXPECT_NE(line_number(line, "tid"), hog.pid);
+	expect_show(text);
+	test_done("a victim with a dead leader: the thread that the log names");
+	hog_end(&hog);
+	close(kmsg);
+	free(text);
+	free(dir);
+}
+
+#define MEMBERS	6
+
+static void test_group(int fd)
+{
+	struct hog_spec spec = { .anon = 200, .threads = 3, .comm = "member" };
+	char *dir = must_limit("members", 4096), *text;
+	long long kills = lens_key("stats", "kills"), n = 0;
+	struct hog hog[MEMBERS];
+	unsigned int i;
+
+	MUST_OK(cg_oom_group(dir, true));
+	spec.cgroup = dir;
+	for (i = 0; i < MEMBERS; i++)
+		must_hog(&hog[i], &spec);
+	drain(fd);
+	hog_do(&hog[1], HOG_GROW, 8192);
+	text = next_killed(fd, &n);
+	for (i = 0; i < MEMBERS; i++)
+		EXPECT_TRUE(wait_until(hog_killed(&hog[i]), PATIENCE_MS));
+	EXPECT_EVENT(text, n, "victims=%d trigger=allocator", MEMBERS);
+	EXPECT_EQ(lens_key("stats", "kills") - kills, MEMBERS);
+	/* More, as it counts the chosen one again. */
+	EXPECT_GT(cg_oom_kills(dir), MEMBERS);
+	expect_show(text);
+	test_done("a group kill: each process counts once");
+	for (i = 0; i < MEMBERS; i++)
+		hog_end(&hog[i]);
+	free(text);
+	free(dir);
+}
+
+#define CHILDREN	14
+#define NAME_LENGTH	190
+
+/* Two of these are a path of 400 bytes; the module keeps 4 KiB of them. */
+static char *long_cgroup(const char *parent, unsigned int i)
+{
+	char name[NAME_LENGTH + 1];
+
+	memset(name, 'a' + i, NAME_LENGTH);
+	name[NAME_LENGTH] = '\0';
+	return must_cgroup(parent, name);
+}
+
+static void test_paths(int fd)
+{
+	struct hog_spec spec = { .anon = 100, .comm = "far down" };
+	char *top = must_limit("paths", 8192), *dir = long_cgroup(top, 25), *child[CHILDREN];
+	struct hog hog[CHILDREN];
+	unsigned int i;
+	long long n = 0;
+	char *text;
+
+	for (i = 0; i < CHILDREN; i++) {
+		child[i] = long_cgroup(dir, i);
+		spec.cgroup = child[i];
+		spec.anon = 100 + i;
+		must_hog(&hog[i], &spec);
+	}
+	drain(fd);
+	hog_do(&hog[0], HOG_GROW, 16384);
+	text = next_killed(fd, &n);
+	EXPECT_EVENT(text, n, "memcg=%s caller_memcg=%s", cg_shown(top), cg_shown(child[0]));
+	EXPECT_LINE(event_line(text, "memcg", n, 0), "path=%s", cg_shown(top));
+	EXPECT_TRUE(event_line(text, "candidate", n, 9));
+	expect_show(text);
+	test_done("cgroups with long paths: the event's own are kept");
+	for (i = 0; i < CHILDREN; i++) {
+		hog_end(&hog[i]);
+		free(child[i]);
+	}
+	free(text);
+	free(dir);
+	free(top);
+}
+
+int main(void)
+{
+	int fd;
+
+	test_begin(0);
+	events_need_sources();
+	if (cg_version() != 2)
+		ksft_exit_skip("needs cgroup v2\n");
+	ksft_set_plan(4);
+	oom_settings();
+	fd = events_open();
+	test_outside(fd);
+	test_group(fd);
+	test_paths(fd);
+	close(fd);
+	test_end();
+}
