@@ -22,6 +22,8 @@ end
 complete -c oomlens -f
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -a "$commands"
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l from -x -a '(__fish_complete_directories)'
+complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l log -r -F
+complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l last-boot
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -s V -l version
 complete -c oomlens -s h -l help
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif events history commit objects' -s n -x
@@ -31,7 +33,7 @@ complete -c oomlens -n '__fish_seen_subcommand_from top rank' -s a
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l memcg -x -a '(__oomlens_cgroups)'
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l nodes -x
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif report' -l self
-complete -c oomlens -n '__fish_seen_subcommand_from rank whatif events history forecast overcommit commit objects report trigger status' -l json
+complete -c oomlens -n '__fish_seen_subcommand_from rank whatif why events history forecast overcommit commit objects report trigger status' -l json
 complete -c oomlens -n '__fish_seen_subcommand_from whatif commit objects' -a '(__oomlens_pids)'
 complete -c oomlens -n '__fish_seen_subcommand_from why events' -a '(__oomlens_events)'
 complete -c oomlens -n '__fish_seen_subcommand_from events' -s f -l follow

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# oomlens_why_check.sh CASE FILE: does this text of "oomlens why" say what
+# oomlens_why_check.sh CASE FILE [EXPECT]: does this text of "oomlens why" say what
 # oomlens_why.expect asks for, and nothing that it excludes?
 
-expect=$(dirname "$0")/oomlens_why.expect
+expect=${3:-$(dirname "$0")/oomlens_why.expect}
 # Lines are wrapped: compare words.
 text=$(tr '\n' ' ' <"$2" | tr -s ' ')
 checked=0

@@ -8,8 +8,11 @@ function on_row() {
 }
 
 function json_event(n,   s, i) {
-	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb memory memcg_state zones candidates victims growths")
-	s = s ",\"time\":\"" utc(event_epoch(n)) "\",\"page_kb\":" page_kb()
+	use_page(n)
+	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb log memory memcg_state zones candidates victims growths")
+	s = s ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null") ",\"page_kb\":" page_kb()
+	if (count(n, "log"))
+		s = s ",\"log\":{" json_record(line_of[n, "log", 1]) "}"
 	if (count(n, "memory"))
 		s = s ",\"memory\":{" json_record(line_of[n, "memory", 1]) "}"
 	if (count(n, "memcg"))
@@ -33,9 +36,9 @@ function print_title() {
 # Has fewer columns; a wide screen and "why" show the rest
 function print_narrow(event, time, kind, outcome, victim, freed) {
 	if (wide < 78)
-		print clip(right(event, 5) " " (event == "EVENT" ? "TIME    " : substr(time, 12, 8)) " " left(outcome, 9) " " victim)
+		print clip(right(event, 5) " " (event == "EVENT" ? "TIME    " : time ~ /T/ ? substr(time, 12, 8) : left(substr(time, 4, 8), 8)) " " left(outcome, 9) " " victim)
 	else
-		print clip(right(event, 5) " " time " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22) right(freed, 8))
+		print clip(right(event, 5) " " left(time, 20) " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22) right(freed, 8))
 }
 
 function task(comm, pid) {
@@ -43,6 +46,7 @@ function task(comm, pid) {
 }
 
 function print_event(n,   victim, freed, took, all, s) {
+	use_page(n)
 	victim = freed = took = "-"
 	if (count(n, "victim")) {
 		victim = task(rec(n, "victim", 1, "comm"), rec(n, "victim", 1, "pid"))
@@ -58,10 +62,10 @@ function print_event(n,   victim, freed, took, all, s) {
 		victim = "(by " ev(n, "by") ")"
 	}
 	if (wide && wide < 128) {
-		print_narrow(n, utc(event_epoch(n)), ev(n, "kind"), ev(n, "outcome"), victim, freed)
+		print_narrow(n, event_time(n), ev(n, "kind"), ev(n, "outcome"), victim, freed)
 		return
 	}
-	s = right(n, 5) " " left(utc(event_epoch(n)), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
+	s = right(n, 5) " " left(event_time(n), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 

@@ -1,7 +1,75 @@
 # SPDX-License-Identifier: GPL-2.0
 # The command "why", over the sentences of why.awk, which the report uses too.
 
+# Of the table commit, which is read in mode 2, the row with the largest charge
 function on_row() {
+	if (file == "commit" && most_pid == "" && is_number(cell("charge"))) {
+		most_pid = cell("pid")
+		most_comm = cell("comm")
+		most_charge = cell("charge")
+	}
+}
+
+# In mode 2 the kernel refuses what it cannot promise, and counts that nowhere. So who asks
+# after "fork: Cannot allocate memory" is told that no OOM is needed for it.
+function refusal(   s) {
+	if (logged || asked != "" || key("overcommit", "mode") != "2")
+		return ""
+	s = "vm.overcommit_memory is 2: a request that would exceed the commit limit is refused (\"Cannot allocate memory\"), and that is no OOM."
+	s = s " " (events ? "The last OOM was " ago(event_at[events]) "." : "There has been no OOM since the module was loaded.")
+	s = s " Of the limit of " bytes(key("overcommit", "commit_limit")) " " bytes(key("overcommit", "committed")) " is promised; a mapping of up to " bytes(key("overcommit", "max_mapping_user")) " would be granted now, to root up to " bytes(key("overcommit", "max_mapping_root")) "."
+	if (most_pid != "")
+		s = s " " named(most_comm, most_pid) " holds most of the promise, " bytes(most_charge) " (oomlens commit " most_pid ")."
+	return s
+}
+
+# What a log tells of refusals: newer kernels print a line for each, ten in five seconds
+function refusals_in_log(   n) {
+	n = num(rec(0, "refused", 1, "count"))
+	if (!logged || !n)
+		return ""
+	return "By this log the kernel refused " plural(n, "request", "requests") " for memory that it could not promise, the last of " named(rec(0, "refused", 1, "comm"), rec(0, "refused", 1, "pid")) ", for " (is_number(rec(0, "refused", 1, "bytes")) ? scaled(rec(0, "refused", 1, "bytes") / 1024, " ") "iB" : "an unknown amount") ". It prints at most ten such lines in five seconds."
+}
+
+# The sentences for other programs, one object
+function why_json(n, waited,   s, i, k, name) {
+	explain(n)
+	s = "{\"event\":" n ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null")
+	s = s "," json_pair("kind", ev(n, "kind")) ",\"result\":" json_value("result", ev(n, "outcome"))
+	if (count(n, "victim"))
+		s = s ",\"victim\":{" json_pair("pid", rec(n, "victim", 1, "pid")) "," json_pair("comm", rec(n, "victim", 1, "comm")) "}"
+	s = s ",\"waited\":" waited + 0
+	k = split("outcome shortage although holder choice recovery lacks blind", name, " ")
+	for (i = 1; i <= k; i++)
+		s = s ",\"" name[i] "\":" (told[name[i]] == "" ? "null" : json_text(told[name[i]]))
+	s = s ",\"advice\":["
+	for (i = 1; i <= advices; i++)
+		s = s "" (i > 1 ? "," : "") json_text(advice[i])
+	return s "]," json_refusal() "}"
+}
+
+function json_refusal(   s) {
+	s = refusal() "" refusals_in_log()
+	return "\"refusal\":" (s == "" ? "null" : json_text(s))
+}
+
+# The explanation, or that there is nothing to explain; and what was refused without an OOM
+function print_why(n, waited,   width, first, last) {
+	width = wide >= 40 && wide < 100 ? wide : 80
+	first = refusal()
+	last = refusals_in_log()
+	if (first != "")
+		print wrapped("", first, width)
+	if (first != "" && events)
+		print ""
+	if (events)
+		why(n, waited)
+	else if (logged)
+		print "There is no OOM in this log."
+	else if (first == "")
+		print "There has been no OOM since the module was loaded. \"oomlens rank\" shows which process would be next."
+	if (last != "")
+		print "\n" wrapped("", last, width)
 }
 
 # A stall: what was largest and what grew when it began, by the samples around it
@@ -30,15 +98,19 @@ END {
 			only = telling_event()
 			waited = event_at[events] - only
 		}
-		if (asked == "" && newest_stall(events ? only : 0)) {
+		if (asked == "" && !json && !logged && newest_stall(events ? only : 0)) {
 			why_stall(newest_stall(0))
 			if (events)
 				print "\nThe last OOM was before it: oomlens why " only
-		} else if (!events)
-			print "There has been no OOM since the module was loaded. \"oomlens rank\" shows which process would be next."
-		else if (!(only in has_event))
+			exit
+		}
+		if (events && !(only in has_event))
 			die(5, not_kept(only))
+		if (!json)
+			print_why(only, waited)
+		else if (events)
+			print why_json(only, waited)
 		else
-			why(only, waited)
+			print "{\"event\":null," json_refusal() "}"
 	}
 }

@@ -72,12 +72,12 @@ function take_title() {
 		die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
 }
 
-# Dies if a file was not read: a read fails where the module finds no memory for a
+# Dies if a file was not read (of a log there are only events): a read fails where the module finds no memory for a
 # table, which not every awk reports, and a recording may be empty.
 function unread(names,   n, i, name) {
 	n = split(names, name, " ")
 	for (i = 1; i <= n && !dying; i++)
-		if (!(name[i] in titled))
+		if (!(name[i] in titled) && !(logged && name[i] != "events"))
 			die(1, name[i] " could not be read, or is empty")
 	return dying
 }
@@ -139,7 +139,8 @@ BEGIN {
 	set_of(IS_NUMBER, "events overwritten collapsed averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
 	set_of(IS_NUMBER, "short long page_kb cost_us real_us page_cache unaccounted start_us count grew from_max begin_us end_us from to")
 	set_of(IS_DECIMAL, "every_s over_s psi_some psi_full psi_full_max")
-	set_of(IS_WORD, "details kind trigger constraint outcome by walk verdict fate mode_name what")
+	set_of(IS_WORD, "panic details kind trigger constraint outcome by walk verdict fate mode_name what")
+	set_of(IS_NUMBER, "page_kb boot_nr number front ended lost says dropped rows reaped_us rss sock slab allocating bare placed count bytes")
 }
 
 function set_of(set, names,   n, i, name) {
@@ -182,22 +183,6 @@ function check_row(   i) {
 	}
 	for (i = 1; i <= columns; i++)
 		$i = checked(column[i], $i == "" ? "-" : $i)
-}
-
-# Any other byte as \ooo, as the module writes it
-function ascii_only(s,   n, i, c, text) {
-	if (!bytes_known)
-		for (bytes_known = 1; bytes_known < 256; bytes_known++)
-			BYTE[sprintf("%c", bytes_known)] = bytes_known
-	n = length(s)
-	for (i = 1; i <= n; i++) {
-		c = substr(s, i, 1)
-		if (c ~ /[ -~]/)
-			text = text c
-		else
-			text = text sprintf("\\%03o", c in BYTE ? BYTE[c] : 0)
-	}
-	return text
 }
 
 function open_table(   n, i, word) {
@@ -367,6 +352,16 @@ function page_kb(   kb, ram) {
 	return page_kb_known
 }
 
+# An event of a log brings the size of its machine's pages with it.
+function use_page(n) {
+	if (!logged)
+		return
+	page_kb_known = num(rec(n, "log", 1, "page_kb"))
+	if (page_kb_known < 1 || page_kb_known > 1024)
+		page_kb_known = 4
+	split("", SIZE)
+}
+
 function first_word(s,   word) {
 	split(s, word, " ")
 	return word[1]
@@ -427,12 +422,6 @@ function right(s, width) {
 	return sprintf("%" width "s", s)
 }
 
-# A list so far and what comes before its next item. Not "s (...)": an old
-# busybox takes a variable before a bracket for a function's name.
-function followed(s, by) {
-	return s == "" ? s : s by
-}
-
 function plural(n, one, many) {
 	return n " " (n == 1 ? one : many)
 }
@@ -440,7 +429,7 @@ function plural(n, one, many) {
 # The error for an event that is not kept
 function not_kept(n) {
 	if (!events)
-		return "no event " n ": there has been no OOM"
+		return "no event " n ": there " (logged ? "is no OOM in this log" : "has been no OOM")
 	if (n + 0 < event_at[1] && n + 0 > 0)
 		return "event " n " is not kept any more: the oldest is " event_at[1]
 	return "no event " n ": the newest is " event_at[events]
@@ -670,6 +659,15 @@ function utc(t,   days, secs, y, doy, m, d, c) {
 	if (m <= 2)
 		y++
 	return sprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", y, m, d, int(secs / 3600), int(secs / 60) % 60, secs % 60)
+}
+
+# An event's date. A log may have it in local time, or only the time since boot.
+function event_time(n) {
+	if (!logged || is_number(ev(n, "real_us")))
+		return utc(event_epoch(n))
+	if (rec(n, "log", 1, "wall") != "-")
+		return shown(rec(n, "log", 1, "wall"))
+	return rec(n, "log", 1, "stamp") == "-" ? "-" : "up " rec(n, "log", 1, "stamp") " s"
 }
 
 function ago(n,   s) {

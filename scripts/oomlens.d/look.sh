@@ -255,13 +255,19 @@ cmd_events()
 	[ -z "$only" ] || [ -z "$FOLLOW$ROWS" ] || bad_usage "an EVENT goes with neither --follow nor -n"
 	[ -z "$NEW" ] || [ -z "$ROWS" ] || bad_usage "--new goes without -n"
 	ROWS=${ROWS:-0}
+	TITLE=1
+	[ -z "$JSON" ] || TITLE=''
+	if of_log; then
+		[ -z "$FOLLOW" ] || die $E_USAGE "--follow needs the live module, not a log"
+		look_at_terminal
+		run_log "stalls events" json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE"
+		return
+	fi
 	find_dir
 	set_clock
 	look_at_terminal
 	file overcommit
 	file events
-	TITLE=1
-	[ -z "$JSON" ] || TITLE=''
 	if [ -z "$FOLLOW" ]; then
 		run "stalls events" json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE" \
 			"$(meminfo)" "$DIR/overcommit" "$(history)" "$DIR/events"
@@ -278,20 +284,40 @@ cmd_events()
 
 cmd_why()
 {
-	case ${1:-} in
-	'') only='' ;;
-	*) need_count EVENT "$1"; only=$1 ;;
-	esac
-	[ $# -le 1 ] || bad_usage "why takes one EVENT"
+	only='' JSON=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--json) JSON=1 ;;
+		-)
+			[ -z "$FROM$LOG$LAST_BOOT" ] || bad_usage "why - reads standard input, and no other"
+			LOG=-
+			;;
+		*)
+			need_count EVENT "$1"
+			[ -z "$only" ] || bad_usage "why takes one EVENT"
+			only=$1
+			;;
+		esac
+		shift
+	done
+	look_at_terminal
+	if of_log; then
+		run_log "own pace growth stalls trend why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
+		return
+	fi
 	find_dir
 	set_clock
 	for f in overcommit features events; do
 		file $f
 	done
-	look_at_terminal
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
-	run "own pace growth stalls trend why explain" self="$SELF" only="$only" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
-		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$DIR/features" "$(history)" "$DIR/events"
+	# Which process holds the promise is of interest only where it is enforced.
+	promise=/dev/null
+	if [ -z "$only" ] && grep -q '^mode 2$' "$DIR/overcommit" && [ -r "$DIR/commit" ]; then
+		promise=$DIR/commit
+	fi
+	run "own pace growth stalls trend why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events"
 }

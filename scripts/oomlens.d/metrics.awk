@@ -156,7 +156,12 @@ BEGIN {
 }
 
 END {
-	if (!dying && !unread("overcommit features stats events badness commit")) {
+	if (!dying && logged && !unread("events")) {
+		add_up()
+		added_up()
+		if (events && is_number(ev(event_at[events], "real_us")))
+			last_event()
+	} else if (!dying && !unread("overcommit features stats events badness commit")) {
 		add_up()
 		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, including those that killed no process.", key("stats", "events"))
 		one("overwritten_events_total", "counter", "OOM events that the module overwrote before they were read.", key("stats", "overwritten"))
@@ -165,7 +170,7 @@ END {
 		if (state != "")
 			added_up()
 		if (events)
-			one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
+			last_event()
 		one("commit_limit_bytes", "gauge", "CommitLimit: what may be promised where the limit is enforced.", in_bytes(key("overcommit", "commit_limit")))
 		one("committed_bytes", "gauge", "Committed_AS: what has been promised.", in_bytes(key("overcommit", "committed")))
 		one("commit_headroom_bytes", "gauge", "Limit less promise; may be negative.", in_bytes(key("overcommit", "headroom")))
@@ -209,6 +214,10 @@ function trends(   i, g, n) {
 		if (num(stall_name[i]) > n)
 			n = num(stall_name[i])
 	one("stalls_total", "counter", "Times in which no task of the machine or of a cgroup could go on for want of memory, without an OOM.", n + 0)
+}
+
+function last_event() {
+	one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
 }
 
 function sources(   n, i, name) {

@@ -13,7 +13,7 @@ options_of()
 	top) LETTERS='d: n: 1 a' NAMES='memcg: nodes: self' ;;
 	rank) LETTERS='n: a' NAMES='memcg: nodes: json self' ;;
 	whatif) LETTERS='n:' NAMES='memcg: nodes: json self' ;;
-	why) ;;
+	why) NAMES='json' ;;
 	events) LETTERS='n: f' NAMES='json follow settle new' ;;
 	history) LETTERS='n:' NAMES='json' ;;
 	forecast) NAMES='within: json' ;;

@@ -233,7 +233,7 @@ function decade(us,   h) {
 function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 	print "<h2>OOMs so far</h2>"
 	if (!events) {
-		print "<p>None since the module was loaded.</p>"
+		print "<p>None " (logged ? "in this log" : "since the module was loaded") ".</p>"
 		return
 	}
 	from = num(ev(event_at[1], "time_us"))
@@ -247,7 +247,8 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 	last_x = -9
 	for (e = 1; e <= events; e++) {
 		n = event_at[e]
-		x = 18 + 78 * (num(ev(n, "time_us")) - from) / (to - from)
+		# Several boots have no time in common.
+		x = 18 + 78 * (logged ? (events > 1 ? (e - 1) / (events - 1) : 0) : (num(ev(n, "time_us")) - from) / (to - from))
 		v = recovery(n)
 		h = is_number(v) ? decade(v + 0) : 0
 		y = 125 - 22 * (h > 5 ? 5 : h)
@@ -260,14 +261,16 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
 			last_x = x + 0
 		}
 	}
-	from = utc(event_epoch(event_at[1]))
-	to = utc(event_epoch(event_at[events]))
+	from = event_time(event_at[1])
+	to = event_time(event_at[events])
 	print "<text x=\"18%\" y=\"143\" text-anchor=\"middle\">" axis_time(from, to) "</text>"
-	print "<text x=\"96%\" y=\"143\" text-anchor=\"end\">" axis_time(to, from) " UTC</text></svg>"
+	print "<text x=\"96%\" y=\"143\" text-anchor=\"end\">" axis_time(to, from) (to ~ /Z$/ ? " UTC" : "") "</text></svg>"
 }
 
 # The date too, if the other end is of another day
 function axis_time(t, other) {
+	if (t !~ /T/)
+		return html_text(t)
 	return substr(t, 1, 10) == substr(other, 1, 10) ? substr(t, 12, 8) : substr(t, 1, 10) " " substr(t, 12, 5)
 }
 
@@ -282,6 +285,7 @@ function shape(outcome) {
 }
 
 function memory_bar(n,   all, z, kernel, rest, m) {
+	use_page(n)
 	if (!count(n, "memory"))
 		return
 	for (z = 1; z <= count(n, "zone"); z++)
@@ -322,7 +326,7 @@ function event_details(   e, n, i) {
 	for (e = events; e > 0; e--) {
 		n = event_at[e]
 		explain(n)
-		print "<details" (n == telling_event() ? " open" : "") "><summary><b>" n "</b> " utc(event_epoch(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
+		print "<details" (n == telling_event() ? " open" : "") "><summary><b>" n "</b> " html_text(event_time(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
 		print "<p>" html_text(told["outcome"]) "</p>"
 		memory_bar(n)
 		section("What ran out", told["shortage"])
@@ -332,6 +336,8 @@ function event_details(   e, n, i) {
 		section("Stalls before it", stalls_before(n))
 		section("Why this one", told["choice"])
 		section("How long it took", told["recovery"])
+		section("What the log lacks", told["lacks"])
+		section("What only the module would have told", told["blind"])
 		if (advices) {
 			print "<h3>What could be done</h3><ul>"
 			for (i = 1; i <= advices; i++)
@@ -359,15 +365,18 @@ END {
 		style()
 		print "</head><body>"
 		textures()
-		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000)) "</p>"
-		tiles()
-		charts()
-		badness_bars()
-		promise()
-		commit_bars()
+		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" (logged ? "from a log" : utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000))) "</p>"
+		if (!logged) {
+			tiles()
+			charts()
+			badness_bars()
+			promise()
+			commit_bars()
+		}
 		timeline()
 		event_details()
-		sources()
+		if (!logged)
+			sources()
 		print "</body></html>"
 	}
 }

@@ -125,6 +125,10 @@ cmd_report()
 		shift
 	done
 	[ -z "$HTML" ] || [ -z "$JSON" ] || bad_usage "--html or --json, not both"
+	if of_log; then
+		report_of_log
+		return
+	fi
 	find_dir
 	set_clock
 	for f in badness overcommit commit events features stats; do
@@ -142,7 +146,7 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own pace growth stalls trend chart why report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		page=$(run "own pace growth stalls trend chart why fromlog report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
 			"$DIR/features" "$DIR/stats" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
@@ -203,6 +207,12 @@ cmd_metrics()
 		esac
 		shift
 	done
+	if of_log; then
+		[ -z "$STATE" ] || die $E_USAGE "--state goes with the live module, not with a log"
+		page=$(run_log "own pace trend metrics" state='' boot='') || exit
+		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
+		return
+	fi
 	find_dir
 	set_clock
 	for f in badness overcommit commit events features stats; do

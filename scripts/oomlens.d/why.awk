@@ -164,7 +164,7 @@ function rules_recovery() {
 		"A victim that gives its memory back late waits in the kernel (I/O, a lock) or has very much of it.")
 	say("recovery", "killed !marked", "When the memory was back is not known without the victim: \"oomlens status\" names the kernel option that is missing.")
 	say("recovery", "killed exited !freed", "{victim_comm} had exited after {exit}; when its memory was back is not known{yet}.")
-	say("recovery", "killed marked !exited !freed", "{victim_comm}'s exit is not recorded{yet}.")
+	say("recovery", "killed marked !exited !freed !untimed", "{victim_comm}'s exit is not recorded{yet}.")
 	say("recovery", "called", "The OOM killer ran for {took}, of which the module took {capture}.")
 }
 
@@ -175,6 +175,7 @@ function fact(name, holds) {
 }
 
 function facts(n) {
+	facts_source(n)
 	facts_event(n)
 	facts_zones(n)
 	facts_memory(n)
@@ -182,10 +183,11 @@ function facts(n) {
 	facts_choice(n)
 	facts_growth(n)
 	facts_recovery(n)
+	facts_log(n)
 }
 
 function named(comm, pid) {
-	return shown(comm) " (" pid ")"
+	return pid == "-" ? shown(comm) : shown(comm) " (" pid ")"
 }
 
 function facts_event(n,   k, order) {
@@ -344,7 +346,10 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	for (z = 1; z <= count(n, "zone"); z++)
 		managed += num(rec(n, "zone", z, "managed"))
 	kernel = mem(n, "slab_unreclaimable") + mem(n, "pagetables") + mem(n, "kernel_stack")
-	accounted = mem(n, "free") + mem(n, "anon") + mem(n, "file") + mem(n, "shmem") + mem(n, "slab_reclaimable") + kernel
+	# A dump has only the zones of the request, and locked pages on lists of their own.
+	if (F["dump"])
+		managed = mem(n, "ram")
+	accounted = (F["dump"] ? mem(n, "unevictable") : 0) + mem(n, "free") + mem(n, "anon") + mem(n, "file") + mem(n, "shmem") + mem(n, "slab_reclaimable") + kernel
 	rest = managed > accounted ? managed - accounted : 0
 	swap_free = mem(n, "swap_free")
 	fact("kernel_holds", F["machine"] && kernel > managed * 0.3)
@@ -399,16 +404,16 @@ function facts_memcg(n,   limit, swap, v1) {
 
 # The terms of a record that are not 0, the largest first
 function terms_of(n, type, i,   name, label, pages, k, best, s, told) {
-	split("rss_anon rss_file rss_shmem swap pgtables adj_points", name, " ")
-	split("anon,file,shared,swap,page tables,adj", label, ",")
-	for (k = 1; k <= 6; k++)
+	split("rss_anon rss_file rss_shmem swap pgtables adj_points rss", name, " ")
+	split("anon,file,shared,swap,page tables,adj,resident", label, ",")
+	for (k = 1; k <= 7; k++)
 		pages[k] = num(rec(n, type, i, name[k]))
 	# A victim's record has the sum, and not this
 	if (type == "victim" && is_number(rec(n, type, i, "points")))
 		pages[6] = rec(n, type, i, "points") - terms_sum(n, type, i)
 	for (;;) {
 		best = 0
-		for (k = 1; k <= 6; k++)
+		for (k = 1; k <= 7; k++)
 			if (!(k in told) && pages[k] && (!best || pages[k] > pages[best]))
 				best = k
 		if (!best)
@@ -419,7 +424,7 @@ function terms_of(n, type, i,   name, label, pages, k, best, s, told) {
 }
 
 function terms_sum(n, type, i) {
-	return num(rec(n, type, i, "rss_anon")) + num(rec(n, type, i, "rss_file")) + num(rec(n, type, i, "rss_shmem")) + num(rec(n, type, i, "swap")) + num(rec(n, type, i, "pgtables"))
+	return num(rec(n, type, i, "rss_anon")) + num(rec(n, type, i, "rss_file")) + num(rec(n, type, i, "rss_shmem")) + num(rec(n, type, i, "swap")) + num(rec(n, type, i, "pgtables")) + num(rec(n, type, i, "rss"))
 }
 
 function facts_choice(n,   i, pid, ranked, mine, next_one, p, points) {
@@ -518,7 +523,7 @@ function facts_recovery(n,   i, exit_us, freed_us, v) {
 	fact("freed_slow", F["freed"] && num(freed_us) > 1000000)
 	T["exit"] = duration(exit_us)
 	T["freed"] = duration(freed_us)
-	T["yet"] = uptime - num(ev(n, "time_us")) / 1000000 < 5 ? " yet" : ""
+	T["yet"] = !logged && uptime - num(ev(n, "time_us")) / 1000000 < 5 ? " yet" : ""
 }
 
 # ---- telling ----
@@ -560,7 +565,9 @@ function explain(n) {
 	split("", F)
 	split("", T)
 	advices = 0
+	use_page(n)
 	if (!rules) {
+		rules_log()
 		rules_outcome()
 		rules_shortage()
 		rules_although()
@@ -579,6 +586,8 @@ function explain(n) {
 	s = tell("adjusted", 0)
 	told["choice"] = told["choice"] (s == "" ? "" : " ") s
 	told["recovery"] = tell("recovery", 0)
+	told["lacks"] = tell("lacks", 0)
+	told["blind"] = tell("blind", 1)
 	# A drill takes all memory there is: nothing is wrong with the machine.
 	if (F["by_pressure"])
 		advices = 0
@@ -598,7 +607,7 @@ function why(n, waited,   width, i) {
 	explain(n)
 	if (waited)
 		told["outcome"] = told["outcome"] " " waited " more " (waited > 1 ? "calls" : "call") " of the OOM killer, up to event " n + waited ", waited for a victim to exit and killed no process."
-	print wrapped("", "OOM " n ", " utc(event_epoch(n)) " (" ago(n) "): " told["outcome"], width)
+	print wrapped("", "OOM " n ", " event_time(n) " (" (logged ? of_log(n) : ago(n)) "): " told["outcome"], width)
 	chapter("What ran out", told["shortage"], width)
 	chapter("Why, though some looked free", told["although"], width)
 	chapter("What held the memory", told["holder"], width)
@@ -612,4 +621,6 @@ function why(n, waited,   width, i) {
 		for (i = 1; i <= advices; i++)
 			print wrapped("- ", advice[i], width)
 	}
+	chapter("What the log lacks", told["lacks"], width)
+	chapter("What only the module would have told", told["blind"], width)
 }
