@@ -247,6 +247,19 @@ test_overcommit()
 		[ $(($(field ram) * $(field page_kb))) = "$(meminfo MemTotal)" ]
 }
 
+# The parts add up to MemTotal
+test_memory()
+{
+	lens memory && said "RAM " && said unaccounted &&
+		lens memory --json &&
+		[ $(($(field ram) * $(field page_kb))) = "$(meminfo MemTotal)" ] &&
+		awk -F'[{:,}]' '{
+			for (i = 2; $i != "\"drift\""; i += 2)
+				sum += $i == "\"ram\"" ? -$(i + 1) : $(i + 1)
+			exit sum != 0
+		}' "$work/said"
+}
+
 # A process' charge is its mappings that the kernel marks "ac" (accounted);
 # mapping by mapping it is its maps
 test_commit()
@@ -437,7 +450,7 @@ for name in ash dash bash; do
 	fi
 	shells="$shells$name "
 	began=$(date +%s)
-	for t in rank top self whatif overcommit commit trigger events why metrics report save reserve \
+	for t in rank top self whatif overcommit commit memory trigger events why metrics report save reserve \
 			status events_follow bundle help exits; do
 		: >"$work/said"
 		"test_$t"
@@ -476,7 +489,7 @@ else
 		shell=$name
 		[ "$name" != ash ] || shell='busybox sh'
 		bad=0
-		for c in "top -1" rank "whatif 1 0" why events overcommit commit report metrics "save $work/s" \
+		for c in "top -1" rank "whatif 1 0" why events overcommit commit memory report metrics "save $work/s" \
 				trigger reserve status; do
 			# shellcheck disable=SC2086 # words
 			lens_ends 3 $c || bad=1

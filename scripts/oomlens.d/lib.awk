@@ -137,6 +137,7 @@ BEGIN {
 	set_of(IS_NUMBER, "free file shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unevictable mlocked")
 	set_of(IS_NUMBER, "node free_cma highatomic usable min low high managed usage limit swap_limit memsw memsw_limit")
 	set_of(IS_NUMBER, "events overwritten collapsed averted kills snapshots walk_ns_max memory_bytes ring_events module_bytes now_us open_files")
+	set_of(IS_NUMBER, "pcp anon_unmapped page_cache secondary_pagetables percpu vmalloc zsmalloc gpu misc_reclaimable module unaccounted drift swapcache balloon pool_pages")
 	set_of(IS_NUMBER, "short long page_kb cost_us real_us page_cache unaccounted start_us count grew from_max begin_us end_us from to")
 	set_of(IS_DECIMAL, "every_s over_s psi_some psi_full psi_full_max")
 	set_of(IS_WORD, "panic details kind trigger constraint outcome by walk verdict fate mode_name what")

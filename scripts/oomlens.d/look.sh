@@ -132,6 +132,29 @@ cmd_overcommit()
 	run memory mode=overcommit json="$JSON" "$(meminfo)" "$DIR/overcommit"
 }
 
+cmd_memory()
+{
+	JSON=''
+	[ $# -le 1 ] || bad_usage "unknown argument '$2'"
+	case ${1:-} in
+	'') ;;
+	--json) JSON=1 ;;
+	*) bad_usage "unknown argument '$1'" ;;
+	esac
+	find_dir
+	set_clock
+	look_at_terminal
+	file memory
+	run "sheet print_sheet" json="$JSON" wide="$WIDE" "$(meminfo)" "$DIR/memory"
+}
+
+# sheet_file: into SHEET the file memory, which recordings of older modules lack
+sheet_file()
+{
+	SHEET=/dev/null
+	[ ! -r "$DIR/memory" ] || SHEET=$DIR/memory
+}
+
 cmd_commit()
 {
 	ROWS='' JSON='' of_pid=''
@@ -302,7 +325,7 @@ cmd_why()
 	done
 	look_at_terminal
 	if of_log; then
-		run_log "own pace growth stalls trend why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
+		run_log "own pace growth stalls trend sheet why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
 		return
 	fi
 	find_dir
@@ -313,11 +336,12 @@ cmd_why()
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
+	sheet_file
 	# Which process holds the promise is of interest only where it is enforced.
 	promise=/dev/null
 	if [ -z "$only" ] && grep -q '^mode 2$' "$DIR/overcommit" && [ -r "$DIR/commit" ]; then
 		promise=$DIR/commit
 	fi
-	run "own pace growth stalls trend why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
-		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events"
+	run "own pace growth stalls trend sheet why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+		"$(meminfo)" "$(mountinfo)" "$SHEET" "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events"
 }

@@ -178,6 +178,7 @@ END {
 		one("commit_uncashed_bytes", "gauge", "Promised and not touched yet.", in_bytes(key("commit", "uncashed")))
 		one("commit_deficit_bytes", "gauge", "What would be missing if every promise were called in at once.", in_bytes(key("commit", "deficit")))
 		one("available_bytes", "gauge", "MemAvailable.", in_bytes(key("overcommit", "available")))
+		memory_by_kind()
 		one("swap_free_bytes", "gauge", "Free swap.", in_bytes(key("overcommit", "swap_free")))
 		one("eligible_processes", "gauge", "Processes that the OOM killer may take.", key("badness", "eligible"))
 		one("next_victim_score", "gauge", "oom_score of the first in line.", first_score)
@@ -214,6 +215,18 @@ function trends(   i, g, n) {
 		if (num(stall_name[i]) > n)
 			n = num(stall_name[i])
 	one("stalls_total", "counter", "Times in which no task of the machine or of a cgroup could go on for want of memory, without an OOM.", n + 0)
+}
+
+# Recordings of older modules have no such file.
+function memory_by_kind(   i) {
+	if (sheet("ram") == "-")
+		return
+	sheet_lines()
+	one("ram_bytes", "gauge", "MemTotal.", in_bytes(sheet("ram")))
+	family("memory_bytes", "gauge", "What RAM is used for: the kinds add up to it. unaccounted is in none of the kernel's counters.")
+	for (i = 1; i <= sheet_count; i++)
+		if (is_number(sheet(sheet_name[i])))
+			print "oomlens_memory_bytes{kind=" label(sheet_name[i]) "} " in_bytes(sheet(sheet_name[i]))
 }
 
 function last_event() {

@@ -210,6 +210,29 @@ function commit_bars(   i, j, m, all) {
 		print "<p class=\"dim\">and " plural(groups - 15, "more cgroup", "more cgroups") "</p>"
 }
 
+# The seven largest parts of RAM, and the rest as one
+function sheet_bars(   i, n, k, all, rest) {
+	if (sheet("ram") == "-")
+		return
+	n = sort_sheet()
+	all = num(sheet("ram"))
+	print "<h2>What memory is used for</h2><div class=\"row\"><div class=\"name\"><span>RAM</span><b>" size(all) "</b></div>"
+	begin_bar()
+	for (i = 1; i <= n; i++) {
+		k = sheet_order[i]
+		if (k == "free")
+			continue
+		if (++shown_parts > 6)
+			rest += num(sheet(k))
+		else
+			part_of_bar(num(sheet(k)), all, shown_parts, k)
+	}
+	part_of_bar(rest, all, 7, "other")
+	part_of_bar(num(sheet("free")), all, 8, "free")
+	end_bar("what RAM is used for")
+	print "</div><p class=\"dim\">unaccounted: " bytes(sheet("unaccounted")) ", which is in none of the kernel's counters: drivers, dma-buf, pipes, sockets.</p>"
+}
+
 # ---- events ----
 
 function recovery(n,   i, v, max) {
@@ -372,6 +395,7 @@ END {
 			badness_bars()
 			promise()
 			commit_bars()
+			sheet_bars()
 		}
 		timeline()
 		event_details()

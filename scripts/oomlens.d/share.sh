@@ -146,7 +146,8 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run "own pace growth stalls trend chart why fromlog report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" \
+		sheet_file
+		page=$(run "own pace growth stalls trend chart sheet why fromlog report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$SHEET" \
 			"$DIR/features" "$DIR/stats" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
@@ -172,6 +173,7 @@ text_report()
 	section "Overcommit" overcommit
 	section "The next victims" rank -n 15
 	section "What holds the promise" commit -n 15
+	[ ! -r "$DIR/memory" ] || section "What memory is used for" memory
 	section "OOMs" events
 	section "The last one" why
 }
@@ -209,7 +211,7 @@ cmd_metrics()
 	done
 	if of_log; then
 		[ -z "$STATE" ] || die $E_USAGE "--state goes with the live module, not with a log"
-		page=$(run_log "own pace trend metrics" state='' boot='') || exit
+		page=$(run_log "own pace trend sheet metrics" state='' boot='') || exit
 		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
 		return
 	fi
@@ -233,7 +235,8 @@ cmd_metrics()
 		) || exit
 		[ ! -r "$STATE" ] || path_of "$STATE"
 	fi
-	page=$(run "own pace trend metrics" self="$SELF" boot="$boot" state="${STATE:+1}" "$(meminfo)" "$DIR/overcommit" \
+	sheet_file
+	page=$(run "own pace trend sheet metrics" self="$SELF" boot="$boot" state="${STATE:+1}" "$(meminfo)" "$DIR/overcommit" "$SHEET" \
 		"$DIR/features" "$DIR/stats" "$AT" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	# The new state follows the figures, and is kept only after they are out.
 	figures=${page%%"# oomlens state 1"*}
@@ -268,6 +271,7 @@ cmd_save()
 			save_file $f cat "$DIR/$f"
 		done
 		[ ! -e "$DIR/history" ] || save_file history cat "$DIR/history"
+		[ ! -r "$DIR/memory" ] || save_file memory cat "$DIR/memory"
 		for f in meminfo zoneinfo; do
 			save_file $f cat /proc/$f
 		done

@@ -123,6 +123,8 @@ function rules_holder() {
 	say("holder", "by_pressure", "oomlens' own pressure, which gave {given} back.")
 	say("holder", "rest_holds !by_pressure", "{rest} is in none of the kernel's usual accounts: huge pages, drivers and GPU buffers, pipes and sockets, or memory that oomlens' pressure holds.", \
 		"Look at HugePages_Total in /proc/meminfo, the GPU driver's debugfs, and page_owner.")
+	say("holder", "rest_holds !by_pressure sheet", "Of such memory there is now: {sheet_parts}.", \
+		"{sheet_advice}")
 	say("holder", "shmem_holds", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
 	say("holder", "anon_holds grew swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
@@ -179,6 +181,7 @@ function facts(n) {
 	facts_event(n)
 	facts_zones(n)
 	facts_memory(n)
+	facts_sheet()
 	facts_memcg(n)
 	facts_choice(n)
 	facts_growth(n)
@@ -380,6 +383,54 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	T["file"] = bytes(mem(n, "file"))
 	T["committed"] = bytes(mem(n, "committed"))
 	T["over"] = bytes(mem(n, "committed") - mem(n, "commit_limit"))
+}
+
+# What the event does not count, as the file memory has it now; and where to look for
+# the largest of it
+function facts_sheet(   i, n, parts, largest) {
+	n = sort_sheet()
+	for (i = 1; i <= n; i++) {
+		if (" percpu vmalloc hugetlb zsmalloc gpu misc_reclaimable secondary_pagetables module unaccounted " !~ " " sheet_order[i] " " || num(sheet(sheet_order[i])) < mib(1))
+			continue
+		parts = followed(parts, ", ") bytes(sheet(sheet_order[i])) " " sheet_phrase(sheet_order[i])
+		if (largest == "")
+			largest = sheet_order[i]
+	}
+	fact("sheet", parts != "")
+	T["sheet_parts"] = parts
+	T["sheet_advice"] = sheet_cure(largest)
+}
+
+function sheet_phrase(name) {
+	if (name == "hugetlb")
+		return "of huge pages set aside"
+	if (name == "gpu")
+		return "of graphics drivers"
+	if (name == "misc_reclaimable")
+		return "of drivers that give it back under pressure"
+	if (name == "secondary_pagetables")
+		return "of page tables of virtual machines and IOMMUs"
+	if (name == "module")
+		return "that oomlens holds (pressure, reserve)"
+	if (name == "unaccounted")
+		return "in no account of the kernel"
+	return "of " name
+}
+
+function sheet_cure(name) {
+	if (name == "hugetlb")
+		return "Huge pages are set aside whether they are used or not: HugePages_Free in /proc/meminfo; fewer by vm.nr_hugepages."
+	if (name == "vmalloc")
+		return "/proc/vmallocinfo names who took it."
+	if (name == "percpu")
+		return "Per-CPU memory grows with cgroups, network devices and BPF maps: remove cgroups that are no longer used."
+	if (name == "zsmalloc")
+		return "Compressed swap takes RAM itself: a smaller zram (disksize, mem_limit), or swap on a disk beside it."
+	if (name == "gpu")
+		return "The graphics driver's debugfs and fdinfo (drm-memory) name the process."
+	if (name == "module")
+		return "\"oomlens reserve 0\" gives the reserve back."
+	return "Pipes, sockets and drivers are in no account: ss -m, /proc/net/sockstat, the drivers' debugfs; page_owner=on names who took each page. \"oomlens memory\" has the whole sheet."
 }
 
 function facts_memcg(n,   limit, swap, v1) {
