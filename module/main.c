@@ -17,8 +17,9 @@ static int __init oomlens_init(void)
 	if (err)
 		return err;
 	oomlens_memory_init();
-	/* Registers what the hooks, which event starts, read without a lock. */
+	/* These register what the hooks, which event starts, read without a lock. */
 	oomlens_trigger_init();
+	oomlens_history_register();
 	err = oomlens_event_init();
 	if (err)
 		goto err_trigger_exit;

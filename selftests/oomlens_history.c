@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "lib/events.h"
 #include "lib/expect.h"
 
 #define PARAMETERS	"/sys/module/oomlens/parameters/"
@@ -486,6 +487,81 @@ static void test_day(void)
 	test_done("a leak beside a churn, in the samples of the day");
 }
 
+/* ---- The lines of events ---- */
+
+/* Pages that the kernel's line of a kill gives the victim. */
+static long long log_pages(const char *line)
+{
+	static const char * const keys[] = {
+		"anon-rss:", "file-rss:", "shmem-rss:", "pgtables:"
+	};
+	const char *at;
+	long long kb = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		at = strstr(line, keys[i]);
+		if (at)
+			kb += atoll(at + strlen(keys[i]));
+	}
+	return kb * 1024 / page_size();
+}
+
+/* The first task of each event's growth lines is the victim of a kill by sysrq. */
+static void expect_grown(int fd, struct hog *hog, long long from, const char *name)
+{
+	int kmsg = kmsg_open();
+	char killed[512] = "";
+	long long n = 0;
+	const char *line;
+	char *text;
+
+	MUST_OK(write_file("/proc/sysrq-trigger", "f"));
+	text = MUST_HAVE(next_killed(fd, &n));
+	MUST(kmsg_wait(kmsg, "Killed process", killed, sizeof(killed), PATIENCE_MS));
+	close(kmsg);
+	line = event_line(text, "growth", n, 0);
+	EXPECT_LINE(line, "pid=%d comm=%s", hog->pid, name);
+	EXPECT_EQ(line_number(line, "to"), log_pages(killed));
+	EXPECT_NEAR(line_number(line, "from"), from, from ? PAGES_SLACK : 0);
+	expect_show(text);
+	free(text);
+	MUST(wait_until(hog_gone(hog), PATIENCE_MS));
+	hog_end(hog);
+}
+
+static void test_growth(void)
+{
+	const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "grown" };
+	const struct hog_spec sudden = { .anon = 4000, .adj = 1000, .comm = "sudden" };
+	long long n, from;
+	struct hog hog;
+	int fd;
+
+	if (!lens_feature("sysrq") || !lens_feature("mark_victim")) {
+		test_skip(2, "no sysrq\n");
+		return;
+	}
+	oom_settings();
+	fd = events_open();
+	/* With history_ms a minute is six samples; a mark is half as many more old. */
+	every_ms("20");
+	must_hog(&hog, &spec);
+	from = status_pages(hog.pid);
+	free(fresh_sample(&n));
+	n += 20;
+	free(next_sample(&n));
+	every_ms("3600000");
+	MUST_OK(hog_do(&hog, HOG_GROW, 4000));
+	expect_grown(fd, &hog, from, "grown");
+	test_done("an event tells what grew most before it");
+
+	must_hog(&hog, &sudden);
+	expect_grown(fd, &hog, 0, "sudden");
+	test_done("and what began after the last sample");
+	close(fd);
+}
+
 /* ---- The parameter ---- */
 
 static pid_t reader(void)
@@ -538,7 +614,7 @@ static void test_changed(void)
 
 int main(void)
 {
-	test_begin(9);
+	test_begin(11);
 	test_machine();
 	test_task();
 	test_pid_reused();
@@ -546,6 +622,7 @@ int main(void)
 	test_cgroup();
 	test_no_process();
 	test_day();
+	test_growth();
 	test_changed();
 	test_end();
 }

@@ -309,6 +309,7 @@ static void keep_candidates(const struct task_walk *w, struct oomlens_event *e)
 
 		oomlens_task_identity(p, &samples[best[i]]);
 		oomlens_capture_task(r, &samples[best[i]]);
+		r->start_ns = p->start_time;
 		r->memcg = oomlens_event_memcg(e, oomlens_memcg_of(p));
 	}
 	e->nr_candidates = w->n;

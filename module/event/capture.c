@@ -187,7 +187,7 @@ void oomlens_capture_result(struct oomlens_event *e, const struct oom_control *o
 
 /**
  * oomlens_capture_task() - a task's figures into its record
- * @r: all but memcg, tid and killed are written
+ * @r: all but memcg, tid, start_ns and killed are written
  * @task: its figures
  */
 void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_task *task)
@@ -256,6 +256,7 @@ void oomlens_capture_victim(struct oomlens_event *e, struct task_struct *victim,
 	memcpy(task.comm, victim->comm, sizeof(task.comm));
 	rcu_read_lock();
 	task.uid = from_kuid(&init_user_ns, task_uid(victim));
+	r->start_ns = victim->group_leader->start_time;
 	r->memcg = oomlens_event_memcg(e, oomlens_memcg_of(victim));
 	rcu_read_unlock();
 	task.killable = true;

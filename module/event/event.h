@@ -10,6 +10,7 @@
 #include "../oomlens.h"
 
 struct oom_control;
+struct oomlens_copy;
 
 extern const struct oomlens_file_ops oomlens_events_file;
 
@@ -81,13 +82,31 @@ struct oomlens_memory_record {
  * struct oomlens_facts - what the groups above are told of an event
  * @number: of the event
  * @time_ns: CLOCK_MONOTONIC when the OOM killer was called
+ * @global: it was not the OOM of a cgroup
  * @memory: at that time
+ * @copy: the event group's
  */
 struct oomlens_facts {
 	unsigned long number;
 	u64 time_ns;
+	bool global;
 	const struct oomlens_memory_record *memory;
+	const struct oomlens_copy *copy;
 };
+
+/* A victim or a candidate of the event; pages as at the mark, or in the walk. */
+struct oomlens_facts_task {
+	pid_t pid;
+	u64 start_ns;			/* CLOCK_MONOTONIC */
+	unsigned long pages;
+	char comm[TASK_COMM_LEN];
+};
+
+/* For a listener, while it is called: the victims first. */
+bool oomlens_facts_task(const struct oomlens_facts *facts, unsigned int i,
+			struct oomlens_facts_task *task);
+void oomlens_facts_path(const struct oomlens_facts *facts, unsigned int i, char *buf,
+			size_t size);
 
 /**
  * struct oomlens_kill_listener - called once an event that killed is complete

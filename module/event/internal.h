@@ -235,6 +235,12 @@ void oomlens_panic_expect(struct oomlens_event *e, const struct oom_control *oc)
 void oomlens_panic_register(void);
 void oomlens_panic_unregister(void);
 
+/* ---- facts.c ---- */
+
+int oomlens_facts_init(void);
+void oomlens_facts_exit(void);
+void oomlens_facts_tell(unsigned long number);
+
 /* ---- thread.c ---- */
 
 int oomlens_thread_start(void);

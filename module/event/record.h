@@ -74,6 +74,7 @@ enum oomlens_walk_result {
  * @tid: of a victim, the thread that the kernel named
  * @uid: in the initial user namespace
  * @threads: in the group
+ * @start_ns: CLOCK_MONOTONIC when the leader began
  * @terms: pages
  * @locked: pages, mm->locked_vm
  * @vm_total: pages, mm->total_vm
@@ -89,6 +90,7 @@ struct oomlens_task_record {
 	pid_t tid;
 	uid_t uid;
 	u32 threads;
+	u64 start_ns;
 	struct oomlens_terms terms;
 	unsigned long locked;
 	unsigned long vm_total;

@@ -76,35 +76,6 @@ static void finish_event(unsigned long number)
 	}
 }
 
-static struct oomlens_kill_listener *kill_listeners;
-
-/**
- * oomlens_kill_register() - be told of each event that killed
- * @listener: stays until the module goes
- *
- * Context: module load, before oomlens_event_init(): the kthread reads the list
- * without a lock.
- */
-void __init oomlens_kill_register(struct oomlens_kill_listener *listener)
-{
-	listener->next = kill_listeners;
-	kill_listeners = listener;
-}
-
-static void tell_listeners(unsigned long number)
-{
-	const struct oomlens_kill_listener *listener;
-	struct oomlens_facts facts = { .number = number };
-
-	if (!kill_listeners || !oomlens_event_copy_head(number, thread_event) ||
-	    thread_event->outcome != OOMLENS_OUTCOME_KILLED)
-		return;
-	facts.time_ns = thread_event->time_ns;
-	facts.memory = &thread_event->memory;
-	for (listener = kill_listeners; listener; listener = listener->next)
-		listener->killed(&facts);
-}
-
 /*
  * A console can take a tenth of a second for a line, in this thread, and no
  * victim is looked at meanwhile. So victims come first, but a line waits for
@@ -149,7 +120,7 @@ static bool finish_events(void)
 		if (!number || oomlens_event_state(number) != OOMLENS_EVENT_OVER)
 			return any;
 		finish_event(number);
-		tell_listeners(number);
+		oomlens_facts_tell(number);
 		if (logged == oomlens_published())
 			log_by = ktime_get_mono_fast_ns() + LOG_WAIT_NS;
 		oomlens_publish(number);

@@ -13,6 +13,7 @@ extern const struct oomlens_file_ops oomlens_history_file;
 /* NULL if the kernel tells the pressure, or the option that is missing. */
 extern const char *oomlens_psi_lacks;
 
+void oomlens_history_register(void);
 int oomlens_history_init(void);
 void oomlens_history_exit(void);
 

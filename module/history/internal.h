@@ -22,6 +22,10 @@ enum oomlens_kind_of_row {
 	OOMLENS_NR_ROWS
 };
 
+/* growth.c: over the last minute and over the last ten, three marks each. */
+#define OOMLENS_SPANS	2
+#define OOMLENS_MARKS	3
+
 /* Of the 32 bits for pages in a table or a row. */
 #define OOMLENS_UNKNOWN		U32_MAX
 
@@ -37,6 +41,7 @@ enum oomlens_kind_of_row {
  * @now: pages then
  * @low: the fewest pages since the last sample of the day
  * @low_before: the fewest in the step before; OOMLENS_UNKNOWN
+ * @marks: pages at the times of the marks, see growth.c; OOMLENS_UNKNOWN
  * @pid: of a task
  * @uid: of a task
  * @comm: of a task, or the name itself
@@ -57,6 +62,7 @@ struct oomlens_tracked {
 	u32 now;
 	u32 low;
 	u32 low_before;
+	u32 marks[OOMLENS_SPANS][OOMLENS_MARKS];
 	u32 pid;
 	u32 uid;
 	union {
@@ -102,6 +108,7 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 					  bool fresh, struct oomlens_before *before);
 void oomlens_table_sweep(struct oomlens_table *t, u32 tick);
 void oomlens_table_end_step(struct oomlens_table *t);
+void oomlens_table_mark(struct oomlens_table *t, unsigned int span);
 
 static inline unsigned int oomlens_table_entries(const struct oomlens_table *t)
 {
@@ -256,6 +263,12 @@ struct oomlens_geometry {
 
 extern struct oomlens_geometry oomlens_geometry;
 
+/* The newest first; 0: not yet. */
+struct oomlens_mark {
+	u64 time_ns;
+	long figures[OOMLENS_NR_FIGURES];
+};
+
 struct oomlens_ring {
 	void *slots;
 	unsigned int nr;
@@ -269,6 +282,7 @@ struct oomlens_ring {
  * @last_ns: CLOCK_MONOTONIC of the last sample
  * @step_ns: of the last sample of the day
  * @cost_ns: what the last sample took
+ * @marks: of each span
  * @tables: by kind of row
  * @names: paths of cgroups
  * @minutes: the samples of the last minutes
@@ -285,6 +299,7 @@ struct oomlens_history {
 	u64 last_ns;
 	u64 step_ns;
 	u64 cost_ns;
+	struct oomlens_mark marks[OOMLENS_SPANS][OOMLENS_MARKS];
 	struct oomlens_table tables[OOMLENS_NR_ROWS];
 	struct oomlens_names *names;
 	struct oomlens_ring minutes;
@@ -310,7 +325,17 @@ void oomlens_sample_fill(struct oomlens_history *h);
 void oomlens_sample_end(struct oomlens_history *h, u64 step_ns);
 bool oomlens_sample_next(struct oomlens_history *h, u64 number, struct oomlens_sample *to);
 
+/* ---- growth.c ---- */
+
+void oomlens_growth_mark(struct oomlens_history *h, u64 minute_ns);
+
 /* ---- sampler.c ---- */
+
+/*
+ * The tables, for growth.c, whose thread tries it. Neither holder sleeps for long:
+ * the sampler within one sample, the other for a pass over a table.
+ */
+extern struct mutex oomlens_tables_lock;
 
 struct oomlens_history *oomlens_history_hold(void);
 void oomlens_history_unhold(void);

@@ -26,6 +26,8 @@ static unsigned int every_s = 10;
 static unsigned int every_ms;
 static bool asked;			/* one of them was written */
 
+DEFINE_MUTEX(oomlens_tables_lock);
+
 /* Starting, stopping, the parameters. */
 static DEFINE_MUTEX(control);
 static bool ready;			/* the module is loaded; under control */
@@ -50,6 +52,12 @@ u64 oomlens_interval_ns(void)
 static u64 step_ns(void)
 {
 	return READ_ONCE(every_ms) ? STEP_SAMPLES * oomlens_interval_ns() : STEP_NS;
+}
+
+/* As steps: with history_ms a minute is six samples. */
+static u64 minute_ns(void)
+{
+	return div_u64(step_ns(), 10);
 }
 
 /**
@@ -342,6 +350,7 @@ static void take_sample(struct oomlens_history *h)
 	};
 	u64 begin = ktime_get_ns();
 
+	mutex_lock(&oomlens_tables_lock);
 	oomlens_sample_begin(h, begin);
 	oomlens_figures_read(h->sample->figures);
 	oomlens_psi_answer(begin, oomlens_interval_ns(), &h->sample->psi_some,
@@ -357,6 +366,8 @@ static void take_sample(struct oomlens_history *h)
 	oomlens_sample_fill(h);
 	name_memcgs(h);
 	oomlens_sample_end(h, step_ns());
+	oomlens_growth_mark(h, minute_ns());
+	mutex_unlock(&oomlens_tables_lock);
 	WRITE_ONCE(h->cost_ns, ktime_get_ns() - begin);
 }
 

@@ -137,6 +137,8 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 	e->now = pages;
 	e->low = pages;
 	e->low_before = before->pages ? OOMLENS_UNKNOWN : 0;
+	/* What began since has begun after all marks. */
+	memset(e->marks, before->pages ? 0xff : 0, sizeof(e->marks));
 	return e;
 }
 
@@ -155,6 +157,23 @@ void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
 	for (i = 0; i < 1U << t->bits; i++) {
 		t->floors[i].last = t->floors[i].next;
 		t->floors[i].next = 0;
+	}
+}
+
+/**
+ * oomlens_table_mark() - keep what each has now
+ * @t: the table
+ * @span: whose oldest mark makes room
+ */
+void oomlens_table_mark(struct oomlens_table *t, unsigned int span)
+{
+	unsigned int i;
+
+	for (i = 0; i < oomlens_table_entries(t); i++) {
+		u32 *marks = t->entries[i].marks[span];
+
+		memmove(marks + 1, marks, (OOMLENS_MARKS - 1) * sizeof(*marks));
+		marks[0] = t->entries[i].now;
 	}
 }
 
