@@ -136,16 +136,19 @@ static const struct {
 	{ "slab_unreclaimable", "SUnreclaim" }, { "kernel_stack", "KernelStack" },
 	{ "pagetables", "PageTables" }, { "swap_free", "SwapFree" },
 	{ "committed", "Committed_AS" }, { "page_cache", NULL }, { "tasks", NULL },
+	{ "unaccounted", NULL },
 };
 
 static void read_proc(long long *values)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(figures) - 2; i++)
+	for (i = 0; figures[i].meminfo; i++)
 		values[i] = meminfo_pages(figures[i].meminfo);
 	values[i++] = page_cache();
-	values[i] = count_tasks();
+	values[i++] = count_tasks();
+	/* Which oomlens_unaccounted judges. */
+	values[i] = lens_key("memory", "unaccounted");
 }
 
 /*
@@ -205,7 +208,7 @@ static long long start_us(pid_t pid)
 	/* The 22nd field, of which the name is the second. */
 	for (i = 2; i < 22 && rest; i++)
 		rest = strchr(rest + 1, ' ');
-	MUST(rest && sscanf(rest, "%llu", &ticks) == 1);
+	ticks = strtoull(MUST_HAVE(rest), NULL, 10);
 	free(stat);
 	return ticks * 1000000 / sysconf(_SC_CLK_TCK);
 }
@@ -391,7 +394,8 @@ static void test_no_process(void)
 #define STEP	60
 #define STEP_MS	10
 
-#define MOMENTS	40000
+#define MOMENTS		40000
+#define LEAK_PAGES	20
 
 /* What the leak had, and when. */
 static struct moment {
@@ -424,8 +428,8 @@ static unsigned int leak_and_churn(struct hog *leak, struct hog *churn)
 	char *text;
 
 	for (i = 0; i < MOMENTS; i++) {
-		MUST_OK(hog_do(leak, HOG_GROW, 2));
-		moments[i] = (struct moment){ now_ns(), 2 * (i + 1) };
+		MUST_OK(hog_do(leak, HOG_GROW, LEAK_PAGES));
+		moments[i] = (struct moment){ now_ns(), LEAK_PAGES * (i + 1) };
 		MUST_OK(hog_do(churn, i % 2 ? HOG_SHRINK : HOG_GROW, 2000));
 		nap_ms(2);
 		if (i % 50)
@@ -480,7 +484,7 @@ static void test_day(void)
 			EXPECT_LT(line_number(churned, "grew"), line_number(line, "grew"));
 	}
 	free(text);
-	ksft_print_msg("%u pages leaked in %u steps\n", 2 * made, found);
+	ksft_print_msg("%u pages leaked in %u steps\n", LEAK_PAGES * made, found);
 	EXPECT_GE(found, 1);
 	hog_end(&leak);
 	hog_end(&churn);

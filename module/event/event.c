@@ -70,18 +70,13 @@ int __init oomlens_event_init(void)
 	err = oomlens_log_init();
 	if (err)
 		goto err_ring_exit;
-	err = oomlens_facts_init();
-	if (err)
-		goto err_log_exit;
 	err = oomlens_thread_start();
 	if (err)
-		goto err_facts_exit;
+		goto err_log_exit;
 	oomlens_sysvalues_watch_swap(oomlens_thread_swap_changed);
 	register_hooks();
 	return 0;
 
-err_facts_exit:
-	oomlens_facts_exit();
 err_log_exit:
 	oomlens_log_exit();
 err_ring_exit:
@@ -118,7 +113,6 @@ void oomlens_event_exit(void)
 		oomlens_probe_unregister();
 	oomlens_sysvalues_unwatch_swap();
 	oomlens_thread_stop();
-	oomlens_facts_exit();
 	oomlens_log_exit();
 	oomlens_ring_exit();
 	oomlens_candidates_exit();

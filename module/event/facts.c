@@ -6,7 +6,6 @@
 #include "internal.h"
 
 static struct oomlens_kill_listener *listeners;
-static struct oomlens_copy copy;	/* the kthread's */
 
 /**
  * oomlens_kill_register() - be told of each event that killed
@@ -24,16 +23,17 @@ void __init oomlens_kill_register(struct oomlens_kill_listener *listener)
 /**
  * oomlens_facts_tell() - tell the listeners of an event
  * @number: its paths are resolved
+ * @copy: room for it
  *
  * Context: the kthread.
  */
-void oomlens_facts_tell(unsigned long number)
+void oomlens_facts_tell(unsigned long number, const struct oomlens_copy *copy)
 {
 	const struct oomlens_kill_listener *listener;
-	const struct oomlens_event *e = copy.event;
-	struct oomlens_facts facts = { .number = number, .copy = &copy };
+	const struct oomlens_event *e = copy->event;
+	struct oomlens_facts facts = { .number = number, .copy = copy };
 
-	if (!listeners || !oomlens_event_copy(number, copy.event, copy.finish) ||
+	if (!listeners || !oomlens_event_copy(number, copy->event, copy->finish) ||
 	    e->outcome != OOMLENS_OUTCOME_KILLED)
 		return;
 	facts.time_ns = e->time_ns;
@@ -90,31 +90,4 @@ void oomlens_facts_path(const struct oomlens_facts *facts, unsigned int i, char 
 	bool known = r->memcg && f->number == facts->number;
 
 	oomlens_path_copy(known ? f->paths[r->memcg - 1] : 0, buf, size);
-}
-
-/**
- * oomlens_facts_init() - take the memory for a copy
- *
- * Context: module load; the ring is there.
- * Return: 0 or -ENOMEM.
- */
-int __init oomlens_facts_init(void)
-{
-	if (!listeners)
-		return 0;
-	copy.event = oomlens_keep_alloc(oomlens_event_size());
-	copy.finish = oomlens_keep_alloc(oomlens_finish_size());
-	if (copy.event && copy.finish)
-		return 0;
-	oomlens_facts_exit();
-	return -ENOMEM;
-}
-
-/**
- * oomlens_facts_exit() - give it back
- */
-void oomlens_facts_exit(void)
-{
-	kvfree(copy.event);
-	kvfree(copy.finish);
 }

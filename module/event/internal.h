@@ -237,9 +237,7 @@ void oomlens_panic_unregister(void);
 
 /* ---- facts.c ---- */
 
-int oomlens_facts_init(void);
-void oomlens_facts_exit(void);
-void oomlens_facts_tell(unsigned long number);
+void oomlens_facts_tell(unsigned long number, const struct oomlens_copy *copy);
 
 /* ---- thread.c ---- */
 

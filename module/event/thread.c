@@ -15,8 +15,8 @@ static struct irq_work wake_work;
 static int kicked;
 static int swap_changed;	/* since the values in the cache were read */
 
-/* The kthread's own; of the event, what oomlens_event_copy_head() copies. */
-static struct oomlens_event *thread_event;
+/* The kthread's own: an event. */
+static struct oomlens_copy copy;
 static struct mem_cgroup **thread_memcgs;
 
 static void wake_thread(struct irq_work *work)
@@ -102,9 +102,9 @@ static bool log_next_event(void)
 	if (nr_unlogged)
 		nr_unlogged--;
 	/* Of a run of idle calls only the first is for the log. */
-	if (oomlens_event_copy_head(number, thread_event) &&
-	    !oomlens_outcome_repeated(thread_event))
-		oomlens_log_event(number, thread_event);
+	if (oomlens_event_copy_head(number, copy.event) &&
+	    !oomlens_outcome_repeated(copy.event))
+		oomlens_log_event(number, copy.event);
 	return true;
 }
 
@@ -120,7 +120,7 @@ static bool finish_events(void)
 		if (!number || oomlens_event_state(number) != OOMLENS_EVENT_OVER)
 			return any;
 		finish_event(number);
-		oomlens_facts_tell(number);
+		oomlens_facts_tell(number, &copy);
 		if (logged == oomlens_published())
 			log_by = ktime_get_mono_fast_ns() + LOG_WAIT_NS;
 		oomlens_publish(number);
@@ -211,7 +211,8 @@ static int run(void *unused)
 
 static void free_scratch(void)
 {
-	kvfree(thread_event);
+	kvfree(copy.event);
+	kvfree(copy.finish);
 	kvfree(thread_memcgs);
 }
 
@@ -223,9 +224,10 @@ static void free_scratch(void)
  */
 int __init oomlens_thread_start(void)
 {
-	thread_event = oomlens_keep_alloc(sizeof(*thread_event));
+	copy.event = oomlens_keep_alloc(oomlens_event_size());
+	copy.finish = oomlens_keep_alloc(oomlens_finish_size());
 	thread_memcgs = oomlens_keep_alloc(oomlens_ring_memcgs() * sizeof(*thread_memcgs));
-	if (!thread_event || !thread_memcgs) {
+	if (!copy.event || !copy.finish || !thread_memcgs) {
 		free_scratch();
 		return -ENOMEM;
 	}

@@ -3,16 +3,22 @@
  * history: the samples, oldest first, those of the day before those of the last
  * minutes.
  *
- * A position in the file is the number of a sample. The file is read while the
- * sampler goes on: what is overwritten before it is printed is missing.
+ * A position in the file is the number of a sample, or STALLS and that of a stall. The
+ * file is read while the sampler goes on: what is overwritten before it is printed is
+ * missing.
  */
 #include <linux/page_counter.h>
 
 #include "internal.h"
 
-/* A reader's copy. */
+#define STALLS	0x1000000000000LL
+
+/* A reader's copy, of a sample or of a stall. */
 struct copy {
 	struct oomlens_sample *sample;
+	struct oomlens_stall stall;
+	long seen;			/* oomlens_stall_changes() */
+	bool read;
 	char path[OOMLENS_NAME_MAX];
 };
 
@@ -38,6 +44,8 @@ static int history_snapshot(struct seq_file *m)
 {
 	struct copy *c = m->private;
 
+	c->seen = oomlens_stall_changes();
+	c->read = true;
 	if (!c->sample)
 		c->sample = kmalloc(oomlens_sample_size(), OOMLENS_GFP);
 	return c->sample ? 0 : -ENOMEM;
@@ -50,28 +58,39 @@ static void history_release(struct seq_file *m)
 	kfree(c->sample);
 }
 
-static void *sample_at(struct seq_file *m, loff_t *pos)
+static void *find(struct copy *c, struct oomlens_history *h, loff_t *pos)
 {
-	struct copy *c = m->private;
+	if (*pos < STALLS) {
+		if (oomlens_sample_next(h, *pos, c->sample)) {
+			*pos = c->sample->number;
+			return c->sample;
+		}
+		*pos = STALLS + 1;
+	}
+	if (!oomlens_stall_next(h, *pos - STALLS, &c->stall))
+		return NULL;
+	*pos = STALLS + c->stall.number;
+	return &c->stall;
+}
+
+static void *record_at(struct seq_file *m, loff_t *pos)
+{
 	struct oomlens_history *h = oomlens_history_hold();
-	bool found = h && oomlens_sample_next(h, *pos, c->sample);
+	void *record = h ? find(m->private, h, pos) : NULL;
 
 	oomlens_history_unhold();
-	if (!found)
-		return NULL;
-	*pos = c->sample->number;
-	return c->sample;
+	return record;
 }
 
 static void *history_start(struct seq_file *m, loff_t *pos)
 {
-	return *pos ? sample_at(m, pos) : SEQ_START_TOKEN;
+	return *pos ? record_at(m, pos) : SEQ_START_TOKEN;
 }
 
 static void *history_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return sample_at(m, pos);
+	return record_at(m, pos);
 }
 
 static void history_stop(struct seq_file *m, void *v)
@@ -188,6 +207,28 @@ static void show_cgroup(struct seq_file *m, u64 number, const struct oomlens_row
 	seq_putc(m, '\n');
 }
 
+static void show_stall(struct seq_file *m, const struct oomlens_stall *stall)
+{
+	struct copy *c = m->private;
+	struct oomlens_history *h = oomlens_history_hold();
+
+	if (h)
+		oomlens_stall_path(h, stall, c->path);
+	else
+		strscpy(c->path, "-", sizeof(c->path));
+	oomlens_history_unhold();
+	seq_printf(m, "stall %u begin_us=%llu end_us=", stall->number,
+		   div_u64(stall->begin_ns, NSEC_PER_USEC));
+	if (stall->end_ns)
+		seq_printf(m, "%llu", div_u64(stall->end_ns, NSEC_PER_USEC));
+	else
+		seq_putc(m, '-');
+	show_percent(m, "psi_full_max", stall->psi_full);
+	seq_puts(m, " memcg=");
+	oomlens_puts_escaped(m, c->path);
+	seq_putc(m, '\n');
+}
+
 static int history_show(struct seq_file *m, void *v)
 {
 	static void (* const show_row[])(struct seq_file *m, u64 number,
@@ -196,11 +237,16 @@ static int history_show(struct seq_file *m, void *v)
 		[OOMLENS_COMMS]		= show_comm,
 		[OOMLENS_MEMCGS]	= show_cgroup,
 	};
-	const struct oomlens_sample *s = v;
+	struct copy *c = m->private;
+	const struct oomlens_sample *s = c->sample;
 	unsigned int i, k;
 
 	if (v == SEQ_START_TOKEN) {
 		show_head(m);
+		return 0;
+	}
+	if (v == &c->stall) {
+		show_stall(m, v);
 		return 0;
 	}
 	show_sample(m, s);
@@ -208,6 +254,14 @@ static int history_show(struct seq_file *m, void *v)
 		for (i = 0; i < s->nr[k]; i++)
 			show_row[k](m, s->number, &oomlens_sample_rows(s, k)[i]);
 	return 0;
+}
+
+static __poll_t history_poll(struct seq_file *m, struct file *file, poll_table *wait)
+{
+	const struct copy *c = m->private;
+	__poll_t mask = oomlens_stalls_poll(file, wait, c->seen);
+
+	return c->read ? mask : mask | EPOLLIN | EPOLLRDNORM;
 }
 
 static const struct seq_operations history_seq = {
@@ -230,5 +284,6 @@ const struct oomlens_file_ops oomlens_history_file = {
 	.release	= history_release,
 	.snapshot	= history_snapshot,
 	.seq		= &history_seq,
+	.poll		= history_poll,
 	.row_max	= history_row_max,
 };

@@ -207,7 +207,7 @@ static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
 	long now[OOMLENS_NR_FIGURES];
 	unsigned int span, i;
 
-	oomlens_figures_read(now);
+	oomlens_figures_read(h, now);
 	for (span = 0; span < OOMLENS_SPANS; span++) {
 		int mark = oldest_mark(h, NULL, span);
 
@@ -239,6 +239,8 @@ static void killed(const struct oomlens_facts *facts)
 {
 	struct oomlens_history *h = oomlens_history_hold();
 
+	if (facts->global)
+		oomlens_stalls_killed();
 	if (h && try_tables()) {
 		tell(h, facts);
 		mutex_unlock(&oomlens_tables_lock);

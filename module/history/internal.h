@@ -9,8 +9,10 @@
 #define OOMLENS_HISTORY_INTERNAL_H
 
 #include <linux/seqlock.h>
+#include <linux/workqueue.h>
 
 #include "../kernel/kernel.h"
+#include "../promise/promise.h"
 #include "history.h"
 
 /* ---- track.c: what each task, name and cgroup had at the sample before ---- */
@@ -195,6 +197,7 @@ unsigned int oomlens_rows_put(struct oomlens_row *to, unsigned int max,
 u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns);
 int oomlens_psi_init(void);
 void oomlens_psi_exit(void);
+void oomlens_psi_queue(struct work_struct *work);
 bool oomlens_psi_ask(void);
 void oomlens_psi_answer(u64 now, u64 max_age_ns, u16 *some, u16 *full);
 
@@ -275,6 +278,46 @@ struct oomlens_ring {
 	u64 written;			/* samples so far */
 };
 
+/* One stall. */
+struct oomlens_stall {
+	u32 number;			/* from 1, 0: none */
+	u16 psi_full;			/* the most of an interval */
+	u64 begin_ns;
+	u64 end_ns;			/* 0: it goes on */
+	u64 serial;			/* of the cgroup, 0: the machine */
+};
+
+/* In this sample. */
+struct oomlens_stalling {
+	u64 serial;
+	u16 psi_full;
+};
+
+#define OOMLENS_STALLS		16
+#define OOMLENS_STALLING	8
+
+/**
+ * struct oomlens_stalls - the stalls, and what stalls in the sample that is being made
+ * @seq: odd while the ring is written
+ * @newest: number of the newest stall
+ * @ring: by number
+ * @now: in this sample, the machine first
+ * @nr_now: of them
+ * @whole: the machine does
+ * @level: while the walk is in the subtree of the last one of @now, its depth; else -1
+ * @kills: of OOMs of the machine, at this sample
+ */
+struct oomlens_stalls {
+	seqcount_t seq;
+	u32 newest;
+	struct oomlens_stall ring[OOMLENS_STALLS];
+	struct oomlens_stalling now[OOMLENS_STALLING];
+	unsigned int nr_now;
+	bool whole;
+	int level;
+	long kills;
+};
+
 /**
  * struct oomlens_history - all that is kept, one piece of memory with what follows
  * @size: of it, in bytes
@@ -285,6 +328,8 @@ struct oomlens_ring {
  * @marks: of each span
  * @tables: by kind of row
  * @names: paths of cgroups
+ * @stalls: when no task got on
+ * @memory: of the machine; under oomlens_tables_lock
  * @minutes: the samples of the last minutes
  * @day: those of the last day
  * @sample: is being made
@@ -302,6 +347,8 @@ struct oomlens_history {
 	struct oomlens_mark marks[OOMLENS_SPANS][OOMLENS_MARKS];
 	struct oomlens_table tables[OOMLENS_NR_ROWS];
 	struct oomlens_names *names;
+	struct oomlens_stalls stalls;
+	struct oomlens_memory memory;
 	struct oomlens_ring minutes;
 	struct oomlens_ring day;
 	struct oomlens_sample *sample;
@@ -319,7 +366,7 @@ unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind);
 size_t oomlens_sample_size(void);
 struct oomlens_row *oomlens_sample_rows(const struct oomlens_sample *sample,
 					enum oomlens_kind_of_row kind);
-void oomlens_figures_read(long *figures);
+void oomlens_figures_read(struct oomlens_history *h, long *figures);
 void oomlens_sample_begin(struct oomlens_history *h, u64 now);
 void oomlens_sample_fill(struct oomlens_history *h);
 void oomlens_sample_end(struct oomlens_history *h, u64 step_ns);
@@ -328,6 +375,18 @@ bool oomlens_sample_next(struct oomlens_history *h, u64 number, struct oomlens_s
 /* ---- growth.c ---- */
 
 void oomlens_growth_mark(struct oomlens_history *h, u64 minute_ns);
+
+/* ---- stalls.c ---- */
+
+void oomlens_stalls_init(struct oomlens_stalls *s);
+void oomlens_stalls_killed(void);
+void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full);
+void oomlens_stalls_memcg(struct oomlens_stalls *s, u64 serial, int level, u16 psi_full);
+void oomlens_stalls_end(struct oomlens_history *h);
+bool oomlens_stall_next(struct oomlens_history *h, u32 number, struct oomlens_stall *to);
+void oomlens_stall_path(struct oomlens_history *h, const struct oomlens_stall *stall, char *buf);
+long oomlens_stall_changes(void);
+__poll_t oomlens_stalls_poll(struct file *file, poll_table *table, long seen);
 
 /* ---- sampler.c ---- */
 

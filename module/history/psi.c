@@ -6,7 +6,6 @@
  */
 #include <linux/file.h>
 #include <linux/psi.h>
-#include <linux/workqueue.h>
 
 #include "internal.h"
 
@@ -90,6 +89,17 @@ u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns)
 }
 
 /**
+ * oomlens_psi_queue() - have something done beside the sampler
+ * @work: may wait
+ *
+ * Context: the sampler; the kernel tells the pressure.
+ */
+void oomlens_psi_queue(struct work_struct *work)
+{
+	queue_work(queue, work);
+}
+
+/**
  * oomlens_psi_ask() - have the pressure read
  *
  * Context: process context; does not wait for it.
@@ -167,7 +177,7 @@ int __init oomlens_psi_init(void)
 	if (!file)
 		return 0;
 	/* A rescuer: it goes on while no worker can be had. */
-	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 1);
+	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (queue)
 		return 0;
 	fput(file);

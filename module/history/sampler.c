@@ -26,6 +26,7 @@ static unsigned int every_s = 10;
 static unsigned int every_ms;
 static bool asked;			/* one of them was written */
 
+/* See internal.h. */
 DEFINE_MUTEX(oomlens_tables_lock);
 
 /* Starting, stopping, the parameters. */
@@ -266,20 +267,22 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 	struct oomlens_memcg_figures now;
 	struct oomlens_before before;
 	struct oomlens_tracked *e;
-	bool known;
+	u64 ooms;
 	u32 pages;
 
 	oomlens_memcg_read(memcg, &now);
 	if (now.root)
 		return;
 	pages = to_u32(now.usage);
-	known = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
+	e = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
+	if (e && now.psi_full_ns != U64_MAX && now.psi_full_ns >= e->psi_ns)
+		row.psi_full = oomlens_psi_share(now.psi_full_ns - e->psi_ns, h->sample->over_ns);
+	ooms = e ? e->ooms : now.ooms;
+	oomlens_stalls_memcg(&h->stalls, now.serial, now.level,
+			     ooms == now.ooms ? row.psi_full : OOMLENS_PSI_UNKNOWN);
 	e = oomlens_table_see(&h->tables[OOMLENS_MEMCGS], now.serial, pages, h->tick, false,
 			      &before);
 	if (e) {
-		if (known && now.psi_full_ns != U64_MAX && now.psi_full_ns >= e->psi_ns)
-			row.psi_full = oomlens_psi_share(now.psi_full_ns - e->psi_ns,
-							 h->sample->over_ns);
 		e->psi_ns = now.psi_full_ns;
 		e->limit = now.limit;
 		e->ooms = now.ooms;
@@ -298,7 +301,7 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 struct wanted {
 	struct oomlens_history *h;
 	unsigned int n;
-	u64 serials[32];
+	u64 serials[40];
 };
 
 static void want_path(struct wanted *wanted, u64 serial)
@@ -336,6 +339,8 @@ static void name_memcgs(struct oomlens_history *h)
 		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_TASKS)[i].memcg);
 	for (i = 0; i < s->nr[OOMLENS_MEMCGS]; i++)
 		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_MEMCGS)[i].key);
+	for (i = 0; i < h->stalls.nr_now; i++)
+		want_path(&wanted, h->stalls.now[i].serial);
 	if (wanted.n)
 		oomlens_memcg_walk(name_memcg, &wanted);
 }
@@ -352,7 +357,7 @@ static void take_sample(struct oomlens_history *h)
 
 	mutex_lock(&oomlens_tables_lock);
 	oomlens_sample_begin(h, begin);
-	oomlens_figures_read(h->sample->figures);
+	oomlens_figures_read(h, h->sample->figures);
 	oomlens_psi_answer(begin, oomlens_interval_ns(), &h->sample->psi_some,
 			   &h->sample->psi_full);
 	/* Tasks that died under the walk over and over: the others may come next time. */
@@ -361,10 +366,12 @@ static void take_sample(struct oomlens_history *h)
 		oomlens_table_sweep(&h->tables[OOMLENS_TASKS], h->tick);
 		oomlens_table_sweep(&h->tables[OOMLENS_COMMS], h->tick);
 	}
+	oomlens_stalls_begin(&h->stalls, h->sample->psi_full);
 	oomlens_memcg_walk(visit_memcg, h);
 	oomlens_table_sweep(&h->tables[OOMLENS_MEMCGS], h->tick);
 	oomlens_sample_fill(h);
 	name_memcgs(h);
+	oomlens_stalls_end(h);
 	oomlens_sample_end(h, step_ns());
 	oomlens_growth_mark(h, minute_ns());
 	mutex_unlock(&oomlens_tables_lock);
@@ -470,7 +477,8 @@ static int set_every(const char *text, const struct kernel_param *kp, unsigned i
 	int err = kstrtouint(text, 0, &n);
 
 	if (err || n > most || (n && n < least)) {
-		pr_err("%s=%s: out of range, 0 or %u to %u\n", kp->name, text, least, most);
+		pr_err("%s=%.*s: out of range, 0 or %u to %u\n", kp->name,
+		       (int)strcspn(text, "\n"), text, least, most);
 		return -EINVAL;
 	}
 	mutex_lock(&control);

@@ -218,7 +218,12 @@ struct oomlens_history *oomlens_history_alloc(void)
 
 	if (!h)
 		return NULL;
+	if (oomlens_memory_open(&h->memory)) {
+		vfree(h);
+		return NULL;
+	}
 	lay_out(&piece, h);
+	oomlens_stalls_init(&h->stalls);
 	h->size = size;
 	oomlens_counter_add(OOMLENS_MEMORY_BYTES, size);
 	return h;
@@ -232,6 +237,7 @@ void oomlens_history_free(struct oomlens_history *h)
 {
 	if (!h)
 		return;
+	oomlens_memory_close(&h->memory);
 	oomlens_counter_add(OOMLENS_MEMORY_BYTES, -(long)h->size);
 	vfree(h);
 }
@@ -333,14 +339,18 @@ bool oomlens_sample_next(struct oomlens_history *h, u64 number, struct oomlens_s
 
 /**
  * oomlens_figures_read() - the machine's memory
+ * @h: the history
  * @figures: OOMLENS_NR_FIGURES; the number of tasks is left as it is
  *
  * Source: fs/proc/meminfo.c; page_cache is Cached and Buffers without Shmem.
  *
- * Context: process context; takes no lock but that of a counter's sum.
+ * Context: process context, oomlens_tables_lock held. What memory.c reads it reads
+ * without waiting.
  */
-void oomlens_figures_read(long *figures)
+void oomlens_figures_read(struct oomlens_history *h, long *figures)
 {
+	bool known = !oomlens_memory_read(&h->memory);
+
 	figures[OOMLENS_FREE] = global_zone_page_state(NR_FREE_PAGES);
 	figures[OOMLENS_AVAILABLE] = max(si_mem_available(), 0L);
 	figures[OOMLENS_ANON] = global_node_page_state(NR_ANON_MAPPED);
@@ -352,7 +362,7 @@ void oomlens_figures_read(long *figures)
 	figures[OOMLENS_KERNEL_STACK] =
 		global_node_page_state(NR_KERNEL_STACK_KB) >> (PAGE_SHIFT - 10);
 	figures[OOMLENS_PAGETABLES] = oomlens_pagetable_pages();
-	figures[OOMLENS_UNACCOUNTED] = OOMLENS_FIGURE_UNKNOWN;
+	figures[OOMLENS_UNACCOUNTED] = known ? h->memory.unaccounted : OOMLENS_FIGURE_UNKNOWN;
 	figures[OOMLENS_SWAP_FREE] = get_nr_swap_pages();
 	figures[OOMLENS_COMMITTED] = vm_memory_committed();
 }

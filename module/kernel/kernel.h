@@ -112,6 +112,7 @@ void oomlens_sysvalues_unwatch_swap(void);
  * @ooms: of it and of the cgroups below
  * @psi_full_ns: time that all its tasks waited for memory, so far; U64_MAX if the
  *	kernel does not tell
+ * @level: its depth in the hierarchy
  * @root: it is the root of the hierarchy, which is charged nothing
  */
 struct oomlens_memcg_figures {
@@ -120,6 +121,7 @@ struct oomlens_memcg_figures {
 	unsigned long limit;
 	unsigned long ooms;
 	u64 psi_full_ns;
+	int level;
 	bool root;
 };
 

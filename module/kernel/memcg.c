@@ -382,6 +382,7 @@ static u64 psi_full_ns(struct mem_cgroup *memcg)
 void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures)
 {
 	figures->serial = oomlens_memcg_serial(memcg);
+	figures->level = memcg->css.cgroup->level;
 	figures->root = !memcg->css.parent;
 	figures->usage = page_counter_read(&memcg->memory);
 	figures->limit = READ_ONCE(memcg->memory.max);

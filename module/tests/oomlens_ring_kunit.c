@@ -13,6 +13,7 @@
 #undef __init
 #define __init
 
+#include "../event/added.c"
 #include "../event/index.c"
 #include "../event/outcome.c"
 #include "../event/ring.c"
@@ -359,6 +360,55 @@ static void ring_is_never_torn(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lost, 0UL);
 }
 
+/* Whether the lines of an event, as printed, are @want. */
+static bool lines_are(struct kunit *test, unsigned long number, const char *want)
+{
+	struct seq_file m = { .size = 256 };
+	unsigned int i;
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m.buf);
+	for (i = 0; oomlens_added_show(&m, number, i); i++)
+		seq_putc(&m, '\n');
+	return m.count == strlen(want) && !memcmp(m.buf, want, m.count);
+}
+
+#define LINES	1000
+
+/* Lines of an event stay together; where there is no room the oldest go. */
+static void ring_keeps_added_lines(struct kunit *test)
+{
+	char *longest = kunit_kzalloc(test, OOMLENS_ADDED_MAX + 1, GFP_KERNEL);
+	unsigned long i, first;
+	char want[32];
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, longest);
+	KUNIT_ASSERT_EQ(test, oomlens_added_init(0), 0);
+	KUNIT_EXPECT_EQ(test, oomlens_event_add(7, "x 7 a"), 0);
+	KUNIT_EXPECT_EQ(test, oomlens_event_add(8, "x 8"), 0);
+	KUNIT_EXPECT_EQ(test, oomlens_event_add(7, "x 7 b"), 0);
+	KUNIT_EXPECT_TRUE(test, lines_are(test, 7, "x 7 a\nx 7 b\n"));
+	KUNIT_EXPECT_TRUE(test, lines_are(test, 9, ""));
+	for (i = 10; i < LINES; i++) {
+		snprintf(want, sizeof(want), "x %lu", i);
+		KUNIT_EXPECT_EQ(test, oomlens_event_add(i, want), 0);
+	}
+	KUNIT_EXPECT_TRUE(test, lines_are(test, 7, ""));
+	/* From the oldest that is left on they are all there. */
+	for (first = 10; first < LINES && lines_are(test, first, ""); first++)
+		;
+	KUNIT_EXPECT_LT(test, first, (unsigned long)LINES - 50);
+	for (i = first; i < LINES; i++) {
+		snprintf(want, sizeof(want), "x %lu\n", i);
+		KUNIT_EXPECT_TRUE(test, lines_are(test, i, want));
+	}
+	memset(longest, 'x', OOMLENS_ADDED_MAX);
+	KUNIT_EXPECT_EQ(test, oomlens_event_add(7, longest), -E2BIG);
+	longest[OOMLENS_ADDED_MAX - 1] = '\0';
+	KUNIT_EXPECT_EQ(test, oomlens_event_add(7, longest), 0);
+	oomlens_added_exit();
+}
+
 static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_keeps_the_last),
 	KUNIT_CASE(ring_counts_what_was_read),
@@ -368,6 +418,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_settles),
 	KUNIT_CASE(ring_is_read_meanwhile),
 	KUNIT_CASE(ring_is_never_torn),
+	KUNIT_CASE(ring_keeps_added_lines),
 	{ }
 };
 
