@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The top of the module: the table of files, the two files that tell about the
- * module itself, and which tasks have files open.
+ * module itself, which tasks have files open, and the lines of an event that need
+ * what several groups know.
  */
 #ifndef OOMLENS_FILES_H
 #define OOMLENS_FILES_H
@@ -26,6 +27,11 @@ void oomlens_openers_show(struct seq_file *m);
 
 /* As for the hooks in event.h: what is missing, NULL if the files are there. */
 extern const char *oomlens_debugfs_lacks;
+
+void oomlens_details_init(void);
+void oomlens_details_exit(void);
+void oomlens_details_start(void);
+void oomlens_details_stop(void);
 
 int oomlens_files_init(void);
 void oomlens_files_exit(void);

@@ -17,12 +17,14 @@ static int __init oomlens_init(void)
 	if (err)
 		return err;
 	oomlens_memory_init();
-	/* These register what the hooks, which event starts, read without a lock. */
+	/* These register what the hooks and event's kthread read without a lock. */
 	oomlens_trigger_init();
 	oomlens_history_register();
+	oomlens_details_init();
 	err = oomlens_event_init();
 	if (err)
-		goto err_trigger_exit;
+		goto err_details_exit;
+	oomlens_details_start();
 	err = oomlens_history_init();
 	if (err)
 		goto err_event_exit;
@@ -34,8 +36,10 @@ static int __init oomlens_init(void)
 err_history_exit:
 	oomlens_history_exit();
 err_event_exit:
+	oomlens_details_stop();
 	oomlens_event_exit();
-err_trigger_exit:
+err_details_exit:
+	oomlens_details_exit();
 	oomlens_trigger_exit();
 	oomlens_sysvalues_exit();
 	return err;
@@ -45,7 +49,9 @@ static void __exit oomlens_exit(void)
 {
 	oomlens_files_exit();
 	oomlens_history_exit();
+	oomlens_details_stop();
 	oomlens_event_exit();
+	oomlens_details_exit();
 	oomlens_trigger_exit();
 	oomlens_sysvalues_exit();
 }

@@ -131,6 +131,16 @@ void oomlens_kill_register(struct oomlens_kill_listener *listener);
 
 int oomlens_event_add(unsigned long number, const char *line);
 
+/* ring.c: whether such lines are to come, the event's "details" */
+enum oomlens_details {
+	OOMLENS_DETAILS_NONE,
+	OOMLENS_DETAILS_PENDING,
+	OOMLENS_DETAILS_DONE,
+	OOMLENS_NR_DETAILS
+};
+
+void oomlens_event_set_details(unsigned long number, enum oomlens_details details);
+
 /* claim.c: the next event that a task causes belongs to a run of trigger's. */
 void oomlens_claim(struct task_struct *task);
 u64 oomlens_disclaim(void);

@@ -19,6 +19,7 @@
 extern const char * const oomlens_kind_names[OOMLENS_NR_KINDS];
 extern const char * const oomlens_trigger_names[OOMLENS_NR_TRIGGERS];
 extern const char * const oomlens_outcome_names[OOMLENS_NR_OUTCOMES];
+extern const char * const oomlens_details_names[OOMLENS_NR_DETAILS];
 extern const char * const oomlens_walk_names[OOMLENS_NR_WALK_RESULTS];
 extern const char * const oomlens_constraint_names[];	/* by the kernel's enum */
 
@@ -38,6 +39,7 @@ struct oomlens_slot {
 	seqcount_t finish_seq;		/* odd while the kthread writes */
 	unsigned long number;		/* of the event in it, written with seq odd */
 	unsigned long settled;		/* jiffies, in SLOT_SETTLING */
+	unsigned long details;		/* number * OOMLENS_NR_DETAILS + enum oomlens_details */
 	atomic_long_t read;		/* highest number that a reader was given */
 	atomic_t refs;			/* enum refs_state: owner of the next three */
 	u32 refs_number;		/* of the event that took them, its lower bits */
@@ -96,6 +98,7 @@ size_t oomlens_event_size(void);
 size_t oomlens_finish_size(void);
 unsigned long oomlens_event_newest(void);
 enum oomlens_event_state oomlens_event_state(unsigned long number);
+enum oomlens_details oomlens_event_details(unsigned long number);
 bool oomlens_event_copy_head(unsigned long number, struct oomlens_event *e);
 bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 			struct oomlens_finish *f);

@@ -64,3 +64,11 @@ const char *oomlens_zone_name(const struct oomlens_zone_record *r)
 {
 	return NODE_DATA(r->node)->node_zones[r->index].name;
 }
+
+const char * const oomlens_details_names[] = {
+	[OOMLENS_DETAILS_NONE]		= "-",
+	[OOMLENS_DETAILS_PENDING]	= "pending",
+	[OOMLENS_DETAILS_DONE]		= "done",
+};
+
+static_assert(ARRAY_SIZE(oomlens_details_names) == OOMLENS_NR_DETAILS);

@@ -167,6 +167,16 @@ static void show_idle(struct seq_file *m, const struct oomlens_event *e)
 		seq_puts(m, " idle=-");
 }
 
+/* Of an open event, as in a panic, none are to come; the index is not searched. */
+static void show_details(struct seq_file *m, const struct oomlens_copy *c)
+{
+	enum oomlens_details details = OOMLENS_DETAILS_NONE;
+
+	if (c->finish)
+		details = oomlens_event_details(c->event->number);
+	seq_printf(m, " details=%s", oomlens_details_names[details]);
+}
+
 static void show_event(struct seq_file *m, const struct oomlens_copy *c)
 {
 	const struct oomlens_event *e = c->event;
@@ -187,6 +197,7 @@ static void show_event(struct seq_file *m, const struct oomlens_copy *c)
 	else
 		seq_puts(m, " nodes=-");
 	show_idle(m, e);
+	show_details(m, c);
 	end_line(m, c, OOMLENS_WEIGHT_FIRST);
 }
 

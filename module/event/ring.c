@@ -568,6 +568,37 @@ unsigned long oomlens_event_newest(void)
 }
 
 /**
+ * oomlens_event_set_details() - how far the lines are that are added later
+ * @number: of the event; nothing happens if it is not kept any more
+ * @details: what its "details" reads from now on
+ *
+ * Context: any but the OOM path; by one caller at a time.
+ */
+void oomlens_event_set_details(unsigned long number, enum oomlens_details details)
+{
+	struct oomlens_slot *slot = oomlens_index_find(number);
+
+	/* One word, so that the number and the state are of one event. */
+	if (slot)
+		WRITE_ONCE(slot->details, number * OOMLENS_NR_DETAILS + details);
+}
+
+/**
+ * oomlens_event_details() - what was set last
+ * @number: of the event
+ *
+ * Context: any but the OOM path.
+ */
+enum oomlens_details oomlens_event_details(unsigned long number)
+{
+	struct oomlens_slot *slot = oomlens_index_find(number);
+	unsigned long details = slot ? READ_ONCE(slot->details) : 0;
+
+	return details / OOMLENS_NR_DETAILS == number ? details % OOMLENS_NR_DETAILS :
+		OOMLENS_DETAILS_NONE;
+}
+
+/**
  * oomlens_event_state() - is an OOM over?
  * @number: of its event
  *

@@ -93,6 +93,7 @@ int oomlens_sysvalues_init(void);
 struct file *oomlens_proc_open(const char *path);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
+struct file *oomlens_procfs_open(const char *path);
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo);
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
 int oomlens_meminfo_read(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
@@ -101,6 +102,23 @@ int oomlens_sysvalues_totals(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_cached(struct oomlens_sysvalues *v);
 void oomlens_sysvalues_watch_swap(void (*changed)(void));
 void oomlens_sysvalues_unwatch_swap(void);
+
+/* ---- slabinfo.c: the largest slab caches ---- */
+
+/**
+ * struct oomlens_slab - one cache, with those that were merged into it
+ * @name: as /proc/slabinfo has it
+ * @pages: that its slabs take
+ * @objects: in use
+ */
+struct oomlens_slab {
+	char name[32];
+	unsigned long pages;
+	unsigned long objects;
+};
+
+unsigned int oomlens_slabs_read(struct file *slabinfo, struct oomlens_slab *slabs,
+				unsigned int max);
 
 /* ---- memcg.c: memory cgroups of both hierarchies ---- */
 

@@ -267,6 +267,32 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 }
 
 /**
+ * oomlens_procfs_open() - open a file of the module's own procfs mount
+ * @path: of a seq_file, below the mount
+ *
+ * Its buffer is there already: its first reading would take the page from the
+ * reserves, and keep it.
+ *
+ * Context: process context, sleeps; allocates as any open of a file does.
+ * Return: the file, for fput() in the end; what opening it returned.
+ */
+struct file *oomlens_procfs_open(const char *path)
+{
+	struct file *file = oomlens_open_at(proc_mnt, path);
+	struct seq_file *m;
+
+	if (IS_ERR(file))
+		return file;
+	m = file->private_data;
+	m->size = PAGE_SIZE;
+	m->buf = kvmalloc(m->size, OOMLENS_GFP_FILE);
+	if (m->buf)
+		return file;
+	fput(file);
+	return ERR_PTR(-ENOMEM);
+}
+
+/**
  * oomlens_meminfo_open() - a meminfo of the caller's own
  * @meminfo: zeroed
  *
@@ -275,19 +301,11 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
  */
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
 {
-	struct file *file = oomlens_open_at(proc_mnt, sources[MEMINFO].path);
-	struct seq_file *m;	/* fs/proc/meminfo.c, proc_meminfo_init() */
+	/* fs/proc/meminfo.c, proc_meminfo_init(): a seq_file */
+	struct file *file = oomlens_procfs_open(sources[MEMINFO].path);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	/* Its first reading would take the page from the reserves, and keep it. */
-	m = file->private_data;
-	m->size = PAGE_SIZE;
-	m->buf = kvmalloc(m->size, OOMLENS_GFP_FILE);
-	if (!m->buf) {
-		fput(file);
-		return -ENOMEM;
-	}
 	meminfo->file = file;
 	return 0;
 }

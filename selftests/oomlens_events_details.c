@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an event says of the memory that no process owned: the lines "object",
+ * held against the file that the test made, and "slab", against /proc/slabinfo.
+ */
+#include <limits.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "lib/events.h"
+#include "lib/expect.h"
+#include "lib/objects.h"
+
+/* Part of RAM from which on such memory is told of. */
+#define RAM_PART	10
+
+static char top[32] = "/tmp/oomlens_details_XXXXXX";
+
+/* One kill by sysrq; the events up to it. */
+static char *kill_one(long long *n)
+{
+	static const struct hog_spec spec = { .anon = 500, .adj = 1000, .comm = "taken" };
+	struct hog hog;
+	char *text;
+	int fd;
+
+	must_hog(&hog, &spec);
+	fd = events_open();
+	write_file("/proc/sysrq-trigger", "f");
+	text = next_killed(fd, n);
+	EXPECT_TRUE(wait_until(hog_killed(&hog), PATIENCE_MS));
+	hog_end(&hog);
+	close(fd);
+	return text;
+}
+
+static bool details_are(long long n, const char *what)
+{
+	char *text = must_read_lens("events");
+	const char *is = event_word(text, n, "details");
+	bool ok = is && !strcmp(is, what);
+
+	free(text);
+	return ok;
+}
+
+/* By the event's own figures, which oomlens_events holds against the kernel's. */
+static bool no_process_holds(const char *text, long long n)
+{
+	const char *m = event_line(text, "memory", n, 0);
+	long long part = line_number(m, "ram") / RAM_PART, rest = line_number(m, "ram");
+	static const char * const parts[] = {
+		"free", "anon", "file", "shmem", "slab_reclaimable", "slab_unreclaimable",
+		"kernel_stack", "pagetables",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		rest -= line_number(m, parts[i]);
+	return line_number(m, "shmem") >= part || rest >= part ||
+	       line_number(m, "slab_reclaimable") + line_number(m, "slab_unreclaimable") >= part;
+}
+
+static int fill(const char *path, long long pages)
+{
+	int fd = MUST_GET(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+
+	MUST_OK(posix_fallocate(fd, 0, pages * page_size()));
+	return fd;
+}
+
+static void test_objects(void)
+{
+	long long pages = meminfo_pages("MemTotal") / RAM_PART + 1000, n = 0, last;
+	int held = MUST_GET(syscall(SYS_memfd_create, "held by the test", 0));
+	char path[64], id[64], memfd_id[64], *text;
+	const char *line;
+	int fd, i;
+
+	MUST_OK(posix_fallocate(held, 0, pages / 2 * page_size()));
+	objects_id_of(held, memfd_id, sizeof(memfd_id));
+	snprintf(path, sizeof(path), "%s/a blank", top);
+	fd = fill(path, pages);
+	objects_id_of(fd, id, sizeof(id));
+	close(fd);
+	free(kill_one(&n));
+	EXPECT_TRUE(wait_until(details_are(n, "done"), PATIENCE_MS));
+	text = must_read_lens("events");
+	EXPECT_LINE(event_line(text, "object", n, 0),
+		    "kind=tmpfs id=%s resident=%lld swapped=0 charge=%lld size=%lld holders=0 pid=- comm=- holder_memcg=- name=/a\\040blank",
+		    id, pages, pages, pages);
+	EXPECT_LINE(event_line(text, "object", n, 1),
+		    "kind=memfd id=%s resident=%lld holders=1 pid=%d name=memfd:held\\040by\\040the\\040test",
+		    memfd_id, pages / 2, getpid());
+	for (i = 0, last = LLONG_MAX; (line = event_line(text, "object", n, i)); i++) {
+		EXPECT_LE(line_number(line, "resident"), last);
+		last = line_number(line, "resident");
+	}
+	EXPECT_IN(i, 2, 5);
+	expect_show(text);
+	free(text);
+	MUST_OK(unlink(path));
+	close(held);
+	test_done("the largest objects of an OOM, with their holders");
+}
+
+/* Pages of that cache now; -1 if there is none of that name. */
+static long long slab_pages(const char *slabinfo, const char *name)
+{
+	unsigned long objects, total, size, per_slab, pages, active, slabs;
+	char want[64];
+	const char *at;
+
+	snprintf(want, sizeof(want), "\n%s ", name);
+	at = strstr(slabinfo, want);
+	if (!at || sscanf(at + strlen(want),
+			  "%lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
+			  &objects, &total, &size, &per_slab, &pages, &active, &slabs) != 7)
+		return -1;
+	return pages * slabs;
+}
+
+static void test_slabs(void)
+{
+	char *text = must_read_lens("events"), *slabinfo = read_file("/proc/slabinfo");
+	long long n = event_last(text), last = LLONG_MAX;
+	const char *line;
+	int i;
+
+	if (!slabinfo) {
+		ksft_test_result_skip("no slabinfo: the largest slab caches\n");
+		free(text);
+		return;
+	}
+	for (i = 0; (line = event_line(text, "slab", n, i)); i++) {
+		const char *name = line_word(line, "name");
+		long long pages = line_number(line, "pages");
+
+		expect_of("%s", name);
+		/* They grow and shrink meanwhile. */
+		EXPECT_NEAR(slab_pages(slabinfo, name), pages, pages / 4 + 200);
+		EXPECT_LE(pages, last);
+		EXPECT_GE(line_number(line, "objects"), 1);
+		last = pages;
+	}
+	EXPECT_EQ(i, 5);
+	expect_show(text);
+	free(slabinfo);
+	free(text);
+	test_done("the largest slab caches, as slabinfo has them");
+}
+
+static void test_condition(void)
+{
+	long long n = 0;
+	char *text = kill_one(&n);
+
+	/* The objects of the event before are gone: whether it is told of hangs on the rest. */
+	if (no_process_holds(text, n))
+		EXPECT_TRUE(wait_until(details_are(n, "done"), PATIENCE_MS));
+	else
+		EXPECT_TRUE(details_are(n, "-"));
+	expect_show(text);
+	free(text);
+	test_done("only where such memory is a tenth of RAM");
+}
+
+int main(void)
+{
+	test_begin(0);
+	if (!lens_feature("mark_victim") || !lens_feature("sysrq"))
+		ksft_exit_skip("needs mark_victim and sysrq\n");
+	ksft_set_plan(3);
+	oom_settings();
+	MUST(mkdtemp(top));
+	undo_at_end("rmdir", top);
+	MUST_OK(mount("oomlens", top, "tmpfs", 0, "size=90%") ? -errno : 0);
+	undo_at_end("umount", top);
+	test_objects();
+	test_slabs();
+	test_condition();
+	test_end();
+}
