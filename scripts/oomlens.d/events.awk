@@ -9,7 +9,7 @@ function on_row() {
 
 function json_event(n,   s, i) {
 	use_page(n)
-	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb log memory memcg_state zones candidates victims growths")
+	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb log memory memcg_state zones candidates victims growths objects slabs")
 	s = s ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null") ",\"page_kb\":" page_kb()
 	if (count(n, "log"))
 		s = s ",\"log\":{" json_record(line_of[n, "log", 1]) "}"
@@ -17,7 +17,7 @@ function json_event(n,   s, i) {
 		s = s ",\"memory\":{" json_record(line_of[n, "memory", 1]) "}"
 	if (count(n, "memcg"))
 		s = s ",\"memcg_state\":{" json_record(line_of[n, "memcg", 1]) "}"
-	return s json_list(n, "zone") json_list(n, "candidate") json_list(n, "victim") json_list(n, "growth") "}"
+	return s json_list(n, "zone") json_list(n, "candidate") json_list(n, "victim") json_list(n, "growth") json_list(n, "object") json_list(n, "slab") "}"
 }
 
 function json_list(n, type,   i, s) {
