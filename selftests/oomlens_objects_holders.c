@@ -332,7 +332,7 @@ static void test_scopes(void)
 	char id[64], scope[96];
 	struct table *t;
 	struct actor a;
-	int copy;
+	int copy, fd;
 
 	shared_fd = make_memfd("asked");
 	objects_id_of(shared_fd, id, sizeof(id));
@@ -359,7 +359,13 @@ static void test_scopes(void)
 	EXPECT_TRUE(t);
 	EXPECT_EQ(objects_row(t, id, "memfd"), -1);
 	table_free(t);
+	snprintf(scope, sizeof(scope), "pid %d", a.pid);
+	fd = must_open_lens("objects", O_RDWR);
+	MUST_OK(write_fd(fd, scope));
+	EXPECT_EQ(pread(fd, id, 1, 0), 1);
 	actor_end(&a);
+	EXPECT_EQ(pread(fd, id, 1, 0) < 0 ? errno : 0, ESRCH);
+	close(fd);
 	test_done("the objects of a process, and all holders of one, as /proc/PID/fd has them");
 }
 

@@ -72,10 +72,22 @@ static void list_rows(struct objects *o)
 	t->n = n;
 }
 
+static bool is_gone(struct pid *pid)
+{
+	bool gone;
+
+	rcu_read_lock();
+	gone = !pid_task(pid, PIDTYPE_TGID);
+	rcu_read_unlock();
+	return gone;
+}
+
 static int take_table(struct objects *o, unsigned int largest)
 {
 	int err;
 
+	if (o->of.pid && is_gone(o->of.pid))
+		return -ESRCH;
 	err = oomlens_objects_read(&o->table, largest) ?:
 	      oomlens_holders_read(&o->holders, &o->table, &o->of);
 	if (err)
