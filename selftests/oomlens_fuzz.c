@@ -21,6 +21,7 @@
 static const char *const names[FUZZ_FILES] = {
 	[FUZZ_BADNESS]	= "badness",
 	[FUZZ_COMMIT]	= "commit",
+	[FUZZ_OBJECTS]	= "objects",
 	[FUZZ_TRIGGER]	= "trigger",
 	[FUZZ_RESERVE]	= "reserve",
 };
@@ -32,6 +33,8 @@ static const char *const grammar[FUZZ_FILES][10] = {
 			    "%wglobal%w\n", "memcg %c/%n" },
 	[FUZZ_COMMIT]	= { "all", "memcg", "pid %p", "pid %n", "%wpid %p%w\n", "pid  %p",
 			    "all %n", "memcg %c", "pid +%p", "pid" },
+	[FUZZ_OBJECTS]	= { "all", "pid %p", "%wpid %p%w\n", "id 0:%n:%n", "id %n:%n:%n",
+			    "id 0:1:%n%w", "id  0:1:2", "id 0:1", "memcg", "pid" },
 	[FUZZ_TRIGGER]	= { "kill pid=%p", "kill pid=%n", "kill%wpid=%p\n", "kill",
 			    "pressure limit=%s hold=%n", "pressure limit=64K hold=1",
 			    "pressure outcome=kill limit=128K", "pressure limit=1M%wtimeout=%n",
@@ -320,6 +323,8 @@ static bool shows_scope(int fd, enum fuzz_file file, const char *want)
 			return strstr(head, "\n# start ");
 		return strstr(head, !strcmp(want, "memcg") ? "\n# spaces " : "\n# pid ");
 	}
+	if (file == FUZZ_OBJECTS)
+		return strstr(head, !strcmp(want, "id") ? "\n# pid descriptors " : "\n# kind ");
 	s = strstr(head, "# scope ");
 	if (!s)
 		return false;
@@ -385,7 +390,7 @@ static void one_write(struct input *in)
 	counts.refused += result < 0;
 	apply(in, &f, result);
 
-	if (in->file == FUZZ_BADNESS || in->file == FUZZ_COMMIT) {
+	if (in->file < FUZZ_TRIGGER) {
 		/* Something refused on top must not change what was taken. */
 		scope = result > 0 ? f.scope : in->file == FUZZ_BADNESS ? "global" : "all";
 		if (rnd(&seed) % 32 == 0) {

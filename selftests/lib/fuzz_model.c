@@ -226,6 +226,39 @@ static void forecast_commit(char *line, struct forecast *f)
 	}
 }
 
+/* Digits as a number is printed, and no larger; what follows it in *rest. */
+static bool plain_number(const char *s, unsigned long long most, const char **rest)
+{
+	size_t n = strspn(s, "0123456789");
+	unsigned long long value;
+
+	*rest = s + n;
+	if (!n || n > 20 || (*s == '0' && n > 1))
+		return false;
+	errno = 0;
+	value = strtoull(s, NULL, 10);
+	return !errno && value <= most;
+}
+
+static bool is_id(const char *s)
+{
+	return plain_number(s, 0xfff, &s) && *s++ == ':' &&
+	       plain_number(s, 0xfffff, &s) && *s++ == ':' &&
+	       plain_number(s, ~0ULL, &s) && !*s;
+}
+
+static void forecast_objects(char *line, struct forecast *f)
+{
+	if (!strncmp(line, "id ", 3) && is_id(line + 3)) {
+		snprintf(f->scope, sizeof(f->scope), "id");
+		f->pass = true;
+	} else if (!strcmp(line, "memcg")) {
+		fails(f, -EINVAL);
+	} else {
+		forecast_commit(line, f);
+	}
+}
+
 static void forecast_kill(char *args, struct forecast *f)
 {
 	unsigned long long pid;
@@ -351,6 +384,7 @@ void fuzz_forecast(enum fuzz_file file, const char *buf, size_t len, struct fore
 	static void (*const by_file[FUZZ_FILES])(char *line, struct forecast *f) = {
 		[FUZZ_BADNESS]	= forecast_badness,
 		[FUZZ_COMMIT]	= forecast_commit,
+		[FUZZ_OBJECTS]	= forecast_objects,
 		[FUZZ_TRIGGER]	= forecast_trigger,
 		[FUZZ_RESERVE]	= forecast_reserve,
 	};
