@@ -17,7 +17,8 @@
 static int trigger_fd, reserve_fd;
 
 static const char * const readable[] = {
-	"badness", "overcommit", "memory", "commit", "events", "history", "features", "stats",
+	"badness", "overcommit", "memory", "commit", "objects", "events", "history", "features",
+	"stats",
 };
 
 static bool locked(const char *level)

@@ -130,7 +130,7 @@ static char *put_id(char *p, const struct oomlens_object *row)
 	p[-1] = ':';
 	p = oomlens_put_ulong(p, MINOR(row->dev));
 	p[-1] = ':';
-	if (row->ino <= ULONG_MAX)
+	if ((unsigned long)row->ino == row->ino)
 		return oomlens_put_ulong(p, row->ino);
 	return p + sprintf(p, "%llu ", row->ino);
 }
