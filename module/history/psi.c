@@ -5,7 +5,6 @@
  * the kernel's lock on it may be waited for, and the sampler takes what is there.
  */
 #include <linux/file.h>
-#include <linux/psi.h>
 
 #include "internal.h"
 
