@@ -90,7 +90,8 @@ static bool find_stall(const char *path, char *line, size_t size)
 static bool stalls(const char *path, const char *cgroup, char *line, size_t size)
 {
 	full_us(cgroup);
-	nap_ms(50);
+	/* Not too often: while this reads, not all tasks of the machine wait. */
+	nap_ms(200);
 	return find_stall(path, line, size);
 }
 
