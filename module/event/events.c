@@ -53,21 +53,6 @@ static void *event_at(struct seq_file *m, loff_t *pos)
 	}
 }
 
-static void *events_start(struct seq_file *m, loff_t *pos)
-{
-	return *pos ? event_at(m, pos) : SEQ_START_TOKEN;
-}
-
-static void *events_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	++*pos;
-	return event_at(m, pos);
-}
-
-static void events_stop(struct seq_file *m, void *v)
-{
-}
-
 static int events_show(struct seq_file *m, void *v)
 {
 	const struct oomlens_copy *c = m->private;
@@ -92,13 +77,6 @@ static __poll_t events_poll(struct seq_file *m, struct file *file, poll_table *w
 	return mask;
 }
 
-static const struct seq_operations events_seq = {
-	.start	= events_start,
-	.next	= events_next,
-	.stop	= events_stop,
-	.show	= events_show,
-};
-
 /* All lines of an event, with all paths escaped throughout. */
 static size_t events_row_max(void)
 {
@@ -112,7 +90,8 @@ const struct oomlens_file_ops oomlens_events_file = {
 	.private_size	= sizeof(struct oomlens_copy),
 	.release	= events_release,
 	.snapshot	= events_snapshot,
-	.seq		= &events_seq,
+	.row		= event_at,
+	.show		= events_show,
 	.poll		= events_poll,
 	.row_max	= events_row_max,
 };
