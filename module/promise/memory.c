@@ -287,10 +287,13 @@ static int memory_snapshot(struct seq_file *m)
 
 static void show(struct seq_file *m, const char *key, long pages)
 {
+	/* Not seq_printf(), as in overcommit.c */
+	seq_puts(m, key);
 	if (pages == OOMLENS_MEMORY_NONE)
-		seq_printf(m, "%s -\n", key);
+		seq_puts(m, " -");
 	else
-		seq_printf(m, "%s %ld\n", key, pages);
+		seq_put_decimal_ll(m, " ", pages);
+	seq_putc(m, '\n');
 }
 
 static int memory_show(struct seq_file *m, void *unused)
