@@ -19,6 +19,9 @@ void oomlens_event_exit(void);
 long oomlens_event_kills(void);
 unsigned int oomlens_event_slots(void);
 
+/* panic.c: to be called every now and then. */
+void oomlens_panic_look(void);
+
 /* Each hook: NULL if it is there, or the option or parameter that it lacks. */
 extern const char *oomlens_notifier_lacks;
 extern const char *oomlens_mark_victim_lacks;

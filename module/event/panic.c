@@ -79,6 +79,19 @@ void oomlens_panic_expect(struct oomlens_event *e, const struct oom_control *oc)
 	e->outcome = OOMLENS_OUTCOME_UNKNOWN;
 }
 
+/**
+ * oomlens_panic_look() - have vm.panic_on_oom read anew, if kdump is loaded
+ *
+ * It can be set at any time, and an OOM has to know at its beginning if it panics.
+ *
+ * Context: any; the recorder's kthread reads it.
+ */
+void oomlens_panic_look(void)
+{
+	if (kexec_crash_loaded())
+		oomlens_thread_swap_changed();
+}
+
 /* The event of a task whose processor was stopped, or which the panic has interrupted. */
 static void print_other(const struct oomlens_event *e)
 {

@@ -5,7 +5,6 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
-#include <linux/kexec.h>
 #include <linux/kthread.h>
 
 #include "internal.h"
@@ -156,39 +155,17 @@ static void sleep_for(u64 ns)
 	__set_current_state(TASK_RUNNING);
 }
 
-/*
- * vm.panic_on_oom can be set at any time, and kdump be loaded. Where it is, an OOM has to
- * know at its beginning whether it panics.
- */
-#define LOOK_NS	(10 * NSEC_PER_SEC)
-
-/* Nanoseconds until the settings are to be read again; *@now: that they are. */
-static u64 look_delay(bool *now)
-{
-	static u64 next;
-	u64 t = ktime_get_mono_fast_ns();
-
-	if (!IS_ENABLED(CONFIG_KEXEC_CORE))
-		return U64_MAX;
-	if (t >= next) {
-		*now |= kexec_crash_loaded();
-		next = t + LOOK_NS;
-	}
-	return next - t;
-}
-
 static int run(void *unused)
 {
 	struct oomlens_sysvalues v;
 	bool stale = false;
 
 	while (!kthread_should_stop()) {
-		u64 delay, look;
+		u64 delay;
 		bool quiet;
 
 		stale |= finish_events();
 		stale |= xchg(&swap_changed, 0);
-		look = look_delay(&stale);
 		delay = min(oomlens_victims_poll(), settle_delay());
 		quiet = delay >= OOMLENS_VICTIM_SLOW_NS;
 		if ((quiet || ktime_get_mono_fast_ns() > log_by) && log_next_event())
@@ -202,7 +179,7 @@ static int run(void *unused)
 			stale = false;
 			continue;
 		}
-		sleep_for(min(delay, look));
+		sleep_for(delay);
 	}
 	while (log_next_event())
 		;

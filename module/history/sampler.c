@@ -9,6 +9,7 @@
 #include <linux/kthread.h>
 #include <linux/rwsem.h>
 
+#include "../event/event.h"
 #include "internal.h"
 
 #define EVERY_MAX_S	3600
@@ -412,6 +413,7 @@ static int run(void *arg)
 		if (oomlens_psi_ask())
 			schedule_timeout_idle(1);
 		take_sample(h);
+		oomlens_panic_look();
 		due = sleep_after(due);
 	}
 	return 0;

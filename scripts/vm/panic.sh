@@ -165,28 +165,42 @@ panic_job()
 		thread_stays_in oomlens_block_line
 	}
 
-	# With a crash kernel, which looks for the block in the memory of this one. An
-	# OOM that kills lets the module read vm.panic_on_oom anew.
+	# With a crash kernel, which looks for the block in the memory of this one
 	load_crash_kernel()
 	{
 		./oomlens_kdump crash-kernel crash-initrd \
 			"console=$(sed -n 's/.*console=\([^ ]*\).*/\1/p' /proc/cmdline) nr_cpus=1 panic=-1" ||
 			reboot -f
 		rmmod oomlens
-		insmod oomlens.ko
+		insmod oomlens.ko history=1
+	}
+
+	samples()
+	{
+		grep -c ^sample /proc/oomlens/history
+	}
+
+	# The module knows of a setting when it has looked
+	panic_on_oom()
+	{
+		echo "$1" >/proc/sys/vm/panic_on_oom
+		seen=$(samples)
+		until [ "$(samples)" -ge $((seen + 2)) ]; do
+			usleep 100000
+		done
 	}
 
 	way_kdump()
 	{
-		echo 1 >/proc/sys/vm/panic_on_oom
 		load_crash_kernel
+		panic_on_oom 1
 		tail /dev/zero
 	}
 
 	way_kdump_cgroup()
 	{
-		echo 2 >/proc/sys/vm/panic_on_oom
 		load_crash_kernel
+		panic_on_oom 2
 		limited a
 		hog_in a
 	}
