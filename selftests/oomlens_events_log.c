@@ -138,7 +138,7 @@ static char *file_event(long long n)
 	return text;
 }
 
-/* Objects and slab caches come later: the log may be printed before them or after. */
+/* Objects, slab caches and growth come later: the log may be printed before them or after. */
 static void leave_out_details(char *text)
 {
 	char *line, *next, *to = text, *key;
@@ -146,7 +146,8 @@ static void leave_out_details(char *text)
 	for (line = text; *line; line = next) {
 		next = line + strcspn(line, "\n");
 		next += *next == '\n';
-		if (!strncmp(line, "object ", 7) || !strncmp(line, "slab ", 5))
+		if (!strncmp(line, "object ", 7) || !strncmp(line, "slab ", 5) ||
+		    !strncmp(line, "growth ", 7))
 			continue;
 		memmove(to, line, next - line);
 		to += next - line;
