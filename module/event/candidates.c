@@ -29,6 +29,7 @@ static struct oomlens_task *samples;
 static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
 static u8 *best;	/* the candidates as indices of samples, the first victim first */
 static u64 next_walk_ns;
+static bool must_walk;	/* however soon, and whatever the kernel waits for */
 
 /*
  * The scope that the kernel will find; constrained_alloc() has not run yet. A
@@ -365,9 +366,9 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 		return;
 	}
 	guess_scope(&scope, oc);
-	if (oc && !walk.sysrq && oomlens_victims_awaited(&scope))
+	if (!must_walk && oc && !walk.sysrq && oomlens_victims_awaited(&scope))
 		return;
-	if (begin < next_walk_ns) {
+	if (!must_walk && begin < next_walk_ns) {
 		e->walk = OOMLENS_WALK_LIMITED;
 		return;
 	}
@@ -386,18 +387,22 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 }
 
 /**
- * oomlens_candidates_retry() - the walk that was left out, in a panic
+ * oomlens_candidates_retry() - the walk that was left out, for a panic
  * @e: the event; nothing is done if it has candidates
  * @oc: as above
  *
- * Context: a panic, whose processor alone still runs; locks are tried only.
+ * The kernel panics before it looks for an earlier victim.
+ *
+ * Context: a panic, whose processor alone still runs, or the OOM path; locks are
+ * tried only.
  */
 void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control *oc)
 {
 	if (e->nr_candidates || (e->walk != OOMLENS_WALK_LIMITED && e->walk != OOMLENS_WALK_NONE))
 		return;
-	next_walk_ns = 0;
+	must_walk = true;
 	oomlens_candidates_capture(e, oc, false);
+	must_walk = false;
 }
 
 /**

@@ -74,6 +74,7 @@ void oomlens_panic_expect(struct oomlens_event *e, const struct oom_control *oc)
 
 	if (!kexec_crash_loaded() || !is_expected(e, oc))
 		return;
+	oomlens_candidates_retry(e, oc);
 	e->outcome = OOMLENS_OUTCOME_PANIC_EXPECTED;
 	oomlens_block_print(&copy, line);
 	e->outcome = OOMLENS_OUTCOME_UNKNOWN;
