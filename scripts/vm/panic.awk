@@ -4,7 +4,7 @@
 # that is wrong; nothing if all is well.
 #
 # In: EXPECTED (the block comes before the panic, as kdump is loaded), REASON (of the panic), KIND (of the event; "-": the panic is another task's, and
-# the OOM that was under way has one line).
+# the OOM that was under way has one line), LOOSE (other tasks than the caller ran on).
 
 function wrong(what) {
 	print what
@@ -130,6 +130,11 @@ function judge_candidate(c,   pid) {
 		return
 	}
 	seen[pid] = 1
+	compare(pid, "oom_score_adj", f["adj"])
+	compare(pid, "uid", f["uid"])
+	# The rig's own tasks are exempt, and may run on until the panic.
+	if (pid != asked && (LOOSE || f["adj"] == -1000))
+		return
 	compare(pid, "total_vm", f["vm_total"])
 	if ((pid, "rss_anon") in row) {
 		compare(pid, "rss_anon", f["rss_anon"])
@@ -139,8 +144,6 @@ function judge_candidate(c,   pid) {
 	compare(pid, "rss", f["rss_anon"] + f["rss_file"] + f["rss_shmem"])
 	compare(pid, "pgtables_bytes", f["pgtables"] * 4096)
 	compare(pid, "swapents", f["swap"])
-	compare(pid, "oom_score_adj", f["adj"])
-	compare(pid, "uid", f["uid"])
 }
 
 function compare(pid, name, ours) {

@@ -239,7 +239,7 @@ panic_boot()
 	*) cat "$RUN/outcome" ;;
 	esac
 	[ ! -f "$RUN/reports" ] || cat "$RUN/reports"
-	awk -v REASON="$3" -v KIND="$2" -v EXPECTED="${EXPECTED:-}" -f "$VM_DIR/panic.awk" "$RUN/console.log" || :
+	awk -v REASON="$3" -v KIND="$2" -v EXPECTED="${EXPECTED:-}" -v LOOSE="${LOOSE:-}" -f "$VM_DIR/panic.awk" "$RUN/console.log" || :
 }
 
 # block_of FILE: our lines of the last block, without what is before them
@@ -315,6 +315,8 @@ panic_way()
 	round=0
 	while [ $round -lt "${OOMLENS_PANICS:-1}" ]; do
 		round=$((round + 1))
+		LOOSE=''
+		[ "$2" != storm ] || LOOSE=1
 		case $2 in
 		kdump*) complaint=$(panic_kdump "$2" "$3" "$4") ;;
 		erst) complaint=$(panic_erst "$3" "$4") ;;
