@@ -293,6 +293,33 @@ test_trigger()
 	dmesg | grep -q "Killed process $killed (sleep)"
 }
 
+# Where the module has a history: what is available lies between two readings of the
+# kernel's, less what a sample may be old. Else it is said.
+test_history()
+{
+	if [ ! -e /proc/oomlens/history ]; then
+		lens_ends 3 history && grep -q 'history' "$work/said" && lens_ends 3 forecast
+		return
+	fi
+	lens history --json -n 1 || return 1
+	tries=200
+	until grep -q '"sample":' "$work/said"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.1
+		lens history --json -n 1 || return 1
+	done
+	seen=$(($(field available) * page_kb))
+	total=$(meminfo MemTotal)
+	[ "$seen" -gt 0 ] && [ "$seen" -lt "$total" ] || return 1
+	lens history && grep -q '^ *available ' "$work/said" || return 1
+	lens forecast
+	case $? in
+	0 | 6) grep -Eq '^(Not in sight|Memory )' "$work/said" && lens_ends 2 forecast --within x ;;
+	*) return 1 ;;
+	esac
+}
+
 # The log's last kill is the list's last line
 test_events()
 {
@@ -450,7 +477,7 @@ for name in ash dash bash; do
 	fi
 	shells="$shells$name "
 	began=$(date +%s)
-	for t in rank top self whatif overcommit commit memory trigger events why metrics report save reserve \
+	for t in rank top self whatif overcommit commit memory trigger history events why metrics report save reserve \
 			status events_follow bundle help exits; do
 		: >"$work/said"
 		"test_$t"
@@ -489,7 +516,7 @@ else
 		shell=$name
 		[ "$name" != ash ] || shell='busybox sh'
 		bad=0
-		for c in "top -1" rank "whatif 1 0" why events overcommit commit memory report metrics "save $work/s" \
+		for c in "top -1" rank "whatif 1 0" why events history forecast overcommit commit memory report metrics "save $work/s" \
 				trigger reserve status; do
 			# shellcheck disable=SC2086 # words
 			lens_ends 3 $c || bad=1

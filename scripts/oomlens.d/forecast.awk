@@ -122,6 +122,8 @@ function driver_text(d,   type, g) {
 # ---- in words ----
 
 function forecast_text(   d) {
+	if (!moments)
+		return print_wrapped("Not in sight. " no_sample())
 	if (END_state == "few")
 		return print_wrapped("Not in sight yet: there are " moments " samples, and a trend needs 8.")
 	if (END_state == "now")
@@ -175,7 +177,7 @@ function seconds(k, v) {
 }
 
 function forecast_json(   s, d, i) {
-	s = "{\"state\":" json_text(END_state) ",\"samples\":" moments
+	s = "{\"state\":" json_text(END_state) ",\"samples\":" moments + 0
 	s = s ",\"left\":" (moments ? whole(LEFT[moments]) : "null")
 	if (END_state == "in_sight") {
 		s = s "," seconds("about_s", END_about) "," seconds("not_before_s", END_not_before) "," seconds("within_s", END_within) "," seconds("window_s", END_span) ",\"pages_s\":" sprintf("%.3f", -END_slope) ",\"drivers\":["

@@ -46,13 +46,13 @@ function growth_text(n,   i, over, seen, s, part) {
 	return s
 }
 
-# The one that grew most, of the longest time span
+# The one that grew most, of the longest time span. Page cache can be freed, so it is none.
 function facts_growth(n,   i, best, far) {
 	for (i = 1; i <= count(n, "growth"); i++)
 		if (num(rec(n, "growth", i, "over_s")) > far)
 			far = num(rec(n, "growth", i, "over_s"))
 	for (i = 1; i <= count(n, "growth"); i++)
-		if (num(rec(n, "growth", i, "over_s")) == far && gain_of(n, i) > mib(1) && (!best || gain_of(n, i) > gain_of(n, best)))
+		if (num(rec(n, "growth", i, "over_s")) == far && rec(n, "growth", i, "what") != "page_cache" && gain_of(n, i) > mib(1) && (!best || gain_of(n, i) > gain_of(n, best)))
 			best = i
 	fact("grew", best)
 	T["grower"] = best ? grower(n, best) : ""

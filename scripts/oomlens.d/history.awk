@@ -158,7 +158,7 @@ function print_stalls(   i, end) {
 
 function tell_history(   first) {
 	if (!moments) {
-		print "There is no sample yet: the first comes after " key("history", "every_s") " s."
+		print no_sample()
 		return
 	}
 	first = short_first()

@@ -45,13 +45,14 @@ function take_line() {
 			take_record()
 	} else if (file == "mountinfo") {
 		take_mount()
-	} else if (file == "history" && !/^#/) {
-		# What may stand above the first sample are pairs.
-		if (pending != "") {
+	} else if (file == "history") {
+		# Its comments are pairs: no columns follow.
+		pending = $0
+		if (/^#/)
 			take_pairs()
-			pending = ""
-		}
-		take_history()
+		else
+			take_history()
+		pending = ""
 	} else if (/^#/) {
 		# The last comment before the rows names the columns, those before
 		# it are pairs.

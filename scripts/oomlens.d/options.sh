@@ -20,6 +20,7 @@ options_of()
 	overcommit | status) NAMES='json' ;;
 	commit) LETTERS='n:' NAMES='json memcg shared' ;;
 	objects) LETTERS='n:' NAMES='json' ;;
+	memory) NAMES='json' ;;
 	report) LETTERS='o:' NAMES='html json self' ;;
 	metrics) LETTERS='o:' NAMES='state:' ;;
 	trigger) NAMES='json' ;;

@@ -8,6 +8,7 @@ BEGIN {
 	GIVES["mark_victim"] = "the victims"
 	GIVES["oom_probe"] = "each call with its outcome, OOMs of cgroups"
 	GIVES["memcg"] = "cgroups: columns, scopes, limits"
+	GIVES["psi"] = "stalls of the machine and of cgroups"
 	GIVES["procfs"] = "values that the kernel does not export"
 	GIVES["sysrq"] = "trigger kill"
 	GIVES["debugfs"] = "trigger and reserve"

@@ -68,6 +68,12 @@ function left_at(i) {
 	return num(hist(AT[i], "available")) + num(hist(AT[i], "swap_free"))
 }
 
+function no_sample() {
+	if (key("history", "every_s") == "0")
+		return "The module keeps no history: echo 10 >/sys/module/oomlens/parameters/history"
+	return "There is no sample yet: the first comes after " key("history", "every_s") " s."
+}
+
 # ---- a line ----
 
 # The line through Y[first..n] over X. Each point weighs as much as the time around it,
