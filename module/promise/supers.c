@@ -11,6 +11,7 @@
  */
 #include <linux/fs_struct.h>
 #include <linux/magic.h>
+#include <linux/pid_namespace.h>
 
 #include "../kernel/kernel.h"
 #include "supers.h"
@@ -70,20 +71,49 @@ static void walk_super(struct super_block *sb, void *arg)
 	b->place = NULL;
 }
 
+/* As fs/proc/base.c, get_task_root(). */
+static bool get_root(struct task_struct *p, struct path *root)
+{
+	bool there;
+
+	task_lock(p);
+	there = p->fs;
+	if (there)
+		get_fs_root(p->fs, root);
+	task_unlock(p);
+	return there;
+}
+
+/* Of a type that is not registered: the others have been walked. */
+static void walk_root(struct batch *b, struct path *root, const struct file_system_type *tmpfs)
+{
+	struct super_block *sb = root->mnt->mnt_sb;
+
+	if (sb->s_magic == TMPFS_MAGIC && sb->s_type != tmpfs)
+		walk_super(sb, b);
+}
+
 /*
- * The initramfs, where it is still the root: a shmem filesystem whose type is
- * not registered.
+ * The initramfs, where it is still a root: a shmem filesystem whose type is not
+ * registered. It is the root of init_task; on kernels with nullfs below it (7.x), of
+ * the first process alone.
  */
 static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
 {
-	struct super_block *sb;
-	struct path root;
+	struct path idle, first;
+	bool there;
 
-	get_fs_root(init_task.fs, &root);
-	sb = root.mnt->mnt_sb;
-	if (sb->s_magic == TMPFS_MAGIC && sb->s_type != tmpfs)
-		walk_super(sb, b);
-	path_put(&root);
+	if (!get_root(&init_task, &idle))
+		return;
+	rcu_read_lock();
+	there = get_root(init_pid_ns.child_reaper, &first);
+	rcu_read_unlock();
+	walk_root(b, &idle, tmpfs);
+	if (there && first.mnt->mnt_sb != idle.mnt->mnt_sb)
+		walk_root(b, &first, tmpfs);
+	path_put(&idle);
+	if (there)
+		path_put(&first);
 }
 
 /**
