@@ -18,30 +18,6 @@
 #define TRIES	40
 #define TRY_US	1000
 
-/**
- * oomlens_growth_mark() - the end of a sample: is it time for a mark?
- * @h: the history
- * @minute_ns: the shorter span; the other is ten times as long
- *
- * Context: the sampler.
- */
-void oomlens_growth_mark(struct oomlens_history *h, u64 minute_ns)
-{
-	u64 span_ns = minute_ns;
-	int span;
-
-	for (span = 0; span < OOMLENS_SPANS; span++, span_ns *= 10) {
-		struct oomlens_mark *marks = h->marks[span];
-
-		if (marks[0].time_ns && h->last_ns - marks[0].time_ns < span_ns / 2)
-			continue;
-		memmove(marks + 1, marks, (OOMLENS_MARKS - 1) * sizeof(*marks));
-		marks[0].time_ns = h->last_ns;
-		memcpy(marks[0].figures, h->sample->figures, sizeof(marks[0].figures));
-		oomlens_table_mark(&h->tables[OOMLENS_TASKS], span);
-	}
-}
-
 /* One task of the list of those that grew most. */
 struct grown {
 	u64 key;

@@ -372,10 +372,6 @@ void oomlens_sample_fill(struct oomlens_history *h);
 void oomlens_sample_end(struct oomlens_history *h, u64 step_ns);
 bool oomlens_sample_next(struct oomlens_history *h, u64 number, struct oomlens_sample *to);
 
-/* ---- growth.c ---- */
-
-void oomlens_growth_mark(struct oomlens_history *h, u64 minute_ns);
-
 /* ---- stalls.c ---- */
 
 void oomlens_stalls_init(struct oomlens_stalls *s);

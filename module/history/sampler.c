@@ -56,12 +56,6 @@ static u64 step_ns(void)
 	return READ_ONCE(every_ms) ? STEP_SAMPLES * oomlens_interval_ns() : STEP_NS;
 }
 
-/* As steps: with history_ms a minute is six samples. */
-static u64 minute_ns(void)
-{
-	return div_u64(step_ns(), 10);
-}
-
 /**
  * oomlens_history_hold() - keep what was recorded
  *
@@ -374,7 +368,6 @@ static void take_sample(struct oomlens_history *h)
 	name_memcgs(h);
 	oomlens_stalls_end(h);
 	oomlens_sample_end(h, step_ns());
-	oomlens_growth_mark(h, minute_ns());
 	mutex_unlock(&oomlens_tables_lock);
 	WRITE_ONCE(h->cost_ns, ktime_get_ns() - begin);
 }

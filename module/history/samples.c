@@ -58,7 +58,7 @@ unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind)
 {
 	if (kind == OOMLENS_TASKS)
 		return oomlens_geometry.rows / 2;
-	/* The cgroup above one that grows grows too. */
+	/* Where a cgroup grows, so does the one above it. */
 	return max(oomlens_geometry.rows / 4, kind == OOMLENS_MEMCGS ? 2U : 1U);
 }
 
@@ -540,6 +540,23 @@ void oomlens_sample_fill(struct oomlens_history *h)
 						    &h->fastest[k]);
 }
 
+/* What growth.c tells of an OOM is since a mark. */
+static void set_marks(struct oomlens_history *h, u64 span_ns)
+{
+	int span;
+
+	for (span = 0; span < OOMLENS_SPANS; span++, span_ns *= 10) {
+		struct oomlens_mark *marks = h->marks[span];
+
+		if (marks[0].time_ns && h->last_ns - marks[0].time_ns < span_ns / 2)
+			continue;
+		memmove(marks + 1, marks, (OOMLENS_MARKS - 1) * sizeof(*marks));
+		marks[0].time_ns = h->last_ns;
+		memcpy(marks[0].figures, h->sample->figures, sizeof(marks[0].figures));
+		oomlens_table_mark(&h->tables[OOMLENS_TASKS], span);
+	}
+}
+
 /**
  * oomlens_sample_end() - the sample is complete
  * @h: the history
@@ -556,4 +573,6 @@ void oomlens_sample_end(struct oomlens_history *h, u64 step_ns)
 	add_to_step(h);
 	if (now - h->step_ns >= step_ns)
 		end_step(h);
+	/* A minute, and ten of them. */
+	set_marks(h, div_u64(step_ns, 10));
 }
