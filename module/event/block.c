@@ -124,12 +124,8 @@ static void measure(struct oomlens_block *block, enum oomlens_weight weight)
 	block->kept[weight]++;
 }
 
-/**
- * oomlens_block_line() - the present line is whole
- * @block: the block
- * @weight: what the line is worth
- */
-void oomlens_block_line(struct oomlens_block *block, enum oomlens_weight weight)
+/* The present line is whole. */
+static void end_line(struct oomlens_block *block, enum oomlens_weight weight)
 {
 	struct seq_file *m = &block->m;
 
@@ -164,6 +160,7 @@ void oomlens_block_print(const struct oomlens_copy *c, char *line)
 	struct oomlens_copy copy = *c;
 
 	copy.block = &block;
+	copy.end_line = end_line;
 	while (block.pass < OOMLENS_NR_WEIGHTS && !block.full) {
 		oomlens_print_event(&block.m, &copy);
 		block.pass++;

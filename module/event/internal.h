@@ -183,30 +183,6 @@ void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control 
 #define OOMLENS_TAIL_SIZE	256
 #define OOMLENS_COMM_SIZE	(4 * TASK_COMM_LEN + 1)
 
-struct oomlens_block;
-
-/**
- * struct oomlens_copy - an event to be printed
- * @event: a copy, or the open event
- * @finish: NULL for the open event, whose cgroups are still in its slot
- * @path: OOMLENS_PATH_SIZE bytes
- * @block: where the lines go if they are for the log
- */
-struct oomlens_copy {
-	struct oomlens_event *event;
-	struct oomlens_finish *finish;
-	char *path;
-	struct oomlens_block *block;
-};
-
-void oomlens_print_head(char *buf, const struct oomlens_event *e);
-void oomlens_print_tail(char *buf, const struct oomlens_event *e);
-const char *oomlens_print_comm(char *buf, const char *comm);
-const char *oomlens_print_no_limit(const struct oomlens_event *e);
-void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c);
-
-/* ---- block.c ---- */
-
 /* What a line is worth in a block that is too long: the last are dropped first. */
 enum oomlens_weight {
 	OOMLENS_WEIGHT_FIRST,		/* event, limit, victims, the first in line */
@@ -217,13 +193,38 @@ enum oomlens_weight {
 	OOMLENS_NR_WEIGHTS
 };
 
+struct oomlens_block;
+
+/**
+ * struct oomlens_copy - an event to be printed
+ * @event: a copy, or the open event
+ * @finish: NULL for the open event, whose cgroups are still in its slot
+ * @path: OOMLENS_PATH_SIZE bytes
+ * @block: NULL, or where the lines go as they are for the log
+ * @end_line: of @block: the present line is whole
+ */
+struct oomlens_copy {
+	struct oomlens_event *event;
+	struct oomlens_finish *finish;
+	char *path;
+	struct oomlens_block *block;
+	void (*end_line)(struct oomlens_block *block, enum oomlens_weight weight);
+};
+
+void oomlens_print_head(char *buf, const struct oomlens_event *e);
+void oomlens_print_tail(char *buf, const struct oomlens_event *e);
+const char *oomlens_print_comm(char *buf, const char *comm);
+const char *oomlens_print_no_limit(const struct oomlens_event *e);
+void oomlens_print_event(struct seq_file *m, const struct oomlens_copy *c);
+
+/* ---- block.c ---- */
+
 /* A longer value is cut in a block, which leaves room for its key in a record. */
 #define OOMLENS_VALUE_MAX	900
 /* Bytes of the longest line: the event's, with two paths. */
 #define OOMLENS_BLOCK_LINE	3072
 
 void oomlens_block_print(const struct oomlens_copy *c, char *line);
-void oomlens_block_line(struct oomlens_block *block, enum oomlens_weight weight);
 
 /* ---- log.c ---- */
 

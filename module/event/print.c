@@ -132,7 +132,7 @@ static void show_path(struct seq_file *m, const struct oomlens_copy *c, const ch
 static void end_line(struct seq_file *m, const struct oomlens_copy *c, enum oomlens_weight weight)
 {
 	if (c->block)
-		oomlens_block_line(c->block, weight);
+		c->end_line(c->block, weight);
 	else
 		seq_putc(m, '\n');
 }
