@@ -7,6 +7,9 @@
 #include "history/history.h"
 #include "kernel/kernel.h"
 
+/* Set by files.c at load. */
+const char *oomlens_debugfs_lacks;
+
 static const char *memcg_lacks(void)
 {
 	if (oomlens_memcg_enabled())

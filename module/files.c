@@ -47,8 +47,6 @@ static bool debugfs = true;
 module_param(debugfs, bool, 0444);
 MODULE_PARM_DESC(debugfs, "0: no debugfs files, so neither trigger nor reserve (default 1)");
 
-const char *oomlens_debugfs_lacks;
-
 static struct proc_dir_entry *proc_dir;
 static struct dentry *debugfs_dir;
 
