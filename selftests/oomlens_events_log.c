@@ -154,7 +154,7 @@ static void leave_out_details(char *text)
 	}
 	*to = '\0';
 	while ((key = strstr(text, " details="))) {
-		next = key + 1 + strcspn(key + 1, " \n");
+		next = key + 1 + strcspn(key + 1, "\n ");
 		memmove(key, next, strlen(next) + 1);
 	}
 }

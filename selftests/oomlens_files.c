@@ -29,6 +29,7 @@ static const char * const commit_names[] = {
 	"pid", "uid", "charge", "anon", "file_private", "stack", "noreserve",
 	"shared", "touched", "uncashed", "vm_total", "memcg", "comm", NULL
 };
+
 static const char * const objects_names[] = {
 	"kind", "id", "resident", "swapped", "charge", "size", "holders", "pid", "comm",
 	"holder_memcg", "name", NULL

@@ -75,8 +75,8 @@ static int make(const char *path)
 
 int main(int argc, char **argv)
 {
-	static char *usual[] = { "10", "1000", "10000" };
-	char **counts = argc > 1 ? argv + 1 : usual;
+	static const char * const usual[] = { "10", "1000", "10000" };
+	const char * const *counts = argc > 1 ? (const char * const *)argv + 1 : usual;
 	int n = argc > 1 ? argc - 1 : 3;
 	struct figure f;
 
