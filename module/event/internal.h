@@ -46,7 +46,7 @@ struct oomlens_slot {
 	u8 nr_refs;
 	bool no_refs;			/* the event in it could not have them */
 	u8 state;			/* enum slot_state */
-};
+} __aligned(sizeof(u64));		/* as the event that follows */
 
 static inline struct oomlens_event *oomlens_slot_event(struct oomlens_slot *slot)
 {
@@ -186,9 +186,9 @@ void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control 
 /* What a line is worth in a block that is too long: the last are dropped first. */
 enum oomlens_weight {
 	OOMLENS_WEIGHT_FIRST,		/* event, limit, victims, the first in line */
-	OOMLENS_WEIGHT_ADDED,
 	OOMLENS_WEIGHT_MEMORY,
 	OOMLENS_WEIGHT_ZONE,
+	OOMLENS_WEIGHT_ADDED,
 	OOMLENS_WEIGHT_REST,		/* the other candidates */
 	OOMLENS_NR_WEIGHTS
 };
