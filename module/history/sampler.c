@@ -16,7 +16,7 @@
 #define EVERY_MIN_MS	10
 
 /* Samples of the day are ten minutes apart. */
-#define STEP_NS		(600 * NSEC_PER_SEC)
+#define STEP_NS		(600ULL * NSEC_PER_SEC)
 /* With history_ms: this many samples apart. */
 #define STEP_SAMPLES	60
 
