@@ -10,7 +10,8 @@ mirror_tree()
 	mkdir -p "$2"
 	rsync -rlpc --delete --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' \
 		--exclude='*.mod' --exclude='*.mod.c' --exclude='modules.order' \
-		--exclude='Module.symvers' --exclude='.tmp*' --exclude='.*.d' "$@"
+		--exclude='Module.symvers' --exclude='.tmp*' --exclude='.*.d' "$@" ||
+		die "cannot copy $1"
 }
 
 # built DIRECTORY KEY: whether DIRECTORY/KEY is there. Results are named by the
@@ -65,7 +66,7 @@ build_module()
 mirror_sources()
 {
 	mkdir -p "$OBJ/selftests"
-	rsync -tc "$src/Kbuild" "$OBJ/Kbuild"
+	rsync -tc "$src/Kbuild" "$OBJ/Kbuild" || die "cannot copy $src/Kbuild"
 	mirror_tree "$src/module/" "$OBJ/module/"
 	mirror_tree "$src/selftests/modules/" "$OBJ/selftests/modules/"
 }
