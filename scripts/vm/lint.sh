@@ -151,8 +151,14 @@ lint_cli()
 			[ "$K_ARCH" != "$BUILD_ARCH" ] || fetch_busybox
 		) || return 1
 	done
-	OOMLENS_CACHE=$CACHE "$TOP/scripts/test-cli" && OOMLENS_CACHE=$CACHE "$TOP/scripts/test-history" &&
-		OOMLENS_CACHE=$CACHE "$TOP/scripts/test-usage"
+	export OOMLENS_CACHE="$CACHE" OOMLENS_SHELLS="${OOMLENS_SHELLS:-few}"
+	"$TOP/scripts/test-cli" >"$CACHE/lint-cli.log" 2>&1 &
+	"$TOP/scripts/test-history" && "$TOP/scripts/test-usage"
+	others=$?
+	wait $!
+	cli=$?
+	cat "$CACHE/lint-cli.log"
+	[ $others = 0 ] && [ $cli = 0 ]
 }
 
 cmd_lint()
