@@ -127,7 +127,8 @@ apt_download()
 # Modules that a guest needs before it can speak (virtio), and those that tests use.
 GUEST_MODULES='virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev
 	virtio_mmio virtio_console virtio_blk zram zsmalloc lzo lzo-rle lzo_compress
-	lz4 lz4_compress lz4hc lz4hc_compress 842 842_compress 842_decompress zstd zstd_compress loop squashfs'
+	lz4 lz4_compress lz4hc lz4hc_compress 842 842_compress 842_decompress zlib_deflate
+	zstd zstd_compress loop squashfs'
 
 # fetch_kernel: image, config and guest modules of K_* into cache/kernel/KEY
 fetch_kernel()
