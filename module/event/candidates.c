@@ -281,11 +281,12 @@ static void visit_task(struct task_struct *p, struct task_walk *w)
  */
 static bool walk_tasks(struct task_walk *w)
 {
+	u64 most = w->may_wait || must_walk ? WALK_NS : WALK_ATOMIC_NS;
 	struct task_struct *p;
 
 	w->global = w->scope->kind == OOMLENS_SCOPE_GLOBAL;
 	w->complete = true;
-	w->deadline = ktime_get_mono_fast_ns() + (w->may_wait ? WALK_NS : WALK_ATOMIC_NS);
+	w->deadline = ktime_get_mono_fast_ns() + most;
 	w->left = 1;
 	w->passed = oomlens_nr_candidates + 1;
 	for_each_process(p) {
@@ -387,18 +388,18 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 }
 
 /**
- * oomlens_candidates_retry() - the walk that was left out, for a panic
- * @e: the event; nothing is done if it has candidates
+ * oomlens_candidates_retry() - the walk that was left out or cut short, for a panic
+ * @e: the event; nothing is done if its walk is complete
  * @oc: as above
  *
- * The kernel panics before it looks for an earlier victim.
+ * The kernel panics before it looks for an earlier victim. A last walk may take WALK_NS.
  *
  * Context: a panic, whose processor alone still runs, or the OOM path; locks are
  * tried only.
  */
 void oomlens_candidates_retry(struct oomlens_event *e, const struct oom_control *oc)
 {
-	if (e->nr_candidates || (e->walk != OOMLENS_WALK_LIMITED && e->walk != OOMLENS_WALK_NONE))
+	if (e->walk == OOMLENS_WALK_COMPLETE)
 		return;
 	must_walk = true;
 	oomlens_candidates_capture(e, oc, false);
