@@ -20,7 +20,7 @@ static const char * const kind_names[] = {
 
 static_assert(ARRAY_SIZE(kind_names) == OOMLENS_NR_OBJECT_KINDS);
 
-enum objects_scope { SCOPE_ALL, SCOPE_PID, SCOPE_ID };
+enum objects_scope { OBJECTS_ALL, OBJECTS_PID, OBJECTS_ID };
 
 struct objects {
 	enum objects_scope scope;
@@ -102,7 +102,7 @@ static int objects_snapshot(struct seq_file *m)
 	struct objects *o = m->private;
 	int err;
 
-	if (o->scope != SCOPE_ALL && !oomlens_may_see(m))
+	if (o->scope != OBJECTS_ALL && !oomlens_may_see(m))
 		return -EPERM;
 	free_table(o);
 	o->taken = o->scope;
@@ -214,7 +214,7 @@ static void show_header(struct seq_file *m, const struct objects *o)
 	seq_printf(m, "# objects %u resident %lu swapped %lu charge %lu unheld %u complete %d\n",
 		   o->table.n, o->resident, o->swapped, o->charge, o->unheld,
 		   o->table.complete && o->holders.complete);
-	if (o->taken != SCOPE_ID) {
+	if (o->taken != OBJECTS_ID) {
 		seq_puts(m, "# " OBJECT_COLUMNS "\n");
 		return;
 	}
@@ -229,7 +229,7 @@ static void *objects_row(struct seq_file *m, loff_t *pos)
 {
 	struct objects *o = m->private;
 
-	if (o->taken == SCOPE_ID)
+	if (o->taken == OBJECTS_ID)
 		return next_holder(o, pos);
 	return *pos <= o->table.n ? &o->table.rows[*pos - 1] : NULL;
 }
@@ -240,7 +240,7 @@ static int objects_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN)
 		show_header(m, o);
-	else if (o->taken == SCOPE_ID)
+	else if (o->taken == OBJECTS_ID)
 		show_holder(m, o, v);
 	else
 		show_row(m, o, v);
@@ -349,8 +349,8 @@ static const struct scope_word {
 	enum objects_scope scope;
 	int (*parse)(struct oomlens_object_scope *of, const char *text);
 } scope_words[] = {
-	{ "pid ",	SCOPE_PID,	parse_pid },
-	{ "id ",	SCOPE_ID,	parse_id },
+	{ "pid ",	OBJECTS_PID,	parse_pid },
+	{ "id ",	OBJECTS_ID,	parse_id },
 };
 
 static int set_scope(struct seq_file *m, const struct scope_word *w, const char *text)
@@ -378,7 +378,7 @@ static int objects_command(struct seq_file *m, char *line)
 	if (!strcmp(line, "all")) {
 		put_pid(o->of.pid);
 		memset(&o->of, 0, sizeof(o->of));
-		o->scope = SCOPE_ALL;
+		o->scope = OBJECTS_ALL;
 		return 0;
 	}
 	for (i = 0; i < ARRAY_SIZE(scope_words); i++)
