@@ -341,7 +341,7 @@ cmd_panic()
 		case $1 in
 		--quick) ways=$PANICS_QUICK ;;
 		-w)
-			[ $# -ge 2 ] || die "-w WAY"
+			printf '%s\n' "$PANICS" | grep -q "^${2:-}|" || die "panic: no way '${2:-}'"
 			ways="$ways $2"
 			shift
 			;;
