@@ -198,7 +198,7 @@ static void test_hiding(void)
 	for (i = 0; t && i < t->rows; i++)
 		if (!strcmp(table_cell(t, i, "name"), path))
 			break;
-	EXPECT_ROW(t, t && i < t->rows ? (int)i : -1, "resident=%zu",
+	EXPECT_ROW(t, t && i < t->rows ? (int)i : -1, "resident=%lu",
 		   sizeof(big) / page_size());
 	table_free(t);
 	test_done("many empty files do not hide a large one");
