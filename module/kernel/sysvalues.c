@@ -279,12 +279,15 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
  */
 struct file *oomlens_procfs_open(const char *path)
 {
+	/* To lockdep all seq_files are one: ours, under which these are read, and these. */
+	static struct lock_class_key seq_lock;
 	struct file *file = oomlens_open_at(proc_mnt, path);
 	struct seq_file *m;
 
 	if (IS_ERR(file))
 		return file;
 	m = file->private_data;
+	lockdep_set_class(&m->lock, &seq_lock);
 	m->size = PAGE_SIZE;
 	m->buf = kvmalloc(m->size, OOMLENS_GFP_FILE);
 	if (m->buf)
