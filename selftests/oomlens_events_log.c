@@ -57,8 +57,9 @@ static void add_record(struct block *b, const char *text)
 
 	b->records++;
 	b->bytes += bytes;
-	if (bytes > b->longest)
-		b->longest = bytes;
+	/* The newline ends a record and is no part of it. */
+	if (bytes - 1 > b->longest)
+		b->longest = bytes - 1;
 	if (!strncmp(text, "block ", 6)) {
 		EXPECT_FALSE(b->begun);
 		b->begun = true;
