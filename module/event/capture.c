@@ -208,9 +208,10 @@ void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_ta
 static const struct signal_struct *marked[64];
 
 /*
- * The kernel marks threads: each further one of a victim that asks for memory on its
- * way out, and in a group kill another one of a process whose leader has exited
- * meanwhile, which its walk meets a second time. sysrq alone kills a victim again.
+ * The kernel marks threads, so one victim can be marked more than once: each of its
+ * threads that asks for memory while it exits is marked. In a group kill the kernel's
+ * walk can meet a process twice, if its leader exits meanwhile. Only sysrq kills a
+ * victim again.
  */
 static bool is_marked_again(const struct oomlens_event *e, struct task_struct *victim,
 			    bool killed)

@@ -53,8 +53,8 @@ enum oomlens_outcome {
 	OOMLENS_OUTCOME_IN_FLIGHT,	/* an earlier victim has not exited yet */
 	OOMLENS_OUTCOME_NOBODY,		/* no task is eligible */
 	OOMLENS_OUTCOME_DISABLED,	/* the OOM killer is off, as in suspend */
-	OOMLENS_OUTCOME_PANIC,		/* the last words: only the log has it */
-	OOMLENS_OUTCOME_PANIC_EXPECTED,	/* likewise, before the kernel gets there */
+	OOMLENS_OUTCOME_PANIC,		/* in the log alone: the machine is gone */
+	OOMLENS_OUTCOME_PANIC_EXPECTED,	/* as above, printed before the kernel panics */
 	OOMLENS_NR_OUTCOMES
 };
 

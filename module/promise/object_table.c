@@ -103,9 +103,9 @@ void oomlens_objects_free(struct oomlens_objects *t)
 }
 
 /*
- * So that nobody can hide an object behind many others: the second half of the
- * room is for objects that have a page (a row is 1/40 of one), and of the
- * names' room for those that have LARGE of them (a name is 4 pages at most).
+ * Many small objects must not hide a large one. The second half of the rows is for
+ * objects that have a page or more (a row is 1/40 of a page). The second half of the
+ * names is for objects that have LARGE pages or more (a name is 4 pages at most).
  */
 #define LARGE	256
 

@@ -117,7 +117,8 @@ cmd_top()
 	exit $status
 }
 
-cmd_overcommit()
+# only_json [--json]: into JSON, of a command that takes nothing else
+only_json()
 {
 	JSON=''
 	[ $# -le 1 ] || bad_usage "unknown argument '$2'"
@@ -126,6 +127,11 @@ cmd_overcommit()
 	--json) JSON=1 ;;
 	*) bad_usage "unknown argument '$1'" ;;
 	esac
+}
+
+cmd_overcommit()
+{
+	only_json "$@"
 	find_dir
 	set_clock
 	file overcommit
@@ -134,13 +140,7 @@ cmd_overcommit()
 
 cmd_memory()
 {
-	JSON=''
-	[ $# -le 1 ] || bad_usage "unknown argument '$2'"
-	case ${1:-} in
-	'') ;;
-	--json) JSON=1 ;;
-	*) bad_usage "unknown argument '$1'" ;;
-	esac
+	only_json "$@"
 	find_dir
 	set_clock
 	look_at_terminal
