@@ -138,7 +138,7 @@ static int file_open(struct file *file, const struct file_row *row)
 	}
 	of->ops = ops;
 	mutex_init(&of->lock);
-	err = seq_open(file, ops->seq ?: &row_seq);
+	err = seq_open(file, &row_seq);
 	if (err)
 		goto err_free;
 	m = file->private_data;

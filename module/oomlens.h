@@ -45,7 +45,6 @@
  * @row: the row at *pos, which is 1 or more and may be moved on; NULL behind the
  *	last one; no such function if @show prints all at once
  * @show: prints the head (SEQ_START_TOKEN) or a row
- * @seq: in the place of @row and @show
  * @command: one write, whole, without its newline, as a string; may sleep
  * @concurrent: @command has its own lock, so a long one does not block the
  *	other users of the same descriptor
@@ -63,7 +62,6 @@ struct oomlens_file_ops {
 	int (*snapshot)(struct seq_file *m);
 	void *(*row)(struct seq_file *m, loff_t *pos);
 	int (*show)(struct seq_file *m, void *v);
-	const struct seq_operations *seq;
 	int (*command)(struct seq_file *m, char *line);
 	bool concurrent;
 	__poll_t (*poll)(struct seq_file *m, struct file *file, poll_table *wait);

@@ -82,21 +82,6 @@ static void *record_at(struct seq_file *m, loff_t *pos)
 	return record;
 }
 
-static void *history_start(struct seq_file *m, loff_t *pos)
-{
-	return *pos ? record_at(m, pos) : SEQ_START_TOKEN;
-}
-
-static void *history_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	++*pos;
-	return record_at(m, pos);
-}
-
-static void history_stop(struct seq_file *m, void *v)
-{
-}
-
 /* Seconds, with decimals where there are some. */
 static void show_seconds(struct seq_file *m, u64 ns)
 {
@@ -264,13 +249,6 @@ static __poll_t history_poll(struct seq_file *m, struct file *file, poll_table *
 	return c->read ? mask : mask | EPOLLIN | EPOLLRDNORM;
 }
 
-static const struct seq_operations history_seq = {
-	.start	= history_start,
-	.next	= history_next,
-	.stop	= history_stop,
-	.show	= history_show,
-};
-
 /* All lines of a sample, with all paths escaped throughout. */
 static size_t history_row_max(void)
 {
@@ -283,7 +261,8 @@ const struct oomlens_file_ops oomlens_history_file = {
 	.private_size	= sizeof(struct copy),
 	.release	= history_release,
 	.snapshot	= history_snapshot,
-	.seq		= &history_seq,
+	.row		= record_at,
+	.show		= history_show,
 	.poll		= history_poll,
 	.row_max	= history_row_max,
 };
