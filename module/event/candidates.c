@@ -21,14 +21,20 @@
 #define WALK_CHUNK_ATOMIC	4
 /*
  * Under a storm walks take no more than a tenth of the time: after a walk of
- * t ns there is none for WALK_PAUSES * t ns.
+ * t ns there is none for WALK_PAUSES * t ns. Calls of a run of idle ones and all
+ * others are counted apart, so that no storm of idle calls takes the walk of a kill.
  */
 #define WALK_PAUSES	9
 
 static struct oomlens_task *samples;
 static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
 static u8 *best;	/* the candidates as indices of samples, the first victim first */
-static u64 next_walk_ns;
+static u64 next_walk_ns[2];	/* for calls that do something, and for idle ones */
+static struct {
+	const struct oomlens_event *e;	/* its event has this number, or is lost */
+	unsigned long number;
+	u64 next_ns;
+} last_walk;
 static bool must_walk;	/* however soon, and whatever the kernel waits for */
 
 /*
@@ -317,6 +323,17 @@ static void keep_candidates(const struct task_walk *w, struct oomlens_event *e)
 	e->nr_candidates = w->n;
 }
 
+/* By now it is known what the last walk's call did. Only idle events are lost so soon. */
+static void count_last_walk(void)
+{
+	const struct oomlens_event *e = last_walk.e;
+
+	if (e)
+		next_walk_ns[e->number != last_walk.number || oomlens_outcome_idle(e)] =
+			last_walk.next_ns;
+	last_walk.e = NULL;
+}
+
 /**
  * oomlens_candidates_cannot_kill() - does the call end before the kernel chooses?
  * @oc: the kernel's, or NULL if it is not known
@@ -369,7 +386,8 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 	guess_scope(&scope, oc);
 	if (!must_walk && oc && !walk.sysrq && oomlens_victims_awaited(&scope))
 		return;
-	if (!must_walk && begin < next_walk_ns) {
+	count_last_walk();
+	if (!must_walk && begin < next_walk_ns[oomlens_index_in_run(e)]) {
 		e->walk = OOMLENS_WALK_LIMITED;
 		return;
 	}
@@ -383,7 +401,9 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 	rcu_read_unlock();
 	e->walk = complete ? OOMLENS_WALK_COMPLETE : OOMLENS_WALK_PARTIAL;
 	took = oomlens_elapsed_ns(begin, ktime_get_mono_fast_ns());
-	next_walk_ns = begin + took * (1 + WALK_PAUSES);
+	last_walk.e = e;
+	last_walk.number = e->number;
+	last_walk.next_ns = begin + took * (1 + WALK_PAUSES);
 	oomlens_counter_max(OOMLENS_WALK_NS_MAX, took);
 }
 

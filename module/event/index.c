@@ -65,6 +65,17 @@ static struct run *run_for(const struct oomlens_event *e)
 }
 
 /**
+ * oomlens_index_in_run() - have the calls before an event, in its cgroup, been idle?
+ * @e: being written, its limit known
+ *
+ * Context: OOM path.
+ */
+bool oomlens_index_in_run(const struct oomlens_event *e)
+{
+	return !is_over(run_for(e), e->time_ns);
+}
+
+/**
  * oomlens_index_count() - how many idle calls of its run an event is the newest of
  * @e: being written, its outcome known
  *

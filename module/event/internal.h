@@ -57,6 +57,7 @@ unsigned int oomlens_index_slots(unsigned int events);
 int oomlens_index_init(unsigned int events);
 void oomlens_index_give(struct oomlens_slot *slot);
 void oomlens_index_exit(void);
+bool oomlens_index_in_run(const struct oomlens_event *e);
 void oomlens_index_count(struct oomlens_event *e);
 struct oomlens_slot *oomlens_index_add(unsigned long number);
 struct oomlens_slot *oomlens_index_find(unsigned long number);
