@@ -17,6 +17,8 @@
 #define LEFT_PAGES	16384
 #define TAKEN_PAGES	8192
 
+#define SPARE		8	/* tasks for kills that are not the test's */
+
 static struct hog chosen, asker;
 
 static bool ended(pid_t writer)
@@ -65,18 +67,27 @@ static void test_late(int fd)
 	free(text);
 }
 
-/* The task that asks is the victim, so that one kill ends the shortage. */
+/*
+ * The task that asks is the victim, so that one kill ends the shortage. Others of the
+ * machine may ask before its memory is back: spare tasks are there for that.
+ */
 static void test_real(void)
 {
 	const struct hog_spec spec = { .anon = 200, .adj = 1000, .comm = "greedy" };
+	const struct hog_spec small = { .anon = 10, .adj = 1000, .comm = "spare" };
 	long long kills = kernel_kills();
-	struct hog greedy;
+	struct hog greedy, spare[SPARE];
+	unsigned int i;
 
+	for (i = 0; i < SPARE; i++)
+		must_hog(&spare[i], &small);
 	must_hog(&greedy, &spec);
 	ask(&greedy, 0, kills);
 	EXPECT_TRUE(wait_until(hog_killed(&greedy), PATIENCE_MS));
 	test_done("and then it is out: the largest task dies");
 	hog_end(&greedy);
+	for (i = 0; i < SPARE; i++)
+		hog_end(&spare[i]);
 }
 
 int main(void)
