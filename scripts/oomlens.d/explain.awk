@@ -44,7 +44,7 @@ function why_json(n, waited,   s, i, k, name) {
 		s = s ",\"" name[i] "\":" (told[name[i]] == "" ? "null" : json_text(told[name[i]]))
 	s = s ",\"advice\":["
 	for (i = 1; i <= advices; i++)
-		s = s "" (i > 1 ? "," : "") json_text(advice[i])
+		s = s "" (i > 1 ? "," : "") json_text(untabbed(advice[i]))
 	return s "]," json_refusal() "}"
 }
 

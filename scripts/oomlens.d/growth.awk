@@ -56,6 +56,7 @@ function facts_growth(n,   i, best, far) {
 			best = i
 	fact("grew", best)
 	T["grower"] = best ? grower(n, best) : ""
+	T["grower_limit"] = limit_set(best ? rec(n, "growth", best, "memcg") : "-")
 	T["grown"] = best ? bytes(whole(gain_of(n, best))) : ""
 	T["grown_over"] = span_text(far)
 }

@@ -450,9 +450,10 @@ function clip(s) {
 	return wide && length(s) > wide ? substr(s, 1, wide) : s
 }
 
-# A text in lines of so many columns, the first behind indent, the others below it
+# A text in lines of so many columns, the first behind indent, the others below it. A
+# tab is a blank at which no line ends, as in a command that is to be pasted.
 function wrapped(indent, text, width,   n, i, word, s, line_now) {
-	n = split(text, word, " ")
+	n = split(text, word, "[ ]")
 	for (i = 1; i <= n; i++) {
 		if (line_now != "" && length(indent) + length(line_now) + 1 + length(word[i]) > width) {
 			s = s indent line_now "\n"
@@ -461,7 +462,12 @@ function wrapped(indent, text, width,   n, i, word, s, line_now) {
 		}
 		line_now = followed(line_now, " ") word[i]
 	}
-	return s indent line_now
+	return untabbed(s indent line_now)
+}
+
+function untabbed(s) {
+	gsub(/\t/, " ", s)
+	return s
 }
 
 # ---- names ----

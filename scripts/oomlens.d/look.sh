@@ -325,7 +325,7 @@ cmd_why()
 	done
 	look_at_terminal
 	if of_log; then
-		run_log "own pace growth stalls trend sheet why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
+		run_log "own pace growth stalls trend sheet place why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
 		return
 	fi
 	find_dir
@@ -336,12 +336,14 @@ cmd_why()
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)
+	CGROUPS=
+	[ -n "$FROM" ] || find_cgroups
 	sheet_file
 	# Which process holds the promise is of interest only where it is enforced.
 	promise=/dev/null
 	if [ -z "$only" ] && grep -q '^mode 2$' "$DIR/overcommit" && [ -r "$DIR/commit" ]; then
 		promise=$DIR/commit
 	fi
-	run "own pace growth stalls trend sheet why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" wide="$WIDE" \
+	run "own pace growth stalls trend sheet place why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" cgroups="$CGROUPS" wide="$WIDE" \
 		"$(meminfo)" "$(mountinfo)" "$SHEET" "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events"
 }

@@ -364,7 +364,7 @@ function event_details(   e, n, i) {
 		if (advices) {
 			print "<h3>What could be done</h3><ul>"
 			for (i = 1; i <= advices; i++)
-				print "<li>" html_text(advice[i]) "</li>"
+				print "<li>" html_text(untabbed(advice[i])) "</li>"
 			print "</ul>"
 		}
 		print "</details>"

@@ -146,8 +146,10 @@ cmd_report()
 		# Not as operands, where awk would take a backslash for an escape
 		OOMLENS_HOST=$host OOMLENS_KERNEL=$kernel
 		export OOMLENS_HOST OOMLENS_KERNEL
+		CGROUPS=
+		[ -n "$FROM" ] || find_cgroups
 		sheet_file
-		page=$(run "own pace growth stalls trend chart sheet why fromlog report" self="$SELF" up="$up" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$SHEET" \
+		page=$(run "own pace growth stalls trend chart sheet place why fromlog report" self="$SELF" up="$up" cgroups="$CGROUPS" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$SHEET" \
 			"$DIR/features" "$DIR/stats" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit

@@ -5,7 +5,7 @@
 #
 # In: only (the event; empty: the last), wide, now, uptime,
 # allocating (vm.oom_kill_allocating_task now; empty: not known),
-# min_ttl (/sys/kernel/mm/lru_gen/min_ttl_ms now; empty: not known).
+# cgroups (see place.awk), min_ttl (/sys/kernel/mm/lru_gen/min_ttl_ms now; empty: not known).
 
 # ---- the table ----
 
@@ -61,12 +61,12 @@ function rules_shortage() {
 		"If that was not intended: kernel.sysrq limits it for keyboards and serial lines; root may always write to /proc/sysrq-trigger.")
 	say("shortage", "min_ttl", "Time: what was used last is to stay in memory for {ttl_file}{ttl}, and kswapd found nothing older to take. That {free} of RAM and {swap_free} of swap were free did not matter to it.", \
 		"A smaller {ttl_file} kills later, 0 never for this reason; or start less at once.")
-	say("shortage", "memcg memsw_limited", "The cgroup {path} reached its limit of memory and swap together: {memsw} of {memsw_limit} in use, of that {usage} in RAM.", \
-		"Raise {swap_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
-	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.", \
-		"Raise {limit_file} (and {swap_file}) of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
-	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.", \
-		"Raise {limit_file} of {path}, or find out what grew in it: oomlens rank --memcg {path_quoted}")
+	say("shortage", "memcg memsw_limited", "The cgroup {path} reached its limit of memory and swap together: {memsw} of {memsw_limit} in use, of that {usage} in RAM.{place}", \
+		"Raise {swap_file} of {path}.\n{look_inside}")
+	say("shortage", "memcg swap_limited", "The cgroup {path} reached its limit: {usage} of {limit} in use, and {swap} of its {swap_limit} of swap too.{place}", \
+		"{limit_raise}\n{look_inside}")
+	say("shortage", "memcg", "The cgroup {path} reached its limit: {usage} of {limit} in use.{place}", \
+		"{limit_raise}\n{look_inside}")
 	say("shortage", "memcg_unnamed", "A cgroup reached its limit; which one is not known.")
 	say("shortage", "kind_unknown", "Not known: without the notifier and the return probe a cgroup's limit, the whole machine's memory and sysrq f look the same. {free} of the machine's RAM was free.")
 	say("shortage", "some_free !by_pressure", "Not known, as {free} of RAM was free: without the return probe sysrq f, a cpuset, a memory policy, and a request that could not use all that is free look the same.", \
@@ -92,7 +92,7 @@ function rules_although() {
 	say("although", "memcg memsw_limited swap_free", "{swap_free} of swap was free, but this limit counts what is in swap too.")
 	say("although", "memcg swap_free !swap_limited !memcg_noswap !memsw_limited", "{swap_free} of swap was free, but what fills the cgroup could not be moved there: locked, in use, or charged by the kernel.")
 	say("although", "memcg memcg_noswap swap_free", "{swap_free} of swap was free, but this cgroup may not use it (its swap limit is 0).", \
-		"Allow it swap: {swap_file} of {path}.")
+		"{swap_allow}")
 	say("although", "nodes_bound others_free", "Other nodes had {others_free} free, which the caller may not use.")
 	say("although", "cma_hides", "{cma} of what looks free is CMA: set aside for devices, and only movable pages may be placed there. This request was not movable.", \
 		"Make the CMA area smaller (cma= on the command line, linux,cma in the device tree), or find out which kernel memory grows: it cannot go there.")
@@ -135,9 +135,9 @@ function rules_holder() {
 	say("holder", "shmem_holds !objects_known", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
 		"Look for files in /dev/shm, /tmp and /run (df -t tmpfs, ipcs -m); limit them with size=.")
 	say("holder", "anon_holds grew swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
-		"{grower} grew most, by {grown} in {grown_over}: a leak there needs a repair, or a limit that stops it before the machine is full (memory.max of its cgroup, MemoryMax= of its unit). Otherwise: more RAM, more swap.")
+		"{grower} grew most, by {grown} in {grown_over}: a leak there needs a repair, or a limit that stops it before the machine is full ({grower_limit}). Otherwise: more RAM, more swap.")
 	say("holder", "anon_holds grew !swapfull !by_pressure", "{anon} of processes' own memory.", \
-		"{grower} grew most, by {grown} in {grown_over}: memory.max of its cgroup (MemoryMax= of its unit) stops it before the machine is full.")
+		"{grower} grew most, by {grown} in {grown_over}: {grower_limit} stops it before the machine is full.")
 	say("holder", "anon_holds !grew swapfull !by_pressure", "{anon} of processes' own memory, and more of it fills the swap.", \
 		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. A leak needs a repair, or a limit that stops it before the machine is full: memory.max of its cgroup (MemoryMax= of its unit). Otherwise: fewer processes at once, more RAM, more swap.")
 	say("holder", "anon_holds !grew !swapfull !by_pressure", "{anon} of processes' own memory.", \
@@ -163,7 +163,7 @@ function rules_choice() {
 	say("choice", "killed !marked !no_line next", "Which process died is not known: {first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "killed !marked !no_line", "Which process died is not known: {first} was the only one in line, with {points} ({terms}).")
 	say("adjusted", "killed marked pushed_by_adj", "Its oom_score_adj of {adj} counts as {adj_points} of that{without_adj}.", \
-		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: oomlens whatif PID ADJ")
+		"Give {victim_comm} a lower oom_score_adj if it is not the one to go first: {adj_lower}")
 	say("adjusted", "killed marked first_exempt", "{exempt} was larger and was passed over: {exempt_why}.")
 }
 
@@ -454,11 +454,11 @@ function facts_memcg(n,   limit, swap, v1) {
 	T["limit_file"] = v1 ? "memory.limit_in_bytes" : "memory.max"
 	T["swap_file"] = v1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max"
 	T["path"] = shown(rec(n, "memcg", 1, "path"))
-	T["path_quoted"] = quoted(rec(n, "memcg", 1, "path"))
 	T["usage"] = bytes(rec(n, "memcg", 1, "usage"))
 	T["limit"] = bytes(rec(n, "memcg", 1, "limit"))
 	T["swap"] = bytes(swap)
 	T["swap_limit"] = bytes(limit)
+	facts_place(n)
 }
 
 # The terms of a record that are not 0, the largest first
@@ -538,6 +538,7 @@ function facts_adj(n, mine, next_one, points,   adj_points) {
 	T["adj"] = mine ? rec(n, "candidate", mine, "adj") : "-"
 	T["adj_points"] = bytes(adj_points)
 	fact("pushed_by_adj", adj_points > 0 && F["first_in_line"])
+	T["adj_lower"] = adj_lower(rec(n, "victim", 1, "memcg"), T["adj"])
 	T["without_adj"] = ""
 	if (next_one && num(points) - adj_points < num(rec(n, "candidate", next_one, "points")))
 		T["without_adj"] = ": without it, " T["next"] " would have been first"
@@ -690,14 +691,21 @@ function fill(text,   s, p, q) {
 	return s text
 }
 
+# Each line of text is a piece of advice.
+function advise(text,   n, i, line) {
+	n = split(text, line, "\n")
+	for (i = 1; i <= n; i++)
+		if (line[i] != "" && !(advices && advice[advices] == line[i]))
+			advice[++advices] = line[i]
+}
+
 # The sentences of a section; the advice of each is kept for the end
 function tell(section, one,   i, s) {
 	for (i = 1; i <= rules; i++) {
 		if (rule_section[i] != section || !rule_holds(i))
 			continue
 		s = followed(s, " ") fill(rule_text[i])
-		if (rule_advice[i] != "" && !(advices && advice[advices] == fill(rule_advice[i])))
-			advice[++advices] = fill(rule_advice[i])
+		advise(fill(rule_advice[i]))
 		if (one)
 			break
 	}
