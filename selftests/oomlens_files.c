@@ -13,7 +13,7 @@
 
 /* The names that version 1 promises, in their order; others may be among them. */
 static const char * const badness_names[] = {
-	"rank", "pid", "uid", "adj", "score", "points", "rss_anon", "rss_file",
+	"rank", "pid", "uid", "adj", "adj_floor", "score", "points", "rss_anon", "rss_file",
 	"rss_shmem", "swap", "pgtables", "adj_points", "locked", "vm_total",
 	"threads", "verdict", "fate", "memcg", "comm", NULL
 };

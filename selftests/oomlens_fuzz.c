@@ -28,13 +28,13 @@ static const char *const names[FUZZ_FILES] = {
 
 /* %n a number, %s a size, %p a process, %c a cgroup, %w a blank or none */
 static const char *const grammar[FUZZ_FILES][10] = {
-	[FUZZ_BADNESS]	= { "global", "memcg %c", "memcg %c/", "memcg  %c", "nodes %n",
+	[FUZZ_BADNESS]	= { "global", "memcg %c", "memcg %c/", "rows%w %n", "nodes %n",
 			    "nodes 0-%n", "mempolicy 0,%n", "mempolicy %n-%n",
 			    "%wglobal%w\n", "memcg %c/%n" },
-	[FUZZ_COMMIT]	= { "all", "memcg", "pid %p", "pid %n", "%wpid %p%w\n", "pid  %p",
+	[FUZZ_COMMIT]	= { "all", "memcg", "pid %p", "pid %n", "%wpid %p%w\n", "rows %n%w",
 			    "all %n", "memcg %c", "pid +%p", "pid" },
 	[FUZZ_OBJECTS]	= { "all", "pid %p", "%wpid %p%w\n", "id 0:%n:%n", "id %n:%n:%n",
-			    "id 0:1:%n%w", "id  0:1:2", "id 0:1", "memcg", "pid" },
+			    "id 0:1:%n%w", "id  0:1:2", "rows %n", "memcg", "pid" },
 	[FUZZ_TRIGGER]	= { "kill pid=%p", "kill pid=%n", "kill%wpid=%p\n", "kill",
 			    "pressure limit=%s hold=%n", "pressure limit=64K hold=1",
 			    "pressure outcome=kill limit=128K", "pressure limit=1M%wtimeout=%n",

@@ -9,6 +9,7 @@
 struct badness {
 	struct oomlens_scope scope;	/* held only while a snapshot is taken */
 	struct oomlens_snapshot snapshot;
+	unsigned int rows;		/* to be printed; 0: all */
 	bool was_read;
 };
 
@@ -26,7 +27,9 @@ static void *badness_row(struct seq_file *m, loff_t *pos)
 {
 	const struct badness *b = m->private;
 
-	return *pos <= b->snapshot.n ? &b->snapshot.keys[*pos - 1] : NULL;
+	if (*pos > oomlens_rows_shown(b->snapshot.n, b->rows))
+		return NULL;
+	return &b->snapshot.keys[*pos - 1];
 }
 
 static void show_header(struct seq_file *m, const struct badness *b)
@@ -37,7 +40,7 @@ static void show_header(struct seq_file *m, const struct badness *b)
 	oomlens_scope_show(m, &b->scope);
 	seq_printf(m, " totalpages %lu tasks %u eligible %u kthreads %u dies %u complete %d\n",
 		   t->totalpages, t->tasks, t->ranked, t->kthreads, t->dies, t->complete);
-	seq_puts(m, "# rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads verdict fate memcg comm\n");
+	seq_puts(m, "# rank pid uid adj adj_floor score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads verdict fate memcg comm\n");
 }
 
 static unsigned long score_of(const struct oomlens_task *task, unsigned long machine_pages)
@@ -61,6 +64,7 @@ static char *put_columns(char *p, const struct oomlens_snapshot *t,
 	p = oomlens_put_ulong(p, task->pid);
 	p = oomlens_put_ulong(p, task->uid);
 	p = oomlens_put_long(p, task->adj);
+	p = oomlens_put_long(p, task->adj_floor);
 	p = oomlens_put_ulong(p, score_of(task, t->machine_pages));
 	p = ranked ? oomlens_put_long(p, task->points) : oomlens_put_word(p, "-");
 	p = oomlens_put_ulong(p, task->terms.rss_anon);
@@ -106,7 +110,11 @@ static int badness_command(struct seq_file *m, char *line)
 {
 	struct badness *b = m->private;
 
-	return b->was_read ? -EINVAL : oomlens_scope_parse(&b->scope, line);
+	if (b->was_read)
+		return -EINVAL;
+	if (!oomlens_parse_rows(line, &b->rows))
+		return 0;
+	return oomlens_scope_parse(&b->scope, line);
 }
 
 static void badness_release(struct seq_file *m)

@@ -243,6 +243,7 @@ enum oomlens_fate {
  * @threads: in the group
  * @memcg: the owner's index for the task's memory cgroup
  * @adj: oom_score_adj
+ * @adj_floor: oom_score_adj_min, the least that a writer without CAP_SYS_RESOURCE may set
  * @verdict: enum oomlens_verdict
  * @fate: enum oomlens_fate
  * @killable: oom_badness() would not be LONG_MIN
@@ -261,6 +262,7 @@ struct oomlens_task {
 	unsigned int threads;
 	unsigned int memcg;
 	short adj;
+	short adj_floor;
 	u8 verdict;
 	u8 fate;
 	bool killable;

@@ -151,7 +151,7 @@ void oomlens_task_identity(struct task_struct *p, struct oomlens_task *task)
 /**
  * oomlens_task_read() - read one thread group's figures
  * @p: the group's leader, not a kernel thread
- * @task: mm, terms, adj and verdict are set, and what belongs to them
+ * @task: mm, terms, adj, adj_floor and verdict are set, and what belongs to them
  * @wait: false where the task's lock may not be waited for
  *
  * The memory terms are zero for a group that has given up its mm.
@@ -174,6 +174,7 @@ int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wai
 		return -EAGAIN;
 	}
 	task->adj = READ_ONCE(p->signal->oom_score_adj);
+	task->adj_floor = READ_ONCE(p->signal->oom_score_adj_min);
 	if (t) {
 		oomlens_task_read_mm(t->mm, task);
 		/*

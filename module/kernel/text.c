@@ -118,6 +118,22 @@ int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, uns
 }
 
 /**
+ * oomlens_parse_rows() - "rows N", as the tables take it
+ * @line: what was written
+ * @rows: N; unchanged on error
+ *
+ * Return: 0 or -EINVAL.
+ */
+int oomlens_parse_rows(const char *line, unsigned int *rows)
+{
+	static const char word[] = "rows ";
+
+	if (!strstarts(line, word))
+		return -EINVAL;
+	return oomlens_parse_uint(line + strlen(word), 0, UINT_MAX, rows);
+}
+
+/**
  * oomlens_parse_size() - a size as the commands take it
  * @text: digits, and one of K, M, G, T or nothing
  * @pages: the size in pages, rounded up

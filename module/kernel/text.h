@@ -17,6 +17,7 @@ size_t oomlens_escaped_len(const char *s);
 char *oomlens_escape(char *to, const char *s);
 void oomlens_puts_escaped(struct seq_file *m, const char *s);
 int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *n);
+int oomlens_parse_rows(const char *line, unsigned int *rows);
 int oomlens_parse_size(const char *text, unsigned long *pages);
 
 /**
@@ -46,6 +47,16 @@ static inline void oomlens_row_end(struct seq_file *m, char *p)
 {
 	p[-1] = '\n';
 	seq_commit(m, p - (m->buf + m->count));
+}
+
+/**
+ * oomlens_rows_shown() - rows that a table prints
+ * @have: rows of the snapshot
+ * @asked: what "rows N" said; 0: all
+ */
+static inline unsigned int oomlens_rows_shown(unsigned int have, unsigned int asked)
+{
+	return asked ? min(have, asked) : have;
 }
 
 char *oomlens_put_large(char *p, unsigned long n);

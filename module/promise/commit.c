@@ -15,9 +15,10 @@
 
 enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
 
-/* One snapshot. It keeps the scope that it was taken for. */
+/* One snapshot. It keeps the scope and the rows that it was taken for. */
 struct commit_table {
 	enum commit_scope scope;
+	unsigned int rows;		/* to be printed; 0: all */
 	struct oomlens_mms mms;
 	struct oomlens_vmas vmas;	/* scope pid only */
 	struct oomlens_mm sum;		/* over all rows */
@@ -31,6 +32,7 @@ struct commit_table {
 struct commit {
 	enum commit_scope scope;
 	struct pid *pid;	/* scope pid; held, so that no other takes its number */
+	unsigned int rows;
 	struct commit_table table;
 };
 
@@ -172,6 +174,7 @@ static int commit_snapshot(struct seq_file *m)
 
 	free_table(&c->table);
 	c->table.scope = c->scope;
+	c->table.rows = c->rows;
 	err = take_table(&c->table, c->pid);
 	if (err)
 		free_table(&c->table);
@@ -197,8 +200,8 @@ static void *commit_row(struct seq_file *m, loff_t *pos)
 	loff_t i = *pos - 1;
 
 	if (t->scope == SCOPE_PID)
-		return i < t->vmas.n ? &t->vmas.rows[i] : NULL;
-	return i < t->mms.n ? &t->mms.rows[i] : NULL;
+		return i < oomlens_rows_shown(t->vmas.n, t->rows) ? &t->vmas.rows[i] : NULL;
+	return i < oomlens_rows_shown(t->mms.n, t->rows) ? &t->mms.rows[i] : NULL;
 }
 
 static void show_totals(struct seq_file *m, const struct commit_table *t)
@@ -308,7 +311,7 @@ static int commit_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-/* ---- what is written: the scope of the reads that follow ---- */
+/* ---- what is written: scope and rows of the reads that follow ---- */
 
 static void set_scope(struct commit *c, enum commit_scope scope, struct pid *pid)
 {
@@ -343,7 +346,7 @@ static int commit_command(struct seq_file *m, char *line)
 	}
 	if (strstarts(line, "pid "))
 		return oomlens_may_see(m) ? set_scope_pid(c, line + strlen("pid ")) : -EPERM;
-	return -EINVAL;
+	return oomlens_parse_rows(line, &c->rows);
 }
 
 const struct oomlens_file_ops oomlens_commit_file = {

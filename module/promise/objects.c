@@ -25,7 +25,9 @@ enum objects_scope { OBJECTS_ALL, OBJECTS_PID, OBJECTS_ID };
 struct objects {
 	enum objects_scope scope;
 	struct oomlens_object_scope of;
+	unsigned int rows;		/* to be printed; 0: all */
 	enum objects_scope taken;	/* the snapshot's */
+	unsigned int taken_rows;	/* of it: objects; with OBJECTS_ID, holders up to the last */
 	struct oomlens_objects table;
 	struct oomlens_holders holders;
 	unsigned long resident;		/* pages, of the rows */
@@ -97,6 +99,21 @@ static int take_table(struct objects *o, unsigned int largest)
 	return 0;
 }
 
+static bool holds_any(const struct oomlens_holder *row)
+{
+	return row->descriptors || row->mappings;
+}
+
+/* Behind the last holder to be printed. */
+static unsigned int end_of_holders(const struct objects *o)
+{
+	unsigned int i, left = o->rows ?: UINT_MAX;
+
+	for (i = 0; i < o->holders.n && left; i++)
+		left -= holds_any(&o->holders.rows[i]);
+	return i;
+}
+
 static int objects_snapshot(struct seq_file *m)
 {
 	struct objects *o = m->private;
@@ -107,11 +124,14 @@ static int objects_snapshot(struct seq_file *m)
 	free_table(o);
 	o->taken = o->scope;
 	err = take_table(o, 0);
-	if (err)
+	if (err) {
 		free_table(o);
-	else
-		oomlens_counter_add(OOMLENS_SNAPSHOTS, 1);
-	return err;
+		return err;
+	}
+	o->taken_rows = o->taken == OBJECTS_ID ? end_of_holders(o) :
+			oomlens_rows_shown(o->table.n, o->rows);
+	oomlens_counter_add(OOMLENS_SNAPSHOTS, 1);
+	return 0;
 }
 
 static void objects_release(struct seq_file *m)
@@ -179,10 +199,10 @@ static void show_row(struct seq_file *m, const struct objects *o,
 /* A process that has the object; the others are passed over. */
 static void *next_holder(struct objects *o, loff_t *pos)
 {
-	for (; *pos <= o->holders.n; ++*pos) {
+	for (; *pos <= o->taken_rows; ++*pos) {
 		struct oomlens_holder *row = &o->holders.rows[*pos - 1];
 
-		if (row->descriptors || row->mappings)
+		if (holds_any(row))
 			return row;
 	}
 	return NULL;
@@ -231,7 +251,7 @@ static void *objects_row(struct seq_file *m, loff_t *pos)
 
 	if (o->taken == OBJECTS_ID)
 		return next_holder(o, pos);
-	return *pos <= o->table.n ? &o->table.rows[*pos - 1] : NULL;
+	return *pos <= o->taken_rows ? &o->table.rows[*pos - 1] : NULL;
 }
 
 static int objects_show(struct seq_file *m, void *v)
@@ -312,7 +332,7 @@ int oomlens_objects_largest(unsigned int n, void (*take)(const char *text, void 
 	return err;
 }
 
-/* ---- what is written: the scope of the reads that follow ---- */
+/* ---- what is written: scope and rows of the reads that follow ---- */
 
 /* MAJOR:MINOR:INODE, as the column id has it. */
 static int parse_id(struct oomlens_object_scope *of, const char *text)
@@ -384,7 +404,7 @@ static int objects_command(struct seq_file *m, char *line)
 	for (i = 0; i < ARRAY_SIZE(scope_words); i++)
 		if (strstarts(line, scope_words[i].word))
 			return set_scope(m, &scope_words[i], line + strlen(scope_words[i].word));
-	return -EINVAL;
+	return oomlens_parse_rows(line, &o->rows);
 }
 
 /* A cgroup's path and the object's name. */

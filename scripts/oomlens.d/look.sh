@@ -2,6 +2,10 @@
 # shellcheck shell=sh disable=SC2154 # a part of oomlens, which has the variables
 # The commands that look: rank, whatif, top, overcommit, commit, events, why.
 
+# The tool's own processes are in the table and left out here; one row more tells that
+# there are more.
+AND_OWN=65
+
 cmd_rank()
 {
 	ROWS='' ALL='' JSON=''
@@ -21,7 +25,8 @@ cmd_rank()
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
 	file overcommit
-	open_scoped badness
+	head_of "${ROWS:-20}" $AND_OWN
+	open_scoped badness "$HEAD"
 	run "own pace trend rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
@@ -94,7 +99,8 @@ cmd_top()
 	[ -z "$FROM" ] || ONCE=1
 	look_at_terminal
 	set_clock
-	open_scoped badness
+	head_of "${ROWS:-20}" $AND_OWN
+	open_scoped badness "$HEAD"
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
 		run "own pace trend rank" mode=top self="$SELF" rows="${ROWS:-20}" all="$ALL" wide="$WIDE" colour="$COLOUR" \
 			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" "$(history)" - <&3
@@ -178,7 +184,8 @@ cmd_commit()
 		show_objects shared
 		return
 	fi
-	open_scoped commit
+	head_of "${ROWS:-20}" 1
+	open_scoped commit "$HEAD"
 	run memory mode=commit rows="${ROWS:-20}" json="$JSON" of_pid="$of_pid" wide="$WIDE" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
@@ -198,7 +205,10 @@ mountinfo()
 # show_objects MODE: with ROWS, JSON and SCOPE
 show_objects()
 {
-	open_scoped objects
+	head_of "${ROWS:-20}" 1
+	# Which are promised most is known only from all
+	[ "$1" = objects ] || HEAD=0
+	open_scoped objects "$HEAD"
 	run objects mode="$1" rows="${ROWS:-20}" json="$JSON" wide="$WIDE" \
 		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" - <&3
 }

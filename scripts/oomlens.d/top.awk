@@ -17,7 +17,9 @@ function read_lines(path,   got) {
 
 # A scope is written to the descriptor that is then read, which awk cannot.
 function read_scoped(   command) {
-	command = "exec 3<>\"$OOMLENS_BADNESS\" && printf '%s\\n' \"$OOMLENS_SCOPE\" >&3 && cat <&3"
+	# As open_scoped() has it. Without a scope there is no need: what is not read is not
+	# printed either.
+	command = "exec 3<>\"$OOMLENS_BADNESS\" && printf '%s\\n' \"$OOMLENS_SCOPE\" >&3 && { (echo rows " rows + 65 " >&3) >/dev/null 2>&1; cat <&3; }"
 	begin_file("badness")
 	cut = 0
 	while ((command | getline) > 0 && !cut && !dying)

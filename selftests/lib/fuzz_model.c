@@ -126,6 +126,18 @@ static bool unescape(const char *s, char *to)
 	return true;
 }
 
+/* "rows N" is taken, and the scope stays as it was. False: some other line. */
+static bool forecast_rows(const char *line, const char *scope, struct forecast *f)
+{
+	unsigned long long n;
+
+	if (strncmp(line, "rows ", 5) || !number(line + 5, UINT_MAX, &n))
+		return false;
+	f->pass = true;
+	snprintf(f->scope, sizeof(f->scope), "%s", scope);
+	return true;
+}
+
 static void forecast_memcg(char *rest, struct forecast *f)
 {
 	static char path[WRITE_MAX], full[WRITE_MAX + 256];
@@ -175,6 +187,8 @@ static void forecast_badness(char *line, struct forecast *f)
 {
 	char *rest = strchr(line, ' ');
 
+	if (forecast_rows(line, "global", f))
+		return;
 	if (rest) {
 		*rest++ = '\0';
 		while (blank(*rest))
@@ -206,6 +220,8 @@ static void forecast_commit(char *line, struct forecast *f)
 {
 	unsigned long long pid;
 
+	if (forecast_rows(line, "all", f))
+		return;
 	if (!strcmp(line, "all")) {
 		f->pass = true;
 		snprintf(f->scope, sizeof(f->scope), "all");
