@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/expect.h"
@@ -170,17 +169,6 @@ static void test_paths(void)
 	test_done("each distinct file has one path in memory");
 }
 
-static void drop_ptrace(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	MUST_OK(syscall(SYS_capget, &head, data));
-	data[0].effective &= ~(1U << CAP_SYS_PTRACE);
-	data[0].permitted &= ~(1U << CAP_SYS_PTRACE);
-	MUST_OK(syscall(SYS_capset, &head, data));
-}
-
 static void test_right(void)
 {
 	int status = 0, fd, early = open_scope(1);
@@ -188,7 +176,7 @@ static void test_right(void)
 	pid_t pid = must_fork();
 
 	if (!pid) {
-		drop_ptrace();
+		MUST_OK(drop_capability(CAP_SYS_PTRACE));
 		/* Opened by one that has the right: the caller needs it too. */
 		EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);
 		fd = must_open_lens("commit", O_RDWR);

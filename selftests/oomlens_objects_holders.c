@@ -395,17 +395,6 @@ static void test_oldest(void)
 
 /* ---- refusals ---- */
 
-static void drop_ptrace(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	MUST_OK(syscall(SYS_capget, &head, data));
-	data[0].effective &= ~(1U << CAP_SYS_PTRACE);
-	data[0].permitted &= ~(1U << CAP_SYS_PTRACE);
-	MUST_OK(syscall(SYS_capset, &head, data));
-}
-
 static void test_refused(void)
 {
 	static const struct {
@@ -435,7 +424,7 @@ static void test_refused(void)
 	MUST_OK(write_fd(early, "pid 1"));
 	pid = must_fork();
 	if (!pid) {
-		drop_ptrace();
+		MUST_OK(drop_capability(CAP_SYS_PTRACE));
 		/* Opened by one that has the right: the caller needs it too. */
 		EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);
 		fd = must_open_lens("objects", O_RDWR);

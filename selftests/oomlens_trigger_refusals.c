@@ -142,24 +142,12 @@ static void test_no_choice(void)
 		set_adj(pids[i], adjs[i]);
 }
 
-static int drop_sys_admin(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
-	data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
-}
-
 /* Opens as an administrator, and writes as a task that is none. */
 static int write_unprivileged(void *arg)
 {
 	int fd = open(lens_path(arg), O_WRONLY);
 
-	if (fd < 0 || drop_sys_admin())
+	if (fd < 0 || drop_capability(CAP_SYS_ADMIN))
 		_exit(255);
 	_exit(-write_fd(fd, strcmp(arg, "reserve") ? "kill\n" : "1M\n"));
 }
@@ -169,7 +157,7 @@ static volatile int lent_fd;
 /* Opens without the right, and leaves the descriptor behind. */
 static int open_unprivileged(void *arg)
 {
-	if (drop_sys_admin())
+	if (drop_capability(CAP_SYS_ADMIN))
 		_exit(255);
 	lent_fd = open(lens_path(arg), O_WRONLY);
 	_exit(0);

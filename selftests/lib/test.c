@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings, random numbers and time.
+ * Settings, rights, random numbers and time.
  */
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
 #include "test.h"
 
 unsigned long env_number(const char *name, unsigned long otherwise)
@@ -62,4 +65,16 @@ unsigned long page_size(void)
 	if (!size)
 		size = sysconf(_SC_PAGESIZE);
 	return size;
+}
+
+int drop_capability(int cap)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	data[0].effective &= ~(1U << cap);
+	data[0].permitted &= ~(1U << cap);
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }

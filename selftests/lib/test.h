@@ -66,6 +66,9 @@ static inline void test_begin_unloaded(unsigned int plan)
 /* Writes one setting; the value that it had before is written back at the end. */
 int setting_write(const char *path, const char *value);
 
+/* Takes the capability @cap, below 32, from the calling task. */
+int drop_capability(int cap);
+
 /* Until the end, an OOM is soon over: no dump of all tasks, no panic, a quiet console. */
 void oom_settings(void);
 
