@@ -116,6 +116,20 @@ static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
 		path_put(&first);
 }
 
+static int walk_type(const char *name, const struct oomlens_inode_walk *walk, bool rootfs)
+{
+	struct file_system_type *type = get_fs_type(name);
+	struct batch b = { .walk = walk };
+
+	if (!type)
+		return 0;
+	iterate_supers_type(type, walk_super, &b);
+	if (rootfs)
+		walk_rootfs(&b, type);
+	module_put(type->owner);
+	return b.err;
+}
+
 /**
  * oomlens_walk_shmem() - visit every inode of tmpfs, internal mounts included
  * @walk: what to call
@@ -127,18 +141,7 @@ static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
  */
 int oomlens_walk_shmem(const struct oomlens_inode_walk *walk)
 {
-	struct batch b = { .walk = walk };
-	struct file_system_type *tmpfs;
-
-	if (!IS_ENABLED(CONFIG_SHMEM))
-		return 0;
-	tmpfs = get_fs_type("tmpfs");
-	if (!tmpfs)
-		return 0;
-	iterate_supers_type(tmpfs, walk_super, &b);
-	walk_rootfs(&b, tmpfs);
-	module_put(tmpfs->owner);
-	return b.err;
+	return IS_ENABLED(CONFIG_SHMEM) ? walk_type("tmpfs", walk, true) : 0;
 }
 
 /**
@@ -149,15 +152,5 @@ int oomlens_walk_shmem(const struct oomlens_inode_walk *walk)
  */
 int oomlens_walk_hugetlbfs(const struct oomlens_inode_walk *walk)
 {
-	struct batch b = { .walk = walk };
-	struct file_system_type *type;
-
-	if (!IS_ENABLED(CONFIG_HUGETLBFS))
-		return 0;
-	type = get_fs_type("hugetlbfs");
-	if (!type)
-		return 0;
-	iterate_supers_type(type, walk_super, &b);
-	module_put(type->owner);
-	return b.err;
+	return IS_ENABLED(CONFIG_HUGETLBFS) ? walk_type("hugetlbfs", walk, false) : 0;
 }
