@@ -433,6 +433,58 @@ test_json()
 	}
 }
 
+# refused_for WORDS STATUS ARGUMENT...: ends so, and says these words, which name the
+# remedy; no line number of a shell
+refused_for()
+{
+	words=$1
+	shift
+	lens_ends "$@" || return 1
+	grep -qF -- "$words" "$work/said" && ! grep -Eq 'line [0-9]|can.t (open|create)' "$work/said" && return
+	echo "# oomlens $*: not '$words'"
+	return 1
+}
+
+# Each names what would help
+test_refusals()
+{
+	was=$(cat /proc/sys/vm/panic_on_oom)
+	echo 1 >/proc/sys/vm/panic_on_oom
+	refused_for 'echo 0 >/proc/sys/vm/panic_on_oom' 1 trigger kill
+	status=$?
+	echo "$was" >/proc/sys/vm/panic_on_oom
+	if [ -n "$sysrq" ]; then
+		echo 0 >/proc/sys/kernel/sysrq
+		refused_for 'echo 1 >/proc/sys/kernel/sysrq' 1 trigger kill || status=1
+		echo 1 >/proc/sys/kernel/sysrq
+	fi
+	[ "$status" = 0 ] &&
+		refused_for 'kernel thread, which has no memory of its own' 1 trigger kill pid=2 &&
+		refused_for 'init, which the kernel never takes' 1 trigger kill pid=1 &&
+		refused_for 'kernel thread, which has no memory of its own' 1 commit 2 &&
+		refused_for 'kernel thread, which has no memory of its own' 1 objects 2 &&
+		refused_for "at most half of the memory, $(($(meminfo MemTotal) / 2))K" 1 reserve 100G &&
+		refused_for 'reserve --help' 2 reserve nonsense &&
+		refused_for 'trigger --help' 2 trigger pressure limit=x &&
+		{ [ -n "$no_group" ] || refused_for "no such cgroup" 5 rank --memcg /not/there; } || return 1
+	refused_in_container
+}
+
+# In another PID namespace each command says that this is the reason
+refused_in_container()
+{
+	unshare -p -f true 2>/dev/null || return 0
+	for c in "top -1" rank "whatif 1 5" why events overcommit commit objects memory report metrics status trigger; do
+		# shellcheck disable=SC2086 # words
+		unshare -p -f $shell "$work/oomlens" $c >"$work/said" 2>&1
+		status=$?
+		grep -q 'another PID namespace' "$work/said" && [ "$(grep -c . "$work/said")" = 1 ] &&
+			[ "$status" = 4 ] && continue
+		echo "# in a container: $c: exit $status"
+		return 1
+	done
+}
+
 # Wrong usage, and a user that is not root
 test_exits()
 {
@@ -478,7 +530,7 @@ for name in ash dash bash; do
 	shells="$shells$name "
 	began=$(date +%s)
 	for t in rank top self whatif overcommit commit memory trigger history events why metrics report save reserve \
-			status events_follow bundle help exits; do
+			status events_follow bundle help refusals exits; do
 		: >"$work/said"
 		"test_$t"
 		result $? "$name: $t"

@@ -238,9 +238,12 @@ counter()
 {
 	COUNTER=
 	[ -r "$DIR/stats" ] || die $E_NO_MODULE "the module is gone"
-	while read -r k v; do
-		[ "$k" != "$1" ] || COUNTER=$v
-	done <"$DIR/stats"
+	# The shell's own complaint would be one of a line number.
+	{
+		while read -r k v; do
+			[ "$k" != "$1" ] || COUNTER=$v
+		done <"$DIR/stats"
+	} 2>/dev/null || :
 }
 
 # Each event is shown once, however often the file is read; the file is not

@@ -366,10 +366,11 @@ control_write()
 	'No such process') die 5 "$1: $answer" ;;
 	'Invalid argument')
 		case " $2 " in
-		*' memcg '*) die 1 "$1: $answer: the cgroup of this shell has no limit (memory.max), or an option is wrong" ;;
+		*' memcg '*) die 1 "$1: the cgroup of this shell has no limit, or an option is wrong: systemd-run --scope -p MemoryMax=64M oomlens trigger $2" ;;
 		esac
 		bad_usage "the module does not take '$2'"
 		;;
+	'Operation not supported') die 1 "$1: this kernel lacks what that needs: oomlens status names the option" ;;
 	'Cannot allocate memory')
 		[ "$1" != reserve ] || die 1 "reserve: $answer: at most half of the memory, $(half_of_memory)K, and only what is free; it holds what it had"
 		;;
