@@ -58,6 +58,8 @@ static const struct way ways[] = {
 	/* The allocation is tried again and again: some other time there is memory. */
 	{ .name = "no_fs",	.gfp = GFP_NOFS, .give_at = 4 },
 	{ .name = "dying",	.gfp = GFP_KERNEL, .die = true },
+	/* Another notifier is to give, or a task dies. */
+	{ .name = "plain",	.gfp = GFP_KERNEL },
 	/* For a machine that panics then: all is taken until the OOM killer is called. */
 	{ .name = "thread",	.gfp = GFP_KERNEL, .thread = true },
 	{ .name = "disabled",	.gfp = GFP_KERNEL, .frozen = true },
@@ -378,7 +380,7 @@ static int open_in_thread(const char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "other, no_fs, dying, thread; disabled: at the next suspend");
+MODULE_PARM_DESC(run, "other, no_fs, dying, plain, thread; disabled: at the next suspend");
 
 static const struct kernel_param_ops avert_ops = { .set = avert };
 module_param_cb(avert, &avert_ops, NULL, 0200);

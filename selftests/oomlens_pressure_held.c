@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A writer that is preempted with pressure's lock, for as long as the test wants: the
+ * OOM notifier, which has the kernel's oom_lock, does not wait for it, and gives
+ * back what the run holds. Judged by the allocation, which returns while the lock is
+ * held, and by /proc/vmstat. oomlens_block.ko holds the lock.
+ */
+#include <signal.h>
+
+#include "lib/expect.h"
+#include "lib/free.h"
+#include "lib/loader.h"
+#include "lib/writer.h"
+
+#define BLOCK		"/sys/module/oomlens_block/parameters/"
+#define TAKEN_PAGES	8192
+#define SPARE		4	/* tasks for kills that there should be none of */
+
+static long long number(const char *path)
+{
+	return file_number(path);
+}
+
+static void must_hold(void)
+{
+	MUST_OK(write_file(BLOCK "hold", "1"));
+	MUST(wait_until(number(BLOCK "held") == 1, PATIENCE_MS));
+}
+
+/* An allocation of this task calls the OOM killer; no other task's does. */
+static void run_out(const char *way)
+{
+	unsigned int tries = 5;
+
+	do {
+		MUST_OK(write_file(SHORTAGE "run", way));
+	} while (number(SHORTAGE "others") && --tries);
+	EXPECT_EQ(number(SHORTAGE "others"), 0);
+	EXPECT_GE(number(SHORTAGE "calls"), 1);
+}
+
+static void test_not_waited_for(void)
+{
+	long long kills = kernel_kills();
+
+	must_hold();
+	run_out("other");
+	EXPECT_EQ(number(BLOCK "held"), 1);
+	EXPECT_EQ(number(BLOCK "expired"), 0);
+	EXPECT_EQ(kernel_kills(), kills);
+	MUST_OK(write_file(BLOCK "hold", "0"));
+	test_done("an OOM does not wait for a writer that is preempted");
+}
+
+/* In uninterruptible sleep. */
+static bool waits(pid_t pid)
+{
+	char path[64], *text, *state;
+	bool yes;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	text = read_file(path);
+	state = text ? strrchr(text, ')') : NULL;
+	yes = state && !strncmp(state, ") D", 3);
+	free(text);
+	return yes;
+}
+
+/* The run is over, and its writer waits for the lock with the memory still taken. */
+static void test_given(void)
+{
+	long long kills = kernel_kills(), before = free_memory_kb();
+	long long taken_kb = TAKEN_PAGES * (long long)page_size() / 1024;
+	char command[64];
+	pid_t writer;
+
+	snprintf(command, sizeof(command), "pressure limit=%lldK hold=60000", taken_kb);
+	writer = writer_start(command, NULL);
+	EXPECT_TRUE(wait_until(before - free_memory_kb() > taken_kb * 9 / 10, PATIENCE_MS));
+	must_hold();
+	kill(writer, SIGTERM);
+	EXPECT_TRUE(wait_until(waits(writer), PATIENCE_MS));
+	run_out("plain");
+	EXPECT_EQ(number(BLOCK "held"), 1);
+	EXPECT_EQ(kernel_kills(), kills);
+	MUST_OK(write_file(BLOCK "hold", "0"));
+	EXPECT_EQ(writer_end(writer), SIGTERM);
+	test_done("and takes what the writer's run holds: no task dies");
+}
+
+int main(void)
+{
+	const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "spare" };
+	struct hog spare[SPARE];
+	unsigned int i;
+
+	test_begin(0);
+	needs_trigger("notifier");
+	needs_shortage();
+	ksft_set_plan(2);
+	if (!loader_helper("oomlens_block", "")) {
+		test_skip(2, "no return probe\n");
+		test_end();
+	}
+	oom_settings();
+	for (i = 0; i < SPARE; i++)
+		must_hog(&spare[i], &spec);
+	/* The first OOM shows which lock it is. */
+	run_out("other");
+	MUST(number(BLOCK "found") == 1);
+	test_not_waited_for();
+	test_given();
+	for (i = 0; i < SPARE; i++)
+		hog_end(&spare[i]);
+	loader_no_helper("oomlens_block");
+	loader_no_helper("oomlens_shortage");
+	test_end();
+}
