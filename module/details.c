@@ -36,18 +36,17 @@ static unsigned int nr_waiting;
 static bool running;			/* under lock */
 static unsigned long next_look;		/* jiffies; under lock */
 static struct file *slabinfo;		/* NULL: this kernel has none */
+static struct oomlens_memory sheet;	/* of the recorder's kthread */
+static bool have_sheet;
 static char line[OOMLENS_ADDED_MAX];	/* the work's own */
 
 static void look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(look_work, look);
 
-/* What is in none of the usual accounts: drivers' pages and the like. */
-static unsigned long unaccounted(const struct oomlens_memory_record *m)
+/* Drivers' pages and the like. The victim's end does not change it. */
+static long unaccounted(void)
 {
-	unsigned long sum = m->free + m->anon + m->file + m->shmem + m->slab_reclaimable +
-			    m->slab_unreclaimable + m->kernel_stack + m->pagetables;
-
-	return m->ram > sum ? m->ram - sum : 0;
+	return have_sheet && !oomlens_memory_read(&sheet) ? sheet.unaccounted : 0;
 }
 
 static bool worth_a_look(const struct oomlens_memory_record *m)
@@ -55,7 +54,7 @@ static bool worth_a_look(const struct oomlens_memory_record *m)
 	unsigned long part = m->ram / RAM_PART;
 
 	return m->shmem >= part || m->slab_reclaimable + m->slab_unreclaimable >= part ||
-	       unaccounted(m) >= part;
+	       unaccounted() >= (long)part;
 }
 
 static void start_look(unsigned long delay)
@@ -183,6 +182,7 @@ void __init oomlens_details_init(void)
 	slabinfo = oomlens_procfs_open("slabinfo");
 	if (IS_ERR(slabinfo))
 		slabinfo = NULL;
+	have_sheet = !oomlens_memory_open(&sheet);
 	oomlens_kill_register(&listener);
 }
 
@@ -191,6 +191,8 @@ void __init oomlens_details_init(void)
  */
 void oomlens_details_exit(void)
 {
+	if (have_sheet)
+		oomlens_memory_close(&sheet);
 	if (slabinfo)
 		fput(slabinfo);
 }

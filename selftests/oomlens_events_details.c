@@ -10,7 +10,9 @@
 
 #include "lib/events.h"
 #include "lib/expect.h"
+#include "lib/loader.h"
 #include "lib/objects.h"
+#include "lib/sheet.h"
 
 /* Part of RAM from which on such memory is told of. */
 #define RAM_PART	10
@@ -45,20 +47,15 @@ static bool details_are(long long n, const char *what)
 	return ok;
 }
 
-/* By the event's own figures, which oomlens_events holds against the kernel's. */
+/* By the figures of the event and of memory, which other tests hold against the kernel's. */
 static bool no_process_holds(const char *text, long long n)
 {
 	const char *m = event_line(text, "memory", n, 0);
-	long long part = line_number(m, "ram") / RAM_PART, rest = line_number(m, "ram");
-	static const char * const parts[] = {
-		"free", "anon", "file", "shmem", "slab_reclaimable", "slab_unreclaimable",
-		"kernel_stack", "pagetables",
-	};
-	unsigned int i;
+	long long part = line_number(m, "ram") / RAM_PART;
+	struct sheet s;
 
-	for (i = 0; i < ARRAY_SIZE(parts); i++)
-		rest -= line_number(m, parts[i]);
-	return line_number(m, "shmem") >= part || rest >= part ||
+	sheet_read(&s);
+	return line_number(m, "shmem") >= part || s.unaccounted >= part ||
 	       line_number(m, "slab_reclaimable") + line_number(m, "slab_unreclaimable") >= part;
 }
 
@@ -166,12 +163,52 @@ static void test_condition(void)
 	test_done("only where such memory is a tenth of RAM");
 }
 
+#define PAGES	"/sys/module/oomlens_pages/parameters/"
+
+/* A kill while that much is taken of a kind: is it told of what held the memory? */
+static void expect_details(const char *kind, long long pages, const char *details)
+{
+	char number[24], path[64], *text;
+	long long n = 0;
+
+	snprintf(path, sizeof(path), PAGES "%s", kind);
+	snprintf(number, sizeof(number), "%lld", pages);
+	expect_of("%s", kind);
+	EXPECT_OK(write_file(path, number));
+	text = kill_one(&n);
+	EXPECT_TRUE(wait_until(details_are(n, details), PATIENCE_MS));
+	expect_show(text);
+	free(text);
+	EXPECT_OK(write_file(path, "0"));
+}
+
+/* Memory that is a driver's alone is reason enough; vmalloc's has a line of its own. */
+static void test_drivers(void)
+{
+	long long part = meminfo_pages("MemTotal") / RAM_PART + 1000, n = 0;
+	bool held;
+	char *text;
+
+	if (!loader_helper("oomlens_pages", "")) {
+		ksft_test_result_skip("no oomlens_pages.ko\n");
+		return;
+	}
+	text = kill_one(&n);
+	held = no_process_holds(text, n);
+	free(text);
+	expect_details("pages", part, "done");
+	if (!held)
+		expect_details("vmalloc", part, "-");
+	loader_no_helper("oomlens_pages");
+	test_done("a driver's pages, not what has a line in memory");
+}
+
 int main(void)
 {
 	test_begin(0);
 	if (!lens_feature("mark_victim") || !lens_feature("sysrq"))
 		ksft_exit_skip("needs mark_victim and sysrq\n");
-	ksft_set_plan(3);
+	ksft_set_plan(4);
 	oom_settings();
 	MUST(mkdtemp(top));
 	undo_at_end("rmdir", top);
@@ -180,5 +217,6 @@ int main(void)
 	test_objects();
 	test_slabs();
 	test_condition();
+	test_drivers();
 	test_end();
 }
