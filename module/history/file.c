@@ -111,15 +111,15 @@ static void show_grew(struct seq_file *m, const struct oomlens_row *row)
 		seq_printf(m, " grew=%d", row->grew);
 }
 
-static void show_memcg(struct seq_file *m, const char *key, u64 serial)
+/* The path of a cgroup, "-" if it is not known; of serial 0 what is given. */
+static void show_path(struct seq_file *m, const char *key, u64 serial, const char *of_none)
 {
 	struct copy *c = m->private;
 	struct oomlens_history *h = oomlens_history_hold();
 
-	if (h)
+	strscpy(c->path, serial ? "-" : of_none, sizeof(c->path));
+	if (h && serial)
 		oomlens_names_copy(h->names, serial, c->path, sizeof(c->path));
-	else
-		strscpy(c->path, "-", sizeof(c->path));
 	oomlens_history_unhold();
 	seq_printf(m, " %s=", key);
 	oomlens_puts_escaped(m, c->path);
@@ -163,7 +163,7 @@ static void show_task(struct seq_file *m, u64 number, const struct oomlens_row *
 	seq_printf(m, "task %llu pid=%u start_us=%llu uid=%u comm=", number, row->pid,
 		   div_u64(oomlens_key_start(row->key, row->pid), NSEC_PER_USEC), row->uid);
 	oomlens_puts_escaped(m, row->comm);
-	show_memcg(m, "memcg", row->memcg);
+	show_path(m, "memcg", row->memcg, "-");
 	seq_printf(m, " points=%u", row->points);
 	show_grew(m, row);
 	seq_printf(m, " from_max=%u\n", row->from_max);
@@ -181,7 +181,7 @@ static void show_comm(struct seq_file *m, u64 number, const struct oomlens_row *
 static void show_cgroup(struct seq_file *m, u64 number, const struct oomlens_row *row)
 {
 	seq_printf(m, "memcg %llu", number);
-	show_memcg(m, "path", row->key);
+	show_path(m, "path", row->key, "-");
 	seq_printf(m, " usage=%u", row->points);
 	if (row->limit >= PAGE_COUNTER_MAX)
 		seq_puts(m, " limit=max");
@@ -194,14 +194,6 @@ static void show_cgroup(struct seq_file *m, u64 number, const struct oomlens_row
 
 static void show_stall(struct seq_file *m, const struct oomlens_stall *stall)
 {
-	struct copy *c = m->private;
-	struct oomlens_history *h = oomlens_history_hold();
-
-	if (h)
-		oomlens_stall_path(h, stall, c->path);
-	else
-		strscpy(c->path, "-", sizeof(c->path));
-	oomlens_history_unhold();
 	seq_printf(m, "stall %u begin_us=%llu end_us=", stall->number,
 		   div_u64(stall->begin_ns, NSEC_PER_USEC));
 	if (stall->end_ns)
@@ -209,8 +201,7 @@ static void show_stall(struct seq_file *m, const struct oomlens_stall *stall)
 	else
 		seq_putc(m, '-');
 	show_percent(m, "psi_full_max", stall->psi_full);
-	seq_puts(m, " memcg=");
-	oomlens_puts_escaped(m, c->path);
+	show_path(m, "memcg", stall->serial, "/");
 	seq_putc(m, '\n');
 }
 

@@ -380,7 +380,6 @@ void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full);
 void oomlens_stalls_memcg(struct oomlens_stalls *s, u64 serial, int level, u16 psi_full);
 void oomlens_stalls_end(struct oomlens_history *h);
 bool oomlens_stall_next(struct oomlens_history *h, u32 number, struct oomlens_stall *to);
-void oomlens_stall_path(struct oomlens_history *h, const struct oomlens_stall *stall, char *buf);
 long oomlens_stall_changes(void);
 __poll_t oomlens_stalls_poll(struct file *file, poll_table *table, long seen);
 

@@ -186,6 +186,15 @@ static size_t put_rows(char *buf, size_t size, const char *word, const struct oo
 	return n + scnprintf(buf + n, size - n, "%s", i ? "" : "-");
 }
 
+/* Where it stalls; "/" for the machine. */
+static void stall_path(struct oomlens_history *h, const struct oomlens_stall *stall, char *buf)
+{
+	if (stall->serial)
+		oomlens_names_copy(h->names, stall->serial, buf, OOMLENS_NAME_MAX);
+	else
+		strscpy(buf, "/", OOMLENS_NAME_MAX);
+}
+
 static void log_begin(struct oomlens_history *h, const struct oomlens_stall *stall)
 {
 	static char path[OOMLENS_NAME_MAX];
@@ -194,7 +203,7 @@ static void log_begin(struct oomlens_history *h, const struct oomlens_stall *sta
 	/* Pairs with print_line(). One that is not printed yet is more than enough. */
 	if (smp_load_acquire(&log_full))
 		return;
-	oomlens_stall_path(h, stall, path);
+	stall_path(h, stall, path);
 	while (oomlens_escaped_len(path) > LOG_PATH)
 		path[strlen(path) - 1] = '\0';
 	n = scnprintf(log_line, sizeof(log_line), "stall %u begin_us=%llu psi_full=%u.%02u memcg=",
@@ -278,20 +287,6 @@ bool oomlens_stall_next(struct oomlens_history *h, u32 number, struct oomlens_st
 		found = find_stall(&h->stalls, number, to);
 	} while (read_seqcount_retry(&h->stalls.seq, seq));
 	return found;
-}
-
-/**
- * oomlens_stall_path() - where it stalls
- * @h: held
- * @stall: or a copy
- * @buf: of OOMLENS_NAME_MAX; "/" for the machine
- */
-void oomlens_stall_path(struct oomlens_history *h, const struct oomlens_stall *stall, char *buf)
-{
-	if (stall->serial)
-		oomlens_names_copy(h->names, stall->serial, buf, OOMLENS_NAME_MAX);
-	else
-		strscpy(buf, "/", OOMLENS_NAME_MAX);
 }
 
 /**
