@@ -5,6 +5,7 @@
  */
 #include <limits.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 
 #include "lib/expect.h"
 #include "lib/free.h"
@@ -13,6 +14,12 @@
 /* Between two readings the kernel takes and gives back a little. */
 #define NOISE	48
 #define TRIES	5
+
+#define LOCKED	1000
+
+/* Fewer pages than a processor keeps back of any counter, and how often they are taken. */
+#define KEPT	6
+#define TAKES	9
 
 /* The kernel's own readings lack what each processor keeps back, until this. */
 static void fold(void)
@@ -83,11 +90,16 @@ static void judge_same(void)
 			    NOISE);
 }
 
-/* Other tasks run in between: once out of a few tries. */
+/* Other tasks run in between: once out of a few tries. Locked memory is made for it. */
 static void test_same(void)
 {
+	size_t size = LOCKED * page_size();
+	char *locked = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0);
 	unsigned int i;
 
+	MUST(locked != MAP_FAILED);
+	MUST(!mlock(locked, size));
 	for (i = 1; ; i++) {
 		judge_same();
 		if (!expect_failed() || i == TRIES)
@@ -95,7 +107,41 @@ static void test_same(void)
 		expect_retry();
 		nap_ms(50);
 	}
+	munmap(locked, size);
 	test_done("each line is the kernel's own");
+}
+
+/* Are these few pages seen, which no counter of the kernel's need show yet? */
+static bool seen_at_once(char *pages)
+{
+	struct sheet before, after;
+	unsigned int i;
+
+	fold();
+	sheet_read(&before);
+	for (i = 0; i < KEPT; i++)
+		pages[i * page_size()] = 1;
+	sheet_read(&after);
+	return sheet_pages(&after, "anon") - sheet_pages(&before, "anon") == KEPT;
+}
+
+/* Other tasks take and give back in between: most of the times. */
+static void test_kept(void)
+{
+	size_t size = KEPT * page_size();
+	unsigned int i, seen = 0;
+	char *pages;
+
+	for (i = 0; i < TAKES; i++) {
+		pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
+		MUST(pages != MAP_FAILED);
+		madvise(pages, size, MADV_NOHUGEPAGE);
+		seen += seen_at_once(pages);
+		munmap(pages, size);
+	}
+	EXPECT_GT(seen, TAKES / 2);
+	test_done("a few pages are seen at once, where a processor keeps them back");
 }
 
 /* What the kernel told at boot of the first chunk; 0: the log has lost it. */
@@ -131,9 +177,10 @@ static void test_percpu(void)
 
 int main(void)
 {
-	test_begin(3);
+	test_begin(4);
 	test_sum();
 	test_same();
+	test_kept();
 	test_percpu();
 	test_end();
 }
