@@ -2,7 +2,8 @@
 /*
  * A read never runs the OOM killer: in a cgroup at its limit, beside a task that
  * would be killed. The judge is the cgroup's own count of kills. And what open
- * files take is charged to that cgroup, by its own count of pages.
+ * files take is charged to that cgroup, by its own count of pages; an open that fails
+ * for it leaves the module's count of references as it was.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ static const char * const files[] = {
 static char buf[1 << 20];
 
 struct shared {
-	volatile int ready, open, opened, go, read[ARRAY_SIZE(files)], done;
+	volatile int ready, open, opened, failed, go, read[ARRAY_SIZE(files)], done;
 };
 
 /* Opens before the limit is there, as an open may allocate; then only reads. */
@@ -61,6 +62,64 @@ static void __noreturn reader(struct shared *s, const char *cgroup)
 		pause();
 }
 
+#define FULL_PAGES	4096
+#define FULL_OPEN	900
+
+/* Opens all it can, in a cgroup at its limit in which no task may be killed. */
+static void __noreturn opener(struct shared *s, const char *cgroup)
+{
+	static int fds[FULL_OPEN];
+	int i, n = 0;
+
+	MUST_OK(write_file("/proc/self/oom_score_adj", "-1000"));
+	MUST_OK(cg_attach(cgroup, 0));
+	memset(fds, 1, sizeof(fds));
+	s->ready = 1;
+	while (!s->go)
+		usleep(1000);
+	for (i = 0; i < FULL_OPEN; i++) {
+		fds[n] = open(lens_path(files[i % ARRAY_SIZE(files)]), O_RDONLY | O_CLOEXEC);
+		if (fds[n] >= 0)
+			n++;
+		else
+			s->failed++;
+	}
+	s->opened = n;
+	while (n)
+		close(fds[--n]);
+	s->done = 1;
+	_exit(0);
+}
+
+static long long references(void)
+{
+	return file_number("/sys/module/oomlens/refcnt");
+}
+
+/* What an open takes before it fails is given back: the module can be unloaded. */
+static void test_failed(struct shared *s)
+{
+	long long before = references();
+	char *cgroup = must_limit("full", FULL_PAGES);
+	pid_t pid;
+
+	memset(s, 0, sizeof(*s));
+	pid = must_fork();
+	if (!pid)
+		opener(s, cgroup);
+	MUST(wait_until(s->ready, PATIENCE_MS));
+	MUST_OK(cg_limit(cgroup, cg_usage(cgroup)));
+	s->go = 1;
+	EXPECT_TRUE(wait_until(s->done, PATIENCE_MS));
+	ksft_print_msg("%d opened, %d failed\n", s->opened, s->failed);
+	EXPECT_GT(s->failed, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_TRUE(wait_until(references() == before, PATIENCE_MS));
+	test_done("an open that fails leaves no reference to the module");
+	free(cgroup);
+}
+
 int main(void)
 {
 	struct hog hog;
@@ -74,7 +133,7 @@ int main(void)
 	test_begin(0);
 	if (cg_version() != 2)
 		ksft_exit_skip("no cgroup v2\n");
-	ksft_set_plan(2 + ARRAY_SIZE(files));
+	ksft_set_plan(3 + ARRAY_SIZE(files));
 	s = must_share(sizeof(*s));
 	oom_settings();
 	cgroup = must_limit("limit", LIMIT_PAGES);
@@ -105,5 +164,6 @@ int main(void)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	hog_end(&hog);
+	test_failed(s);
 	test_end();
 }
