@@ -3,7 +3,8 @@
  * A storm of cgroup OOMs from eight cgroups at once, under readers that poll
  * and one that is stopped. Every call of the OOM killer must be an event, by
  * the kernel's own count of calls; no event torn, none twice, none out of
- * order; and those that no reader saw counted to the last.
+ * order; and those that no reader saw counted to the last. What the victims were is
+ * free again, by the kernel's count of slab objects.
  *
  * $OOMLENS_STORM: kills in all (80).
  */
@@ -17,6 +18,7 @@
 #include "lib/events.h"
 #include "lib/expect.h"
 #include "lib/loader.h"
+#include "lib/slab.h"
 
 #define CGROUPS		8
 #define READERS		3
@@ -338,11 +340,12 @@ static void test_storm(unsigned int kills)
 int main(void)
 {
 	unsigned int kills = env_number("OOMLENS_STORM", 80);
+	struct task_slabs before;
 
 	test_begin(0);
 	if (!cg_version() || !lens_feature("oom_probe"))
 		ksft_exit_skip("needs memory cgroups and the return probe\n");
-	ksft_set_plan(4 + READERS);
+	ksft_set_plan(5 + READERS);
 	/* A small ring, so that events are overwritten. */
 	if (loader_ko()) {
 		restore_at_end();
@@ -350,6 +353,9 @@ int main(void)
 	}
 	oom_settings();
 	shared = must_share(sizeof(*shared));
+	task_slabs_read(&before);
 	test_storm(kills);
+	EXPECT_TRUE(task_slabs_back(&before, kills / 2));
+	test_done("nothing of the victims is held");
 	test_end();
 }

@@ -21,6 +21,7 @@
 #include "lib/actor.h"
 #include "lib/expect.h"
 #include "lib/objects.h"
+#include "lib/slab.h"
 
 static char top[32] = "/tmp/oomlens_holders_XXXXXX";
 static int shared_fd = -1;
@@ -440,9 +441,36 @@ static void test_refused(void)
 	test_done("other scopes are refused; one process' objects need CAP_SYS_PTRACE");
 }
 
+#define GONE	150
+
+/* A read holds each task for a moment, and a descriptor with "pid N" its number. */
+static void test_left_behind(void)
+{
+	struct task_slabs before;
+	pid_t pids[GONE];
+	char scope[32];
+	unsigned int i;
+	int fd;
+
+	task_slabs_read(&before);
+	must_idle(pids, GONE);
+	for (i = 0; i < GONE; i++) {
+		snprintf(scope, sizeof(scope), "pid %d", pids[i]);
+		fd = must_open_lens("objects", O_RDWR);
+		MUST_OK(write_fd(fd, scope));
+		/* All of them are looked at in each. */
+		if (i < 2)
+			free(MUST_HAVE(read_fd(fd)));
+		close(fd);
+	}
+	idle_end(pids, GONE);
+	EXPECT_TRUE(task_slabs_back(&before, GONE / 2));
+	test_done("nothing of the tasks is held after a read");
+}
+
 int main(void)
 {
-	test_begin(10);
+	test_begin(11);
 	MUST(mkdtemp(top));
 	undo_at_end("rmdir", top);
 	MUST_OK(mount("oomlens", top, "tmpfs", 0, "") ? -errno : 0);
@@ -457,5 +485,6 @@ int main(void)
 	test_scopes();
 	test_oldest();
 	test_refused();
+	test_left_behind();
 	test_end();
 }
