@@ -2,8 +2,9 @@
 /*
  * What an event tells of its victims and cgroups where that is not plain: a
  * limit that is lowered from outside, a victim whose leader is dead, a group
- * kill of more tasks than an event keeps, cgroups with long paths. Judged by
- * the kernel's log, memory.events and the cgroups' own names.
+ * kill of more tasks than an event keeps, cgroups with long paths, cgroups that are
+ * removed. Judged by the kernel's log, memory.events, cgroup.stat and the cgroups' own
+ * names.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -132,6 +133,56 @@ static void test_paths(int fd)
 	free(top);
 }
 
+#define GONE	8
+
+/* Removed cgroups that something still holds, by the kernel's count. */
+static long long dying(void)
+{
+	char path[512], *text, *at;
+	long long n;
+
+	/* Of what their tasks had read. */
+	write_file("/proc/sys/vm/drop_caches", "3");
+	snprintf(path, sizeof(path), "%s/cgroup.stat", cg_root());
+	text = must_read(path);
+	at = MUST_HAVE(strstr(text, "nr_dying_descendants "));
+	n = atoll(at + strlen("nr_dying_descendants "));
+	free(text);
+	return n;
+}
+
+/* The recorder holds the cgroups of an event until it has their paths. */
+static void test_gone(int fd)
+{
+	struct hog_spec spec = { .anon = 100, .comm = "goner" };
+	char *dir[GONE], name[16], *text;
+	long long before = dying(), n;
+	struct hog hog;
+	unsigned int i;
+
+	for (i = 0; i < GONE; i++) {
+		snprintf(name, sizeof(name), "gone%u", i);
+		dir[i] = must_limit(name, 1000);
+		spec.cgroup = dir[i];
+		must_hog(&hog, &spec);
+		drain(fd);
+		hog_do(&hog, HOG_GROW, 2000);
+		n = 0;
+		text = next_killed(fd, &n);
+		EXPECT_EVENT(text, n, "memcg=%s", cg_shown(dir[i]));
+		free(text);
+		EXPECT_TRUE(wait_until(hog_killed(&hog), PATIENCE_MS));
+		hog_end(&hog);
+	}
+	for (i = 0; i < GONE; i++) {
+		EXPECT_OK(cg_remove(dir[i]));
+		free(dir[i]);
+	}
+	/* The kernel itself may keep one for long, by a page that is on a CPU's list. */
+	EXPECT_TRUE(wait_until(dying() <= before + 1, PATIENCE_MS));
+	test_done("no cgroup is held by its events");
+}
+
 int main(void)
 {
 	int fd;
@@ -140,12 +191,13 @@ int main(void)
 	events_need_sources();
 	if (cg_version() != 2)
 		ksft_exit_skip("needs cgroup v2\n");
-	ksft_set_plan(4);
+	ksft_set_plan(5);
 	oom_settings();
 	fd = events_open();
 	test_outside(fd);
 	test_group(fd);
 	test_paths(fd);
+	test_gone(fd);
 	close(fd);
 	test_end();
 }
