@@ -146,9 +146,23 @@ static void test_air_bag(void)
 	test_done("with a reserve no task dies: the poller ends the hog");
 }
 
+/* The module waits for 10 s after an OOM, then looks each second. */
+#define REFILL_MS	15000
+
 /* Not before there is plenty: twice what it takes, and a 64th of all memory. */
 static void test_refill(struct ballast *ballast)
 {
+	long long left = free_memory_kb() - pages_to_kb(3 * RESERVE_PAGES / 2);
+	const struct hog_spec spec = {
+		.anon = left > 0 ? left * 1024 / page_size() : 1, .adj = OOM_ADJ_NEVER,
+	};
+	struct hog hog;
+
+	must_hog(&hog, &spec);
+	EXPECT_LT(free_memory_kb(), pages_to_kb(2 * RESERVE_PAGES) + meminfo_kb("MemTotal") / 64);
+	EXPECT_FALSE(wait_until(lens_key("reserve", "held") > 0, REFILL_MS));
+	hog_end(&hog);
+	test_done("it does not fill up while memory is short");
 	ballast_end(ballast);
 	EXPECT_TRUE(wait_until(lens_key("reserve", "held") == RESERVE_PAGES, PATIENCE_MS));
 	EXPECT_TRUE(wait_until(lens_key("reserve", "refills") == 1, PATIENCE_MS));
@@ -195,7 +209,7 @@ int main(void)
 
 	test_begin(0);
 	needs_trigger("notifier");
-	ksft_set_plan(5 + waits);
+	ksft_set_plan(5 + 2 * waits);
 	oom_settings();
 	write_file("/proc/sys/vm/drop_caches", "3");
 	test_set();
