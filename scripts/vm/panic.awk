@@ -3,8 +3,10 @@
 # printed against the kernel's own dump in the same log. Prints one line for each thing
 # that is wrong; nothing if all is well.
 #
-# In: EXPECTED (the block comes before the panic, as kdump is loaded), REASON (of the panic), KIND (of the event; "-": the panic is another task's, and
-# the OOM that was under way has one line), LOOSE (other tasks than the caller ran on).
+# In: EXPECTED (the block comes before the panic, as kdump is loaded), REASON (of the
+# panic), KIND (of the event; "-": the panic is another task's, and the OOM that was under
+# way has one line), LOOSE (other tasks than the caller ran on), WHY (a file: what "oomlens
+# --last-boot why" said of it after the reboot).
 
 function wrong(what) {
 	print what
@@ -158,6 +160,49 @@ function judge_missing(   pid) {
 			wrong("the block lacks pid " pid)
 }
 
+# ---- what was said after the reboot ----
+
+# By the dump, which has no init; tasks of the rig that may be taken have no adj
+function points_of(pid,   rss) {
+	rss = (pid, "rss") in row ? row[pid, "rss"] : row[pid, "rss_anon"] + row[pid, "rss_file"] + row[pid, "rss_shmem"]
+	return rss + row[pid, "swapents"] + int(row[pid, "pgtables_bytes"] / 4096)
+}
+
+# "12 MiB" is this many pages, as it is rounded there
+function says_pages(said, unit, pages,   kib) {
+	kib = unit == "KiB" ? 1 : unit == "MiB" ? 1024 : 1048576
+	return said * kib - pages * 4 <= kib / 2 && pages * 4 - said * kib <= kib / 2
+}
+
+function judge_why(   line, text, pid, first, second, w, n, i) {
+	while ((getline line <WHY) > 0)
+		text = text " " line
+	for (pid in tgids) {
+		if (row[pid, "oom_score_adj"] != 0)
+			continue
+		if (first == "" || points_of(pid) > points_of(first)) {
+			second = first
+			first = pid
+		} else if (second == "" || points_of(pid) > points_of(second)) {
+			second = pid
+		}
+	}
+	gsub(/ +/, " ", text)
+	if (text !~ / the kernel panicked instead of killing a process \(vm\.panic_on_oom\)\./)
+		wrong("why does not name the cause:" text)
+	if (!match(text, / [^ ]+ \([0-9]+\) was first in line with .* ahead of the next, [^ ]+ \([0-9]+\)/)) {
+		wrong("why does not name the first in line and its lead:" text)
+		return
+	}
+	n = split(substr(text, RSTART, RLENGTH), w, " ")
+	if (w[1] != row[first, "name"] || w[2] != "(" first ")" || !says_pages(w[8], w[9], points_of(first)))
+		wrong("first in line by the dump is " row[first, "name"] " (" first ") with " points_of(first) " pages:" text)
+	for (i = 1; w[i] != "ahead"; i++)
+		;
+	if (w[n - 1] != row[second, "name"] || w[n] != "(" second ")" || !says_pages(w[i - 2], w[i - 1], points_of(first) - points_of(second)))
+		wrong("next by the dump is " row[second, "name"] " (" second "), by " points_of(first) - points_of(second) " pages:" text)
+}
+
 END {
 	if (panics != 1)
 		wrong("panics: " panics + 0)
@@ -188,5 +233,7 @@ END {
 			judge_candidate(candidate[i])
 		judge_missing()
 	}
+	if (WHY != "")
+		judge_why()
 	exit bad
 }

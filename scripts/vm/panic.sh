@@ -240,6 +240,17 @@ panic_boot()
 	esac
 	[ ! -f "$RUN/reports" ] || cat "$RUN/reports"
 	awk -v REASON="$3" -v KIND="$2" -v EXPECTED="${EXPECTED:-}" -v LOOSE="${LOOSE:-}" -f "$VM_DIR/panic.awk" "$RUN/console.log" || :
+	outcome=panic
+	[ "$2" != - ] || outcome=underway
+	[ -z "${EXPECTED:-}" ] || outcome=panic_expected
+	reads_log "$RUN/console.log" $outcome
+}
+
+# reads_log FILE OUTCOME: "oomlens --log" has of it one event with that outcome
+reads_log()
+{
+	n=$(sh "$TOP/scripts/oomlens" --log "$1" events --json | grep -c "\"outcome\":\"$2\"") || :
+	[ "$n" = 1 ] || echo "oomlens --log has $n events with outcome=$2"
 }
 
 # block_of FILE: our lines of the last block, without what is before them
@@ -252,7 +263,7 @@ block_of()
 }
 
 # panic_once for a machine whose firmware keeps the end of the log (ACPI ERST): the next
-# boot finds the block there, whole
+# boot finds the block there, whole, and "oomlens --last-boot why" explains it
 panic_erst()
 {
 	store=$(mktemp)
@@ -261,21 +272,26 @@ panic_erst()
 	K_QEMU="$K_QEMU -object memory-backend-file,id=erst,mem-path=$store,size=64K,share=on \
 -device acpi-erst,memdev=erst"
 	panic_once hog "$1" "$2"
-	block_of "$RUN/console.log" | LC_ALL=C sort >"$store.block"
+	cp "$RUN/console.log" "$store.log"
+	block_of "$store.log" | LC_ALL=C sort >"$store.block"
 	prepare
 	# The parts count from the end of the log
 	# shellcheck disable=SC2016 # expands in the guest
 	echo 'mount -t pstore pstore /sys/fs/pstore
 		for f in $(grep -H "^Panic#" /sys/fs/pstore/dmesg-erst-* | sort -r -t "#" -k 2 | cut -d: -f1); do
 			cat "$f"
-		done' >"$rig/rig/job"
+		done
+		echo "oomlens --last-boot why"
+		oomlens --last-boot why 2>&1' >"$rig/rig/job"
 	seal
 	boot_guest run
 	[ "$(cat "$RUN/outcome")" = ok ] || cat "$RUN/outcome"
 	block_of "$RUN/output" | LC_ALL=C sort >"$store.kept"
 	[ -s "$store.block" ] || echo "no block"
 	LC_ALL=C comm -3 "$store.block" "$store.kept" | sed 's/^/not in both: /'
-	rm -f "$store" "$store.block" "$store.kept"
+	tr -d '\r' <"$RUN/output" | sed '1,/^oomlens --last-boot why/d' >"$store.why"
+	awk -v REASON="$2" -v KIND="$1" -v WHY="$store.why" -f "$VM_DIR/panic.awk" "$store.log" || :
+	rm -f "$store" "$store".*
 	K_QEMU=$plain
 }
 
