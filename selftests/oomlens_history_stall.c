@@ -44,6 +44,15 @@ static long long full_us(const char *cgroup)
 	return us;
 }
 
+/* What CLOCK_REALTIME is ahead of CLOCK_MONOTONIC. */
+static long long wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000 - now_ns() / 1000;
+}
+
 static pid_t held_back(const char *cgroup)
 {
 	pid_t pid = must_fork();
@@ -127,6 +136,9 @@ static void expect_stall(const char *cgroup, const char *path, const char *hog_c
 	EXPECT_TRUE(kmsg_wait(kmsg, needle, log, sizeof(log), 1000));
 	expect_of("%s", log);
 	EXPECT_TRUE(strstr(log, "oomlens: stall ") && strstr(log, "oomlens_history"));
+	EXPECT_EQ(line_number(log, "begin_us"), line_number(line, "begin_us"));
+	/* The guest may be stopped between two readings of the clocks. */
+	EXPECT_NEAR(line_number(log, "real_us") - line_number(log, "begin_us"), wall_us(), 1000000);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	EXPECT_TRUE(wait_until(ended(path, line, sizeof(line)), STALL_MS));

@@ -20,7 +20,7 @@ static atomic_long_t changes;		/* begun and ended, since the module was loaded *
 
 /* A slow console takes a tenth of a second for a line: not in the sampler. */
 #define LOG_PATH	128		/* of a cgroup */
-static char log_line[640];
+static char log_line[672];
 static int log_full;			/* the work item has not printed it yet */
 
 static void print_line(struct work_struct *work)
@@ -206,8 +206,10 @@ static void log_begin(struct oomlens_history *h, const struct oomlens_stall *sta
 	stall_path(h, stall, path);
 	while (oomlens_escaped_len(path) > LOG_PATH)
 		path[strlen(path) - 1] = '\0';
-	n = scnprintf(log_line, sizeof(log_line), "stall %u begin_us=%llu psi_full=%u.%02u memcg=",
-		      stall->number, div_u64(stall->begin_ns, NSEC_PER_USEC),
+	n = scnprintf(log_line, sizeof(log_line),
+		      "stall %u begin_us=%llu real_us=%llu psi_full=%u.%02u memcg=", stall->number,
+		      div_u64(stall->begin_ns, NSEC_PER_USEC),
+		      div_u64(h->sample->real_ns - h->sample->over_ns, NSEC_PER_USEC),
 		      stall->psi_full / 100, stall->psi_full % 100);
 	n = oomlens_escape(log_line + n, path) - log_line;
 	log_line[n] = '\0';

@@ -69,8 +69,30 @@ function print_event(n,   victim, freed, took, all, s) {
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 
-function json_stall(i) {
-	return "{\"stall\":" stall_name[i] ",\"time\":\"" utc(stall_epoch(i)) "\"," json_pair("begin_us", stall(i, "begin_us")) "," json_pair("end_us", stall(i, "end_us")) "," json_pair("psi_full_max", stall(i, "psi_full_max")) "," json_pair("memcg", stall(i, "memcg")) "}"
+function json_stall(i,   s) {
+	s = "{\"stall\":" stall_name[i] ",\"time\":" (stall_time(i) ~ /Z$/ ? "\"" stall_time(i) "\"" : "null")
+	s = s "," json_pair("begin_us", stall(i, "begin_us")) "," json_pair("end_us", stall(i, "end_us")) "," json_pair("psi_full_max", stall(i, "psi_full_max")) "," json_pair("memcg", stall(i, "memcg"))
+	if (logged)
+		s = s ",\"largest\":[" json_tasks(stall(i, "largest"), "points") "],\"fastest\":[" json_tasks(stall(i, "fastest"), "grew") "]"
+	return s "}"
+}
+
+# As stall_tasks()
+function json_tasks(list, k,   s, p) {
+	while (match(list, /:[0-9]+:-?[0-9]+(,|$)/)) {
+		p = substr(list, RSTART + 1, RLENGTH - 1)
+		s = followed(s, ",") "{" json_pair("comm", substr(list, 1, RSTART - 1)) "," json_pair("pid", checked("pid", substr(p, 1, index(p, ":") - 1)))
+		list = substr(list, RSTART + RLENGTH)
+		sub(/.*:/, "", p)
+		sub(/,/, "", p)
+		s = s "," json_pair(k, checked("points", p)) "}"
+	}
+	return s
+}
+
+# Whether it is over; a log does not tell
+function stall_state(i) {
+	return stall_us(i) != "-" ? "over" : logged ? "-" : "goes on"
 }
 
 # Its row among the events: the number with an s, how much of the time for a victim
@@ -78,17 +100,22 @@ function print_stall(i,   s) {
 	if (json) {
 		print json_stall(i)
 	} else if (wide && wide < 128) {
-		print_narrow("s" stall_name[i], utc(stall_epoch(i)), "stall", stall_us(i) == "-" ? "goes on" : "over", stall_percent(i) " stalled", "-")
+		print_narrow("s" stall_name[i], stall_time(i), "stall", stall_state(i), stall_percent(i) " stalled", "-")
 	} else {
-		s = right("s" stall_name[i], 5) " " left(utc(stall_epoch(i)), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_us(i) == "-" ? "goes on" : "over", 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) right(duration(stall_us(i)), 9) "  "
+		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) right(duration(stall_us(i)), 9) "  "
 		print clip(s middle(shown(stall(i, "memcg")), wide - length(s)))
 	}
 }
 
-# The stalls between two times, in their order, which is that of the file
-function stalls_until(us) {
-	for (; stalls_told < stalls && (us == "" || num(stall(stalls_told + 1, "begin_us")) < us); stalls_told++)
-		if (num(stall(stalls_told + 1, "begin_us")) >= stalls_from)
+# Is stall i before the event at place e? In a log its order tells.
+function stall_before(i, e) {
+	return logged ? events_before[i] < e : num(stall(i, "begin_us")) < num(ev(event_at[e], "time_us"))
+}
+
+# The stalls up to the event at place e (0: all), in their order, which is that of the file
+function stalls_until(e) {
+	for (; stalls_told < stalls && (!e || stall_before(stalls_told + 1, e)); stalls_told++)
+		if (stalls_from == 1 || !stall_before(stalls_told + 1, stalls_from))
 			print_stall(stalls_told + 1)
 }
 
@@ -125,12 +152,12 @@ END {
 			die(5, not_kept(only))
 		first = rows && events > rows ? events - rows + 1 : 1
 		# Those before the first event that is shown are left out with -n
-		stalls_from = first > 1 ? num(ev(event_at[first], "time_us")) : 0
+		stalls_from = first
 		if (!events && !stalls && title && !headless && !tell) {
-			print "There has been no OOM since the module was loaded."
+			print logged ? "There is no OOM in this log." : "There has been no OOM since the module was loaded."
 			exit
 		}
-		if (title && !rows && only == "" && after == "" && event_at[1] > 1)
+		if (title && !rows && only == "" && after == "" && event_at[1] > 1 && !logged)
 			print plural(event_at[1] - 1, "earlier OOM is", "earlier OOMs are") " not kept any more."
 		if (title)
 			print_title()
@@ -143,7 +170,7 @@ END {
 			if (tell && event_at[e] > after + 1 && after)
 				print "oomlens: " plural(event_at[e] - after - 1, "event was", "events were") " overwritten before " (event_at[e] - after == 2 ? "it was" : "they were") " read" | "cat >&2"
 			if (only == "")
-				stalls_until(num(ev(event_at[e], "time_us")))
+				stalls_until(e)
 			if (json)
 				print json_event(event_at[e])
 			else
@@ -151,7 +178,7 @@ END {
 			after = event_at[e]
 		}
 		if (only == "" && !headless)
-			stalls_until("")
+			stalls_until(0)
 		# To follow(): how far it has come
 		if (tell)
 			print after | "cat >&3"

@@ -72,10 +72,19 @@ function print_why(n, waited,   width, first, last) {
 		print "\n" wrapped("", last, width)
 }
 
+function sentence(text) {
+	return text == "" ? "" : text "."
+}
+
 # A stall: what was largest and what grew when it began, by the samples around it
 function why_stall(i,   width, last, first, text, g) {
 	width = wide >= 40 && wide < 100 ? wide : 80
-	print wrapped("", "Stall " stall_name[i] ", " utc(stall_epoch(i)) " (" stall_ago(i) "): " stall_text(i), width)
+	print wrapped("", "Stall " stall_name[i] ", " stall_time(i) " (" stall_ago(i) "): " stall_text(i), width)
+	if (logged) {
+		use_page_of(stall(i, "page_kb"))
+		chapter("What was largest", sentence(stall_tasks(stall(i, "largest"), " with ")), width)
+		chapter("What had grown most", sentence(stall_tasks(stall(i, "fastest"), " by ")), width)
+	}
 	order_samples()
 	for (last = moments; last > 1 && WHEN[last] + newest > num(stall(i, "begin_us")) / 1000000; last--)
 		;
@@ -86,7 +95,7 @@ function why_stall(i,   width, last, first, text, g) {
 		what_grows(first)
 		for (g = 1; g <= GAINS["task"] && g <= 3; g++)
 			text = followed(text, ", ") named(G["task", g, "name"], G["task", g, "pid"]) " by " pace_text(G["task", g, "pace"])
-		chapter("What grew before it", text == "" ? "" : text ".", width)
+		chapter("What grew before it", sentence(text), width)
 	}
 	chapter("What could be done", "The working set is larger than memory: fewer processes at once, memory.high or memory.max of what may wait (MemoryHigh=, MemoryMax= of its unit), memory.low of what may not, more RAM. A watchdog in user space (systemd-oomd, earlyoom) kills in such a state, the kernel does not.", width)
 }
@@ -98,7 +107,7 @@ END {
 			only = telling_event()
 			waited = event_at[events] - only
 		}
-		if (asked == "" && !json && !logged && newest_stall(events ? only : 0)) {
+		if (asked == "" && !json && newest_stall(events ? only : 0)) {
 			why_stall(newest_stall(0))
 			if (events)
 				print "\nThe last OOM was before it: oomlens why " only

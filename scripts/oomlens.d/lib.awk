@@ -41,7 +41,10 @@ function take_line() {
 		title_is_next = 0
 		take_title()
 	} else if (file == "events") {
-		if ($1 !~ /^#/)
+		# Of a log: its stalls, too
+		if ($1 == "stall")
+			take_history()
+		else if ($1 !~ /^#/)
 			take_record()
 	} else if (file == "mountinfo") {
 		take_mount()
@@ -142,7 +145,7 @@ BEGIN {
 	set_of(IS_NUMBER, "short long page_kb cost_us real_us page_cache unaccounted start_us count grew from_max begin_us end_us from to")
 	set_of(IS_DECIMAL, "every_s over_s psi_some psi_full psi_full_max")
 	set_of(IS_WORD, "panic details kind trigger constraint outcome by walk verdict fate mode_name what")
-	set_of(IS_NUMBER, "page_kb boot_nr number front ended lost says dropped rows reaped_us rss sock slab allocating bare placed count bytes")
+	set_of(IS_NUMBER, "page_kb boot_nr number front ended lost says dropped rows reaped_us after_us rss sock slab allocating bare placed count bytes")
 }
 
 function set_of(set, names,   n, i, name) {
@@ -259,12 +262,14 @@ function take_history(   type, s, r, i, p, k) {
 	if ($2 !~ /^[0-9]+$/ || length($2) > 15)
 		return
 	type = $1
-	if (type == "sample")
+	if (type == "sample") {
 		sample_name[++samples] = $2
-	else if (type == "stall")
+	} else if (type == "stall") {
 		stall_name[++stalls] = $2
-	else if (!samples || sample_name[samples] != $2)
+		events_before[stalls] = events + 0
+	} else if (!samples || sample_name[samples] != $2) {
 		return
+	}
 	s = type == "stall" ? "stall" : samples
 	r = type == "sample" ? 0 : ++history_rows[s, type]
 	for (i = 3; i <= NF; i++) {
@@ -356,9 +361,12 @@ function page_kb(   kb, ram) {
 
 # An event of a log brings the size of its machine's pages with it.
 function use_page(n) {
-	if (!logged)
-		return
-	page_kb_known = num(rec(n, "log", 1, "page_kb"))
+	if (logged)
+		use_page_of(rec(n, "log", 1, "page_kb"))
+}
+
+function use_page_of(kb) {
+	page_kb_known = num(kb)
 	if (page_kb_known < 1 || page_kb_known > 1024)
 		page_kb_known = 4
 	split("", SIZE)

@@ -15,6 +15,8 @@
 #   stamp    seconds since boot by the log; wall: its date as the log has it, local time
 #   front    1: the beginning is cut off; lost, dropped: lines missing in the block,
 #            lines that the module had no room for; rows: tasks in the dump's table
+# A stall, of which the log has a line when it begins, becomes a record "stall N" between
+# the events, with what of that is known, and in after_us how long the log goes on.
 #
 # In: last_but_one (only the last boot but one).
 #
@@ -25,6 +27,7 @@ BEGIN {
 	boot = 1
 	clock = -1
 	MAX_PIECES = 200000
+	MAX_STALLS = 1000
 	RECORDS = " memory zone memcg candidate victim growth object slab "
 }
 
@@ -191,7 +194,7 @@ function follow_clock(text) {
 			young = 20
 		}
 		if (stamp + 0 > clock)
-			clock = stamp + 0
+			boot_ends[boot] = clock = stamp + 0
 	}
 	if (young > 0)
 		young--
@@ -335,6 +338,10 @@ function module_line(text,   n, w, type, number, e) {
 		begin_block(number, w, n)
 		return
 	}
+	if (type == "stall") {
+		stall_line(number, w, n)
+		return
+	}
 	e = (boot, number) in open_entry ? open_entry[boot, number] : 0
 	if (type != "event" && type != "end" && index(RECORDS, " " type " ") == 0 && !(e && in_block[e]))
 		return
@@ -399,7 +406,7 @@ function begin_block(number, w, n,   e, i, v) {
 	open_entry[boot, number] = e
 	for (i = 3; i <= n; i++)
 		if (index(w[i], "page_kb=") == 1)
-			entry_page[e] = fig(substr(w[i], 9))
+			entry_page[e] = block_page = fig(substr(w[i], 9))
 }
 
 function end_block(e, w, n,   i) {
@@ -410,6 +417,34 @@ function end_block(e, w, n,   i) {
 		if (index(w[i], "dropped=") == 1)
 			entry_dropped[e] = fig(substr(w[i], 9))
 	}
+}
+
+# A stall has one line; in the journal and in pstore it is the same one.
+function stall_line(number, w, n,   i, p, k, v, s) {
+	for (i = 3; i <= n; i++) {
+		p = index(w[i], "=")
+		k = substr(w[i], 1, p - 1)
+		if (k ~ /^[a-z_0-9]+$/)
+			v[k] = substr(w[i], p + 1)
+	}
+	if (!("begin_us" in v) || stalls >= MAX_STALLS || (number, v["begin_us"]) in stall_seen)
+		return
+	stall_seen[number, v["begin_us"]] = 1
+	s = ++stalls
+	stall_number[s] = number
+	stall_place[s] = entries
+	stall_boot[s] = boot
+	stall_at[s] = stamp
+	if (!("real_us" in v))
+		v["real_us"] = real != "" ? real : real_of(head)
+	if (v["real_us"] == "")
+		v["real_us"] = "-"
+	if ("psi_full" in v)
+		v["psi_full_max"] = v["psi_full"]
+	stall_text[s] = "wall=" wall_of(head)
+	n = split("begin_us end_us real_us psi_full_max memcg largest fastest", w, " ")
+	for (i = 1; i <= n; i++)
+		stall_text[s] = stall_text[s] " " w[i] "=" (w[i] in v ? v[w[i]] : "-")
 }
 
 # ---- one event of what is there more than once ----
@@ -584,8 +619,38 @@ function print_events(   e, i, n, order, own, last) {
 	# Of no event, as there was none
 	if (refused)
 		print ascii_only("refused 0 count=" refused " pid=" refused_pid " comm=" word(refused_comm) " bytes=" refused_bytes)
-	for (i = 1; i <= n; i++)
+	for (i = 1; i <= n; i++) {
+		print_stalls(place(order[i]) - 1)
 		print_entry(order[i], own ? entry_number[order[i]] + 0 : i)
+	}
+	print_stalls(entries)
+}
+
+# Those that the log tells of before the entry behind this one
+function print_stalls(last,   s, n) {
+	while (stalls_printed < stalls && stall_place[stalls_printed + 1] <= last) {
+		s = ++stalls_printed
+		if (last_but_one && stall_boot[s] != boot - 1)
+			continue
+		n = stall_number[s] + 0 > newest_stall && fig(stall_number[s]) != "-" ? stall_number[s] + 0 : newest_stall + 1
+		newest_stall = n
+		print ascii_only("stall " n " " stall_text[s] " boot_nr=" stall_boot[s] " boot_id=" known_id(stall_boot[s]) " release=" known_release(stall_boot[s]) " page_kb=" page_of_log() " after_us=" log_goes_on(s))
+	}
+}
+
+# Microseconds from the line to the end of that boot's log
+function log_goes_on(s) {
+	if (stall_at[s] == "" || !(stall_boot[s] in boot_ends) || boot_ends[stall_boot[s]] + 0 < stall_at[s] + 0)
+		return "-"
+	return sprintf("%.0f", (boot_ends[stall_boot[s]] - stall_at[s]) * 1000000)
+}
+
+function known_id(b) {
+	return b in id_of ? id_of[b] : "-"
+}
+
+function known_release(b) {
+	return b in release_of ? word(release_of[b]) : "-"
 }
 
 function place(e) {
@@ -615,8 +680,7 @@ function print_entry(e, number,   i, n, k, s) {
 function log_record(e, number,   s, lost) {
 	lost = entry_says[e] != "" && entry_says[e] != "-" ? entry_says[e] - lines_got[e] : "-"
 	s = "log " number " source=" source_of[e] "" (adds_dump[e] ? "+dump" : "") " boot_nr=" entry_boot[e]
-	s = s " boot_id=" (entry_boot[e] in id_of ? id_of[entry_boot[e]] : "-")
-	s = s " release=" (entry_boot[e] in release_of ? word(release_of[entry_boot[e]]) : "-")
+	s = s " boot_id=" known_id(entry_boot[e]) " release=" known_release(entry_boot[e])
 	s = s " page_kb=" (entry_page[e] == "" ? page_of_log() : entry_page[e])
 	s = s " number=" (entry_number[e] == "" ? "-" : entry_number[e])
 	s = s " stamp=" (entry_at[e] == "" ? "-" : entry_at[e]) " wall=" entry_wall[e]
@@ -627,5 +691,5 @@ function log_record(e, number,   s, lost) {
 
 # A page's size is the same all through a log.
 function page_of_log() {
-	return dump_page ? dump_page : "-"
+	return dump_page ? dump_page : block_page ? block_page : "-"
 }

@@ -86,11 +86,13 @@ read_last_boot()
 	die 5 "no OOM of the last boot is in the journal, $ROOT/sys/fs/pstore, $ROOT/var/lib/systemd/pstore or $ROOT/var/log"
 }
 
+# Or a stall: a watchdog may have ended it.
 has_event()
 {
 	case $LOGGED in
 	*"
-event "*) return 0 ;;
+event "* | *"
+stall "*) return 0 ;;
 	esac
 	return 1
 }

@@ -159,6 +159,8 @@ END {
 	if (!dying && logged && !unread("events")) {
 		add_up()
 		added_up()
+		if (stalls)
+			count_stalls(stalls)
 		if (events && is_number(ev(event_at[events], "real_us")))
 			last_event()
 	} else if (!dying && !unread("overcommit features stats events badness commit")) {
@@ -214,7 +216,11 @@ function trends(   i, g, n) {
 	for (i = 1; i <= stalls; i++)
 		if (num(stall_name[i]) > n)
 			n = num(stall_name[i])
-	one("stalls_total", "counter", "Times in which no task of the machine or of a cgroup could go on for want of memory, without an OOM.", n + 0)
+	count_stalls(n + 0)
+}
+
+function count_stalls(n) {
+	one("stalls_total", "counter", "Times in which no task of the machine or of a cgroup could go on for want of memory, without an OOM.", n)
 }
 
 # Recordings of older modules have no such file.

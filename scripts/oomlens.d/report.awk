@@ -345,6 +345,21 @@ function section(title, text) {
 		print "<h3>" title "</h3><p>" html_text(text) "</p>"
 }
 
+# Of a log; those of the history are in its chart.
+function stall_details(   i, s) {
+	if (!logged || !stalls)
+		return
+	print "<h2>Stalls</h2>"
+	for (i = 1; i <= stalls; i++) {
+		use_page_of(stall(i, "page_kb"))
+		print "<p>" html_text("Stall " stall_name[i] ", " stall_time(i) " (" stall_source(i) "): " stall_text(i)) "</p>"
+		s = stall_tasks(stall(i, "largest"), " with ")
+		section("What was largest", s)
+		s = stall_tasks(stall(i, "fastest"), " by ")
+		section("What had grown most", s)
+	}
+}
+
 function event_details(   e, n, i) {
 	for (e = events; e > 0; e--) {
 		n = event_at[e]
@@ -398,6 +413,7 @@ END {
 			sheet_bars()
 		}
 		timeline()
+		stall_details()
 		event_details()
 		if (!logged)
 			sources()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Stalls, the OOMs that never come: among the events by time, and in sentences. The
-# module's history has them; without a history there are none.
+# module's history has them; without a history there are none. Of a log they are in the
+# order of the log, which tells of their beginning alone.
 
 function stall(i, k) {
 	return row_of("stall", "stall", i, k)
@@ -11,7 +12,18 @@ function stall_epoch(i) {
 	return now - uptime + num(stall(i, "begin_us")) / 1000000
 }
 
-# "-" while it goes on
+# Its date; a log may have it in local time, or only the time since boot
+function stall_time(i) {
+	if (!logged)
+		return utc(stall_epoch(i))
+	if (is_number(stall(i, "real_us")))
+		return utc(stall(i, "real_us") / 1000000)
+	if (stall(i, "wall") != "-")
+		return shown(stall(i, "wall"))
+	return is_number(stall(i, "begin_us")) ? sprintf("up %.6f s", stall(i, "begin_us") / 1000000) : "-"
+}
+
+# "-" while it goes on, or where a log does not tell
 function stall_us(i) {
 	return is_number(stall(i, "end_us")) && is_number(stall(i, "begin_us")) ? whole(stall(i, "end_us") - stall(i, "begin_us")) : "-"
 }
@@ -25,13 +37,48 @@ function stall_percent(i) {
 }
 
 function stall_ago(i,   s) {
+	if (logged)
+		return stall_source(i)
 	s = uptime - num(stall(i, "begin_us")) / 1000000
 	return s < 0 ? "now" : duration(whole(s * 1000000)) " ago"
+}
+
+# How the log has it
+function stall_source(i,   s) {
+	s = "from the module's line"
+	if (num(stall(i, "boot_nr")) > 1)
+		s = s ", boot " stall(i, "boot_nr") " of the log"
+	return stall(i, "release") == "-" ? s : s ", Linux " shown(stall(i, "release"))
+}
+
+# What the log tells of its further course
+function after_stall(i) {
+	if (!is_number(stall(i, "after_us")))
+		return "When it was over is not in the log."
+	if (stall(i, "after_us") + 0 < 1000000)
+		return "With that the log of this boot ends."
+	return "When it was over is not in the log, which goes on for " duration(stall(i, "after_us")) "."
+}
+
+# "comm:pid:pages,..." in words: those with more than 0. A name may have any of these bytes.
+function stall_tasks(list, by,   text, p, who) {
+	while (match(list, /:[0-9]+:-?[0-9]+(,|$)/)) {
+		p = substr(list, RSTART + 1, RLENGTH - 1)
+		who = shown(substr(list, 1, RSTART - 1)) " (" substr(p, 1, index(p, ":") - 1) ")"
+		list = substr(list, RSTART + RLENGTH)
+		sub(/.*:/, "", p)
+		sub(/,/, "", p)
+		if (p + 0 > 0)
+			text = followed(text, ", ") who by bytes(p)
+	}
+	return text
 }
 
 # Stall i in a sentence
 function stall_text(i,   took) {
 	took = stall_us(i)
+	if (logged && took == "-")
+		return "when it began, " stall_percent(i) " of the time no task of " stall_place(i) " could go on for want of memory. " after_stall(i)
 	took = took == "-" ? "since then" : "for " duration(took)
 	return took ", up to " stall_percent(i) " of the time no task of " stall_place(i) " could go on for want of memory, and there was no OOM in it."
 }
@@ -41,14 +88,21 @@ function stalls_before(n,   i, s, t, at) {
 	at = num(ev(n, "time_us"))
 	for (i = 1; i <= stalls; i++) {
 		t = num(stall(i, "begin_us"))
-		if (t <= at && t > at - 600000000)
+		if (t <= at && t > at - 600000000 && same_boot(i, n))
 			s = followed(s, " ") "Stall " stall_name[i] ", " duration(whole(at - t)) " before: up to " stall_percent(i) " of the time no task of " stall_place(i) " could go on for want of memory."
 	}
 	return s
 }
 
+# Of a log: stall i and event n
+function same_boot(i, n) {
+	return !logged || stall(i, "boot_nr") == rec(n, "log", 1, "boot_nr") || (stall(i, "boot_id") != "-" && stall(i, "boot_id") == rec(n, "log", 1, "boot_id"))
+}
+
 # The newest stall, if it began after the event (0: at all)
 function newest_stall(n,   i, best) {
+	if (logged)
+		return stalls && (!n || (events_before[stalls] && event_at[events_before[stalls]] >= n)) ? stalls : 0
 	for (i = 1; i <= stalls; i++)
 		if (!best || num(stall(i, "begin_us")) > num(stall(best, "begin_us")))
 			best = i
