@@ -16,6 +16,7 @@ function of_log(n,   s) {
 }
 
 function rules_log() {
+	say("outcome", "underway", "{caller} had called the OOM killer, which was at work when another task, or an interrupt, made the kernel panic.")
 	say("outcome", "bare", "The kernel killed {victim}. Of this OOM the log has only that line.")
 	say("outcome", "dump panic deadlocked", "{caller} asked for {request}, there was no more and no process that may be killed, and the kernel panicked (\"System is deadlocked on memory\").", \
 		"Let at least one large process have an oom_score_adj above -1000: without one, the kernel panics.")
@@ -27,6 +28,7 @@ function rules_log() {
 
 	say("outcome", "!dump no_outcome", "The OOM killer ran. What came of it is not in the log.")
 
+	say("shortage", "underway kind_unknown", "Not known: the line does not tell.")
 	say("shortage", "bare !memcg_unnamed", "Not known: the kernel's dump is not in the log.")
 	say("shortage", "dump request !available_known memory_known", "Nothing: the kill was asked for with sysrq f. {free} of RAM was free.", \
 		"If that was not intended: kernel.sysrq limits it for keyboards and serial lines; root may always write to /proc/sysrq-trigger.")
@@ -42,6 +44,7 @@ function rules_log() {
 	say("choice", "dump killed marked allocating !first_in_line", "{victim} is the one that asked: vm.oom_kill_allocating_task was set, and takes the caller, whatever its size. {first} with {first_points} was ahead of it.", \
 		"vm.oom_kill_allocating_task=0 lets the kernel choose the largest.")
 	say("choice", "dump killed marked unplaced", "{victim} was the kernel's choice ({terms}, and its oom_score_adj of {adj}). What an oom_score_adj counts in a cgroup depends on the swap that it may use, which this dump does not tell: so the others cannot be placed.")
+	say("choice", "underway !no_line next", "{first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "dump panic !no_line next", "{first} was first in line with {points} ({terms}), {lead} ahead of the next, {next} with {next_points}.")
 	say("choice", "dump panic !no_line", "{first} was the only one in line, with {points} ({terms}).")
 
@@ -56,7 +59,8 @@ function rules_log() {
 	say("lacks", "block lost_lines", "{lost} of the {says} lines of the module's block.")
 	say("lacks", "block dropped", "{dropped} lines that the module left out, as a block takes at most 10 KB.")
 	say("lacks", "filled", "What is there of the kernel's own dump has filled some of that.")
-	say("lacks", "line", "All but the module's one line: its parameter log=2 has it print all that it recorded.")
+	say("lacks", "underway line", "All but the module's one line: it prints no more of an OOM that is not the panicking task's own.")
+	say("lacks", "line !underway", "All but the module's one line: its parameter log=2 has it print all that it recorded.")
 
 	say("blind", "dump !bare", "{blind}.")
 }

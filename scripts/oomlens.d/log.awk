@@ -342,6 +342,14 @@ function module_line(text,   n, w, type, number, e) {
 		stall_line(number, w, n)
 		return
 	}
+	# The last line of a machine that panicked while another task was in the OOM killer
+	if (type == "underway") {
+		e = new_entry("line")
+		entry_number[e] = number
+		underway[e] = 1
+		event_line(e, w, n)
+		return
+	}
 	e = (boot, number) in open_entry ? open_entry[boot, number] : 0
 	if (type != "event" && type != "end" && index(RECORDS, " " type " ") == 0 && !(e && in_block[e]))
 		return
@@ -662,6 +670,10 @@ function print_entry(e, number,   i, n, k, s) {
 	if (entry_real[e] != "" && !has(e, "real_us")) {
 		set_key(e, "real_us", "-")
 		EK[e, "real_us"] = entry_real[e]
+	}
+	if (e in underway && (!has(e, "outcome") || EK[e, "outcome"] == "unknown")) {
+		set_key(e, "outcome", "")
+		EK[e, "outcome"] = "underway"
 	}
 	if (!type_count[e, "victim"] && line_victim[e] != "")
 		add_record(e, "victim", line_victim[e])
