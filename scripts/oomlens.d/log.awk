@@ -574,9 +574,29 @@ function same_oom(e, d) {
 		return 0
 	if (has(e, "comm") && has(d, "comm") && EK[e, "comm"] != EK[d, "comm"])
 		return 0
+	if (other_place(e, d) || (decided(e) && decided(d) && (EK[e, "outcome"] ~ /^panic/) != (EK[d, "outcome"] ~ /^panic/)))
+		return 0
 	if (victim_pid(e) != "-" && victim_pid(d) != "-")
 		return victim_pid(e) == victim_pid(d)
 	return has(e, "comm") && has(d, "comm")
+}
+
+function decided(e) {
+	return has(e, "outcome") && EK[e, "outcome"] !~ /^(unknown|underway)$/
+}
+
+# One is a cgroup's and the other is not, or they are of two cgroups. A name of other bytes
+# is written in more than one way, and a long one is cut.
+function other_place(e, d) {
+	if (!has(e, "kind") || !has(d, "kind"))
+		return 0
+	if (EK[e, "kind"] != "memcg" || EK[d, "kind"] != "memcg")
+		return (EK[e, "kind"] == "memcg") != (EK[d, "kind"] == "memcg")
+	return plain(e) && plain(d) && EK[e, "memcg"] != EK[d, "memcg"]
+}
+
+function plain(e) {
+	return has(e, "memcg") && length(EK[e, "memcg"]) < 150 && EK[e, "memcg"] !~ /[^!-~]|\\/
 }
 
 function distance(e, d,   t) {
