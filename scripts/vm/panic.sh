@@ -118,10 +118,10 @@ panic_job()
 		echo 2 >/proc/sys/vm/panic_on_oom
 	}
 
-	# A processor stays in a function
+	# A processor stays in a function: NAME [ONLY [AFTER]]
 	stop_in()
 	{
-		insmod /rig/oomlens_stop.ko at="$1" ${2:+only="$2"} || reboot -f
+		insmod /rig/oomlens_stop.ko at="$1" ${2:+only="$2"} after="${3:-0}" || reboot -f
 	}
 
 	until_stopped()
@@ -140,13 +140,13 @@ panic_job()
 		echo c >/proc/sysrq-trigger
 	}
 
-	# The recorder's thread stays in a function, then an OOM panics
+	# The recorder's thread stays in a function, after so many calls, then an OOM panics
 	thread_stays_in()
 	{
 		limited a
 		limited b
 		wait_in b
-		stop_in "$1" oomlens
+		stop_in "$1" oomlens "${2:-0}"
 		hog_in a &
 		until_stopped
 		echo 2 >/proc/sys/vm/panic_on_oom
@@ -162,7 +162,8 @@ panic_job()
 	{
 		rmmod oomlens
 		insmod /rig/oomlens.ko log=2
-		thread_stays_in oomlens_block_line
+		# Behind the lines "block", "event" and "memory"
+		thread_stays_in vprintk_emit 3
 	}
 
 	# With a crash kernel, which looks for the block in the memory of this one
@@ -372,7 +373,7 @@ cmd_panic()
 		kernel_row "$id"
 		sh "$VM_DIR/setup" --quiet --arch="$K_ARCH"
 		OPT_PARAMS='' OPT_INSMOD=1 OPT_BUILD=1 OPT_TESTS=''
-		TIMEOUT=${OOMLENS_TIMEOUT:-120} SILENCE=${OOMLENS_SILENCE:-60}
+		TIMEOUT=${OOMLENS_TIMEOUT:-600} SILENCE=${OOMLENS_SILENCE:-240}
 		while IFS='|' read -r way kind message; do
 			case " ${ways:-$way} " in
 			*" $way "*) panic_way "$id" "$way" "$kind" "$message" </dev/null ;;

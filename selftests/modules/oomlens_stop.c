@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For the tests: the first processor that enters a function stays there, with
- * whatever it holds, until another one panics and stops it. Not part of oomlens, and
- * built with OOMLENS_TESTS=1 only.
+ * For the tests: the first processor that enters a function, or the first after some
+ * calls, stays there, with whatever it holds, until another one panics and stops it.
+ * Not part of oomlens, and built with OOMLENS_TESTS=1 only.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -16,14 +16,21 @@ MODULE_PARM_DESC(at, "the function");
 static char *only = "";
 module_param(only, charp, 0444);
 MODULE_PARM_DESC(only, "only tasks of this name");
+static int after;
+module_param(after, int, 0444);
+MODULE_PARM_DESC(after, "calls that are let pass");
 static int stopped;
 module_param(stopped, int, 0444);
 MODULE_PARM_DESC(stopped, "a processor stays there");
 
 #ifdef CONFIG_KPROBES
+static atomic_t calls;
+
 static int enter(struct kprobe *p, struct pt_regs *regs)
 {
 	if (*only && strcmp(current->comm, only))
+		return 0;
+	if (atomic_inc_return(&calls) <= after)
 		return 0;
 	WRITE_ONCE(stopped, 1);
 	for (;;)
