@@ -26,7 +26,7 @@
  * struct oomlens_block - a block that is being measured or printed
  * @m: the line that is being made
  * @pass: lines of this weight are measured; OOMLENS_NR_WEIGHTS: all are printed
- * @full: a line of this weight did not fit: no later one of it is kept
+ * @full: a line did not fit: no later one of its weight is kept
  * @bytes: of the lines that fit
  * @kept: lines of each weight that fit, the first ones
  * @seen: lines of each weight that came so far in the last pass
@@ -109,19 +109,29 @@ static bool cut_values(char *line)
 	return cut;
 }
 
+/* Is there room for the present line, and for all before it? */
+static bool take_room(struct oomlens_block *block)
+{
+	unsigned int bytes = put_line(block->m.buf, false);
+
+	if (block->bytes + bytes > BLOCK_MAX - FRAME_MAX)
+		block->full = true;
+	if (!block->full)
+		block->bytes += bytes;
+	return !block->full;
+}
+
 /* Lines of another weight are measured in other passes. */
 static void measure(struct oomlens_block *block, enum oomlens_weight weight)
 {
-	unsigned int bytes;
+	if (weight == block->pass && !block->full && take_room(block))
+		block->kept[weight]++;
+}
 
-	if (weight != block->pass || block->full)
-		return;
-	bytes = put_line(block->m.buf, false);
-	block->full = block->bytes + bytes > BLOCK_MAX - FRAME_MAX;
-	if (block->full)
-		return;
-	block->bytes += bytes;
-	block->kept[weight]++;
+/* A line that was added to the event after it was measured has what room is left. */
+static bool is_kept(struct oomlens_block *block, enum oomlens_weight weight)
+{
+	return block->seen[weight]++ < block->kept[weight] || take_room(block);
 }
 
 /* The present line is whole. */
@@ -134,7 +144,7 @@ static void end_line(struct oomlens_block *block, enum oomlens_weight weight)
 		strcat(m->buf, CUT);
 	if (block->pass < OOMLENS_NR_WEIGHTS) {
 		measure(block, weight);
-	} else if (block->seen[weight]++ < block->kept[weight]) {
+	} else if (is_kept(block, weight)) {
 		put_line(m->buf, true);
 		block->lines++;
 	} else {
