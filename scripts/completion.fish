@@ -14,7 +14,7 @@ end
 
 # Below the tree of cgroups, as the command takes them
 function __oomlens_cgroups
-    for d in /sys/fs/cgroup(commandline -ct | string replace -r '^--memcg=' '')*/
+    for d in /sys/fs/cgroup(commandline -ct | string replace -r '^--(memcg|in)=' '')*/
         string replace /sys/fs/cgroup '' (string trim -r -c / $d)
     end
 end
@@ -34,6 +34,8 @@ complete -c oomlens -n '__fish_seen_subcommand_from top' -o 1
 complete -c oomlens -n '__fish_seen_subcommand_from top rank' -s a
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l memcg -x -a '(__oomlens_cgroups)'
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l nodes -x
+complete -c oomlens -n '__fish_seen_subcommand_from whatif' -l behind -x -a '(__oomlens_pids)'
+complete -c oomlens -n '__fish_seen_subcommand_from trigger' -l in -x -a '(__oomlens_cgroups)'
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif report' -l self
 complete -c oomlens -n '__fish_seen_subcommand_from rank whatif why events history forecast overcommit commit objects memory report trigger status' -l json
 complete -c oomlens -n '__fish_seen_subcommand_from whatif commit objects' -a '(__oomlens_pids)'

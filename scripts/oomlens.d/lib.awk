@@ -131,7 +131,7 @@ function take_pairs(   n, i, word, s) {
 # ---- checking ----
 
 BEGIN {
-	set_of(IS_NUMBER, "rank pid uid adj score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads tid killed exit_us freed_us")
+	set_of(IS_NUMBER, "rank pid uid adj adj_floor score points rss_anon rss_file rss_shmem swap pgtables adj_points locked vm_total threads tid killed exit_us freed_us")
 	set_of(IS_NUMBER, "totalpages tasks eligible kthreads dies complete")
 	set_of(IS_NUMBER, "charge anon file_private stack noreserve shared touched uncashed pages charged")
 	set_of(IS_NUMBER, "processes shared_resident shared_swapped shared_promised unattributed deficit spaces skipped vmas")

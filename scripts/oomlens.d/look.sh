@@ -33,12 +33,13 @@ cmd_rank()
 
 cmd_whatif()
 {
-	ROWS='' JSON='' pid='' adj=''
+	ROWS='' JSON='' pid='' adj='' behind=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-n) need_count -n "${2:-}"; ROWS=$2; shift ;;
 		--self) SELF='' ;;
 		--json) JSON=1 ;;
+		--behind) need_count --behind "${2:-}"; behind=$2; shift ;;
 		--memcg | --nodes) scope_option "$1" "${2:-}"; shift ;;
 		-[!0-9]*) bad_usage "unknown argument '$1'" ;;
 		*)
@@ -54,9 +55,14 @@ cmd_whatif()
 		shift
 	done
 	need_count PID "$pid"
-	need_number ADJ "$adj"
-	if [ "$adj" -lt -1000 ] || [ "$adj" -gt 1000 ]; then
-		bad_usage "ADJ is -1000 to 1000"
+	if [ -n "$behind" ]; then
+		[ -z "$adj" ] || bad_usage "whatif takes an ADJ or --behind, not both"
+		[ "$behind" != "$pid" ] || bad_usage "a process cannot be behind itself"
+	else
+		need_number ADJ "$adj"
+		if [ "$adj" -lt -1000 ] || [ "$adj" -gt 1000 ]; then
+			bad_usage "ADJ is -1000 to 1000"
+		fi
 	fi
 	find_dir
 	set_clock
@@ -64,7 +70,7 @@ cmd_whatif()
 	file overcommit
 	open_scoped badness
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	run "own pace trend rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" wide="$WIDE" colour="$COLOUR" \
+	run "own pace trend rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" behind="$behind" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 

@@ -12,7 +12,7 @@ options_of()
 	case $1 in
 	top) LETTERS='d: n: 1 a' NAMES='memcg: nodes: self' ;;
 	rank) LETTERS='n: a' NAMES='memcg: nodes: json self' ;;
-	whatif) LETTERS='n:' NAMES='memcg: nodes: json self' ;;
+	whatif) LETTERS='n:' NAMES='memcg: nodes: json self behind:' ;;
 	why) NAMES='json' ;;
 	events) LETTERS='n: f' NAMES='json follow settle new' ;;
 	history) LETTERS='n:' NAMES='json' ;;
@@ -23,7 +23,7 @@ options_of()
 	memory) NAMES='json' ;;
 	report) LETTERS='o:' NAMES='html json self' ;;
 	metrics) LETTERS='o:' NAMES='state:' ;;
-	trigger) NAMES='json' ;;
+	trigger) NAMES='json in:' ;;
 	esac
 }
 

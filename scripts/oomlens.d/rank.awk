@@ -3,7 +3,7 @@
 # come, so that 10,000 tasks cost no memory; whatif keeps them.
 #
 # In: mode (rank, top, whatif), rows (0: all), wide (columns of the terminal),
-# colour, json, pid and adj of whatif, now, uptime.
+# colour, json, pid and adj or behind (another pid) of whatif, now, uptime.
 
 function on_row() {
 	if (mode == "whatif") {
@@ -217,11 +217,15 @@ function keep_row(   i) {
 	i = ++kept
 	line[i] = $0
 	rank_of[i] = cell("rank")
+	adj_of[i] = cell("adj") + 0
+	floor_of[i] = cell("adj_floor")
 	points_of[i] = cell("points") + 0
 	pid_of[i] = cell("pid") + 0
 	verdict_of[i] = cell("verdict")
 	if (cell("pid") == pid)
 		mine = i
+	if (behind != "" && cell("pid") == behind)
+		other = i
 }
 
 # The kernel's: pages for each unit of adj, all divisions truncate
@@ -253,11 +257,57 @@ function verdict_with(adj) {
 	return adj == -1000 ? "adj_min" : "eligible"
 }
 
-function whatif(   i, n, machine, points, place, verdict, was, order) {
+# ---- whatif --behind ----
+
+function named(i,   s) {
+	s = $0
+	$0 = line[i]
+	NAMED = shown(cell("comm")) " (" pid_of[i] ")"
+	$0 = s
+	return NAMED
+}
+
+# True where the process is behind the other one as it is
+function is_behind() {
+	return rank_of[mine] == "-" || (rank_of[other] != "-" && rank_of[mine] + 0 > rank_of[other] + 0)
+}
+
+# The highest oom_score_adj that does it. Fewer points than the other one, not as many:
+# of equals the kernel takes the one that is later in its list.
+function adj_behind(   step, a) {
+	if (is_behind())
+		return adj_of[mine]
+	if (verdict_of[mine] == "origin")
+		die(1, named(mine) " is flagged by the kernel to go first (swapoff, KSM): no oom_score_adj puts it behind another process")
+	if (rank_of[other] == "-")
+		die(1, named(other) " is passed over (" verdict_of[other] "): no process that may be killed is behind it; -1000 exempts " named(mine) " too")
+	$0 = line[mine]
+	step = int(key("badness", "totalpages") / 1000)
+	for (a = adj_of[mine] - 1; a > -1000 && terms() + a * step >= points_of[other]; a--)
+		if (step <= 0)
+			a = -999
+	return a
+}
+
+# What the answer asks for, beside the number
+function print_needs(   floor) {
+	if (adj == -1000)
+		print "No higher value does it. -1000 exempts the process: the kernel never takes it."
+	floor = floor_of[mine]
+	if (is_number(floor) && adj + 0 < floor + 0)
+		print "This is below its floor of " floor ": the writer needs CAP_SYS_RESOURCE, as root has it."
+}
+
+function whatif(   i, n, machine, points, place, verdict, was, order, still) {
 	if (!mine)
 		die(5, "no process " pid " with user memory")
 	if (verdict_of[mine] == "init")
 		die(1, "process " pid " is init: the kernel never takes it, whatever its adj")
+	if (behind != "") {
+		if (!other)
+			die(5, "no process " behind " with user memory")
+		adj = adj_behind()
+	}
 	machine = key("overcommit", "ram") + key("overcommit", "swap_total")
 	if (machine <= 0)
 		die(1, "overcommit does not tell the machine's RAM")
@@ -290,8 +340,17 @@ function whatif(   i, n, machine, points, place, verdict, was, order) {
 	if (json) {
 		json_whatif(was, place, verdict)
 	} else {
-		print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
-		print moved(was, place, verdict)
+		still = behind != "" && is_behind()
+		if (behind == "") {
+			print "If " shown(cell("comm")) " (" pid ") had oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed):"
+		} else if (still) {
+			print named(mine) " is behind " named(other) " already, with oom_score_adj " adj "."
+		} else {
+			print named(mine) " is behind " named(other) " with oom_score_adj " adj " instead of " cell("adj") " (nothing has been changed)."
+			print_needs()
+		}
+		if (!still)
+			print moved(was, place, verdict)
 		print ""
 		print_head()
 	}
@@ -308,7 +367,7 @@ function whatif(   i, n, machine, points, place, verdict, was, order) {
 # Before the rows: what was asked, and what would come of it
 function json_whatif(was, place, verdict) {
 	find_columns()
-	print "{\"table\":\"whatif\"," json_pair("pid", pid) "," json_pair("comm", cell("comm")) "," json_pair("adj", adj) "," json_pair("adj_now", cell("adj")) "," json_pair("rank", place) "," json_pair("rank_now", was) "," json_pair("verdict", verdict) "," json_pair("verdict_now", cell("verdict")) ",\"page_kb\":" page_kb() "}"
+	print "{\"table\":\"whatif\"," json_pair("pid", pid) "," json_pair("comm", cell("comm")) "," json_pair("adj", adj) "," json_pair("adj_now", cell("adj")) "," json_pair("rank", place) "," json_pair("rank_now", was) "," json_pair("verdict", verdict) "," json_pair("verdict_now", cell("verdict")) "," json_pair("adj_floor", cell("adj_floor")) (behind == "" ? "" : "," json_pair("behind", behind)) ",\"page_kb\":" page_kb() "}"
 }
 
 function put_row(rank, adj, oom_score, points, adj_points, verdict, fate) {

@@ -356,17 +356,32 @@ control_file()
 	(: <"$CONTROL/$1") 2>/dev/null || no_right "$CONTROL/$1"
 }
 
-# control_write FILE LINE
+# control_write FILE LINE: with INSIDE, by a child in that cgroup
 control_write()
 {
-	answer=$(printf '%s\n' "$2" | dd of="$CONTROL/$1" bs=4096 2>&1) && return
+	WRITER=0
+	answer=$(
+		[ -z "$INSIDE" ] || enter || exit
+		printf '%s\n' "$2" | dd of="$CONTROL/$1" bs=4096 2>&1
+	) && return
+	WRITER=$?
+	# By a signal: what became of the run is in the file.
+	[ $WRITER -le 128 ] || {
+		run_is_over
+		return
+	}
 	answer=$(reason "$answer")
 	case $answer in
+	'Permission denied') [ -z "$INSIDE" ] || die $E_NO_RIGHT "--in needs CAP_SYS_RESOURCE, for a writer with oom_score_adj -1000: try sudo" ;;
+	'Cannot enter') die 1 "no process may go into $INSIDE: cgroup v2 allows none where cgroup.subtree_control is not empty: name a cgroup below it" ;;
 	'Operation not permitted') refused "$2" ;;
 	'No such process') die 5 "$1: $answer" ;;
 	'Invalid argument')
 		case " $2 " in
-		*' memcg '*) die 1 "$1: the cgroup of this shell has no limit, or an option is wrong: systemd-run --scope -p MemoryMax=64M oomlens trigger $2" ;;
+		*' memcg '*)
+			[ -z "$INSIDE" ] || die 1 "$1: $INSIDE has no limit, nor has a cgroup above it, or an option is wrong: echo 64M >$INSIDE/memory.max"
+			die 1 "$1: the cgroup of this shell has no limit, or an option is wrong: systemd-run --scope -p MemoryMax=64M oomlens trigger $2"
+			;;
 		esac
 		bad_usage "the module does not take '$2'"
 		;;
@@ -377,6 +392,70 @@ control_write()
 	'Device or resource busy') die 1 "$1: $answer: another run goes on, or the process cannot be held now; oomlens trigger shows the last run" ;;
 	esac
 	die 1 "$1: ${answer:-failed}"
+}
+
+# ---- a run in another cgroup ----
+
+# The directory of the cgroup that the writer goes into; empty: it stays
+INSIDE=
+
+# go_inside PATH: as the kernel, "why" or the file system show it, into INSIDE. This
+# shell stays outside, to tell the result when all in there have been killed.
+go_inside()
+{
+	case $1 in
+	/*) ;;
+	*) bad_usage "--in needs the path of a cgroup, as /system.slice/web.service, not '$1'" ;;
+	esac
+	CGROUPS=/sys/fs/cgroup
+	[ -e $CGROUPS/cgroup.controllers ] || CGROUPS=/sys/fs/cgroup/memory
+	[ -e $CGROUPS/cgroup.procs ] || die 1 "--in: no cgroups are mounted on $CGROUPS: mount -t cgroup2 none /sys/fs/cgroup"
+	INSIDE=${1#"$CGROUPS"}
+	INSIDE=/${INSIDE#/}
+	while [ "${INSIDE%/}" != "$INSIDE" ]; do
+		INSIDE=${INSIDE%/}
+	done
+	# \ooo stands for a byte where there is no cgroup with that very name.
+	[ -d "$CGROUPS$INSIDE" ] ||
+		INSIDE=$(printf '%b' "$(printf '%s' "$INSIDE" | sed 's/\\/\\\\/g; s/\\\\\([0-7][0-7][0-7]\)/\\0\1/g')")
+	[ -e "$CGROUPS$INSIDE/cgroup.procs" ] || die 5 "no cgroup '$1': start what runs in it first, or mkdir '$CGROUPS${1#"$CGROUPS"}'"
+	[ -z "$INSIDE" ] || case $(own_cgroup)/ in
+	"$INSIDE"/*) die 1 "this shell is in $1 itself and might be killed with it: run this from another cgroup" ;;
+	esac
+	INSIDE=$CGROUPS$INSIDE
+}
+
+# The cgroup of this shell, by the hierarchy that has the memory
+own_cgroup()
+{
+	sed -n 's/^0:://p; s/^[0-9]*:\([^:]*,\)*memory\(,[^:]*\)*://p' /proc/self/cgroup | tail -n 1
+}
+
+# By the child, a subshell: it may not be chosen itself. Whatever it says is its answer.
+enter()
+{
+	# First in a subshell, so that a refusal is not printed
+	(echo -1000 >/proc/self/oom_score_adj) 2>/dev/null || {
+		echo "oom_score_adj: Permission denied"
+		return 1
+	}
+	echo -1000 >/proc/self/oom_score_adj
+	(echo 0 >"$INSIDE/cgroup.procs") 2>/dev/null || {
+		echo "cgroup.procs: Cannot enter"
+		return 1
+	}
+	echo 0 >"$INSIDE/cgroup.procs"
+}
+
+# Until the run of a writer that was killed has ended
+run_is_over()
+{
+	tries=100
+	while grep -q '^running 1' "$CONTROL/trigger"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || die 1 "the writer was killed by signal $((WRITER - 128)), and its run goes on: oomlens trigger shows it"
+		sleep 0.1
+	done
 }
 
 half_of_memory()
@@ -430,12 +509,18 @@ refused_process()
 
 cmd_trigger()
 {
-	JSON=''
-	[ "${1:-}" != --json ] || {
-		JSON=1
+	JSON='' inside=''
+	while :; do
+		case ${1:-} in
+		--json) JSON=1 ;;
+		--in) inside=${2:-}; [ -n "$inside" ] || bad_usage "--in needs the path of a cgroup"; shift ;;
+		*) break ;;
+		esac
 		shift
-	}
+	done
+	[ -z "$inside" ] || [ $# -gt 0 ] || bad_usage "--in goes with a command: oomlens trigger lists them"
 	control_file trigger
+	[ -z "$inside" ] || go_inside "$inside"
 	if [ $# = 0 ]; then
 		if [ -n "$JSON" ]; then
 			set_clock
@@ -451,6 +536,8 @@ cmd_trigger()
 	control_write trigger "$*"
 	counter events
 	look_at_terminal
+	[ $WRITER = 0 ] || [ -n "$JSON" ] ||
+		echo "The writer in $inside was killed by signal $((WRITER - 128)); the module's last_result is $(sed -n 's/^last_result //p' "$CONTROL/trigger")."
 	if [ -n "$JSON" ]; then
 		found=$(run "stalls events" json=1 after="$last" "$(meminfo)" "$DIR/overcommit" "$DIR/events") || exit
 		printf '{"events":[%s]}\n' "$(printf '%s' "$found" | sed '$!s/$/,/')"

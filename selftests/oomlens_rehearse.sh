@@ -1,0 +1,248 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# What a team rehearses, done by the command under this shell: an OOM in another cgroup.
+# Judged by the cgroup's memory.events, by the kernel's log and by which processes are
+# left.
+# shellcheck disable=SC2317,SC2329 # functions are called by name
+
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$here/../scripts:$PATH
+lens=/sys/kernel/debug/oomlens
+root=/sys/fs/cgroup
+
+skip_all()
+{
+	echo "TAP version 13"
+	echo "1..0 # SKIP $1"
+	exit 4
+}
+
+[ "$(id -u)" = 0 ] || skip_all "not root"
+grep -qs '^enabled 1' $lens/trigger || skip_all "no debugfs, or the module without trigger=1"
+command -v oomlens >/dev/null || skip_all "the command oomlens is not installed"
+grep -qsw memory $root/cgroup.controllers || skip_all "no cgroup v2 with memory cgroups"
+
+work=$(mktemp -d)
+delegates=$(cat $root/cgroup.subtree_control)
+sysctls='kernel/sysrq vm/panic_on_oom vm/oom_dump_tasks'
+for s in $sysctls; do
+	[ ! -e "/proc/sys/$s" ] || cat "/proc/sys/$s" >"$work/${s#*/}"
+done
+children=
+clean_up()
+{
+	for p in $children; do
+		kill -9 "$p"
+	done
+	for g in web db up; do
+		tries=200
+		until rmdir "$root/oomlens_$g" || [ ! -d "$root/oomlens_$g" ] || [ $((tries -= 1)) = 0 ]; do
+			while read -r p; do
+				kill -9 "$p"
+			done <"$root/oomlens_$g/cgroup.procs"
+			sleep 0.05
+		done
+	done
+	case " $delegates " in
+	*' memory '*) ;;
+	*) echo -memory >"$root/cgroup.subtree_control" ;;
+	esac
+	for s in $sysctls; do
+		[ ! -e "/proc/sys/$s" ] || cat "$work/${s#*/}" >"/proc/sys/$s"
+	done
+	rm -rf "$work"
+} 2>/dev/null
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+echo -1000 >/proc/self/oom_score_adj
+[ ! -e /proc/sys/kernel/sysrq ] || echo 1 >/proc/sys/kernel/sysrq
+echo 0 >/proc/sys/vm/panic_on_oom
+echo 0 >/proc/sys/vm/oom_dump_tasks
+
+n=0
+failed=0
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n $2"
+	else
+		echo "not ok $n $2"
+		[ ! -s "$work/said" ] || sed 's/^/# said: /; 30q' "$work/said"
+		failed=1
+	fi
+}
+
+# until_true COMMAND...: poll, with a bound
+until_true()
+{
+	tries=600
+	until "$@"; do
+		tries=$((tries - 1))
+		if [ $tries = 0 ]; then
+			echo "# not so: $*"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# ends STATUS ARGUMENT...: of the command, what it says into said
+ends()
+{
+	want=$1
+	shift
+	oomlens "$@" >"$work/said" 2>&1
+	got=$?
+	[ "$got" = "$want" ] && return
+	echo "# oomlens $*: exit $got, not $want"
+	return 1
+}
+
+says()
+{
+	grep -q -- "$1" "$work/said"
+}
+
+event()
+{
+	sed -n "s/^$2 //p" "$root/oomlens_$1/memory.events"
+}
+
+# process GROUP ADJ NAME: one that keeps still, in a cgroup; its pid in made
+process()
+{
+	(
+		echo "$2" >/proc/self/oom_score_adj
+		echo 0 >"$root/oomlens_$1/cgroup.procs"
+		printf %s "$3" >/proc/self/comm
+		read -r _ <"$work/fifo"
+	) &
+	made=$!
+	children="$children $made"
+	until_true named "$made" "$3"
+}
+
+named()
+{
+	[ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$2" ]
+}
+
+# Dead, though perhaps not yet waited for
+gone()
+{
+	[ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]
+}
+
+alive()
+{
+	! gone "$1"
+}
+
+killed_by_kernel()
+{
+	dmesg | grep -q "Killed process $1 ("
+}
+
+# ---- an OOM in another cgroup ----
+
+begin()
+{
+	process web 0 nginx && nginx=$made && process db 0 postgres && postgres=$made
+}
+
+# The kernel takes the one that may be taken there. Neither this shell nor another cgroup
+# has lost a process.
+test_in()
+{
+	ends 0 trigger --in /oomlens_web pressure memcg outcome=kill && says "nginx ($nginx)" &&
+		until_true gone "$nginx" && killed_by_kernel "$nginx" &&
+		[ "$(event web oom_kill)" = 1 ] && [ "$(event db oom_kill)" = 0 ] && alive "$postgres" &&
+		[ -z "$(cat "$root/oomlens_web/cgroup.procs")" ]
+}
+
+# All of the cgroup goes, but for the writer, which is exempt
+test_group()
+{
+	process web 0 nginx && nginx=$made && process web -500 worker && worker=$made || return 1
+	echo 1 >"$root/oomlens_web/memory.oom.group"
+	ends 0 trigger --in /oomlens_web pressure memcg outcome=kill
+	status=$?
+	echo 0 >"$root/oomlens_web/memory.oom.group"
+	[ "$status" = 0 ] && until_true gone "$nginx" && until_true gone "$worker" && alive "$postgres"
+}
+
+held()
+{
+	grep -q '^running 1' "$lens/trigger" && [ -n "$(cat "$root/oomlens_web/cgroup.procs")" ]
+}
+
+# Something else kills all of the cgroup while the run goes on: the command tells it
+test_writer_killed()
+{
+	oomlens trigger --in /oomlens_web pressure memcg leave=2M hold=60000 >"$work/said" 2>&1 &
+	command=$!
+	until_true held || return 1
+	while read -r p; do
+		kill -9 "$p"
+	done <"$root/oomlens_web/cgroup.procs"
+	wait "$command" && says "The writer in /oomlens_web was killed by signal 9" && says "there was no OOM" &&
+		grep -q '^running 0' "$lens/trigger"
+}
+
+test_in_refusals()
+{
+	ends 5 trigger --in /not/there pressure && says "no cgroup '/not/there'" &&
+		ends 2 trigger --in web pressure && ends 2 trigger --in /oomlens_web &&
+		ends 1 trigger --in /oomlens_db pressure memcg && says "/oomlens_db has no limit" || return 1
+	process web 0 nginx || return 1
+	# A cgroup whose children have the controller takes no process
+	mkdir "$root/oomlens_up" && echo +memory >"$root/oomlens_up/cgroup.subtree_control" &&
+		ends 1 trigger --in /oomlens_up pressure && says "no process may go into .*/oomlens_up:" || return 1
+	(
+		echo 0 >"$root/oomlens_web/cgroup.procs"
+		ends 1 trigger --in /oomlens_web pressure && says "run this from another cgroup"
+	)
+}
+
+# ---- the order ----
+
+score()
+{
+	cat "/proc/$1/oom_score"
+}
+
+# What it answers is done, and the kernel's scores say so; two more, and it is not
+test_behind()
+{
+	process web 400 first && first=$made && process web 50 second && second=$made || return 1
+	ends 0 whatif "$first" --behind "$second" && says "^This is below its floor of 400" || return 1
+	adj=$(sed -n 's/.* with oom_score_adj \([-0-9]*\) instead of 400 .*/\1/p' "$work/said")
+	[ "$adj" -gt 40 ] && [ "$adj" -le 51 ] || return 1
+	echo "$adj" >"/proc/$first/oom_score_adj"
+	[ "$(score "$first")" -le "$(score "$second")" ] || return 1
+	ends 0 whatif "$first" --behind "$second" && says "is behind second ($second) already" || return 1
+	# One more may be a tie
+	echo $((adj + 2)) >"/proc/$first/oom_score_adj"
+	[ "$(score "$first")" -ge "$(score "$second")" ] && ends 0 whatif "$first" --behind "$second" &&
+		says "with oom_score_adj $adj instead of $((adj + 2)) " && ! says "behind second ($second) already"
+}
+
+case " $delegates " in
+*' memory '*) ;;
+*) echo +memory >"$root/cgroup.subtree_control" ;;
+esac
+mkdir "$root/oomlens_web" "$root/oomlens_db" || exit 1
+echo 12M >"$root/oomlens_web/memory.max"
+[ ! -e "$root/oomlens_web/memory.swap.max" ] || echo 0 >"$root/oomlens_web/memory.swap.max"
+
+echo "TAP version 13"
+mkfifo "$work/fifo"
+begin || exit 1
+for t in in group writer_killed in_refusals behind; do
+	: >"$work/said"
+	"test_$t"
+	result $? "$(echo $t | tr _ ' ')"
+done
+echo "1..$n"
+exit $failed
