@@ -215,7 +215,7 @@ show_objects()
 	# Which are promised most is known only from all
 	[ "$1" = objects ] || HEAD=0
 	open_scoped objects "$HEAD"
-	run objects mode="$1" rows="${ROWS:-20}" json="$JSON" wide="$WIDE" \
+	run objects mode="$1" rows="${ROWS:-20}" json="$JSON" of_pid="${SCOPE#pid }" wide="$WIDE" \
 		"$(meminfo)" "$(mountinfo)" "$DIR/overcommit" - <&3
 }
 

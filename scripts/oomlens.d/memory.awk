@@ -147,6 +147,8 @@ END {
 			overcommit()
 		else if (json && !json_head_printed)
 			json_head("commit")
+		else if (!json && !head_printed)
+			print of_pid ? "Process " of_pid " has no mapping." : "No process has memory of its own."
 		else if (cut)
 			print "... (-n 0 shows all)"
 	}

@@ -95,6 +95,8 @@ function shared(   i) {
 		print ""
 		print clip(title(right("CHARGE", 8) right("TOUCHED", 8) right("UNCASHED", 9)))
 	}
+	if (!json && !kept)
+		print "No shared memory object has a promise."
 	for (i = 1; i <= kept; i++)
 		print json ? kept_line[i] : clip(kept_line[i])
 	if (!json && all_kept > kept)
@@ -108,7 +110,7 @@ END {
 		else if (json && !json_head_printed)
 			json_head("objects")
 		else if (!json && !head_printed)
-			print_head()
+			print "There is no shared memory object" (of_pid ? " of process " of_pid : "") "."
 		else if (cut)
 			print "... (-n 0 shows all)"
 	}

@@ -424,6 +424,8 @@ function print_place(place, i, points, machine, verdict,   fate) {
 }
 
 function nothing_ranked() {
+	if (hidden)
+		return "There is no process but those of this command (--self shows them)."
 	if (key("badness", "tasks") == "0")
 		return "There is no process in " shown(key("badness", "scope")) "."
 	return "None of the " key("badness", "tasks") " processes can be killed: oomlens rank -a says why."
@@ -439,9 +441,9 @@ END {
 			json_head("badness")
 		else if (!head_printed && !json && !looping)
 			print_head()
+		if (mode != "whatif" && !json && !looping && !printed)
+			print nothing_ranked()
 		if (mode == "rank" && !json) {
-			if (!printed)
-				print nothing_ranked()
 			tail = key("badness", "eligible") - printed + cut - hidden
 			if (cut && rows && tail > 0)
 				print "... " tail " more (-n 0 shows all)"

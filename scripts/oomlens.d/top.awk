@@ -62,7 +62,7 @@ function frame() {
 	rows = fixed ? fixed : high - (high < 9 ? 2 : high < 16 ? 6 : 7)
 	if (rows < 1)
 		rows = 1
-	printed = head_printed = 0
+	printed = head_printed = hidden = 0
 	# Or it would grow for ever.
 	split("", SIZE)
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
@@ -101,6 +101,8 @@ function frame() {
 		print "badness cannot be read now: no memory for it, or the scope is gone"
 	else if (!head_printed)
 		print_head()
+	if (("badness" in titled) && !printed)
+		print nothing_ranked()
 	printf "\033[J"
 	fflush()
 	return 1
