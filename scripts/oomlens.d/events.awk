@@ -30,15 +30,23 @@ function print_title() {
 	if (!wide || wide >= 128)
 		print clip(right("EVENT", 5) " " left("TIME (UTC)", 20) " " left("KIND", 9) " " left("ASKED BY", 9) " " left("OUTCOME", 9) " " left("CALLER", 22) " " left("VICTIM", 22) right("FREED", 8) right("IN", 9) "  CGROUP")
 	else
-		print_narrow("EVENT", "TIME (UTC)          ", "KIND", "OUTCOME", "VICTIM", "FREED")
+		print_narrow("EVENT", "TIME (UTC)", "KIND", "OUTCOME", "VICTIM", "FREED", "CGROUP")
 }
 
-# Has fewer columns; a wide screen and "why" show the rest
-function print_narrow(event, time, kind, outcome, victim, freed) {
-	if (wide < 78)
+# Has fewer columns; a wide screen and "why" show the rest. FREED goes before CGROUP does.
+function print_narrow(event, time, kind, outcome, victim, freed, memcg,   s) {
+	if (wide < 78) {
 		print clip(right(event, 5) " " (event == "EVENT" ? "TIME    " : time ~ /T/ ? substr(time, 12, 8) : left(substr(time, 4, 8), 8)) " " left(outcome, 9) " " victim)
-	else
-		print clip(right(event, 5) " " left(time, 20) " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22) right(freed, 8))
+		return
+	}
+	s = right(event, 5) " " left(substr(without_year(time), 1, 15), 15) " " left(kind, 9) " " left(outcome, 9) " " left(victim, 22)
+	if (wide >= 96)
+		s = s "" right(freed, 8)
+	print clip(s "  " middle(memcg, wide - length(s) - 2))
+}
+
+function without_year(time) {
+	return time ~ /^[0-9]+-[0-9]+-[0-9]+T/ ? substr(time, 6, 5) " " substr(time, 12, 8) : time
 }
 
 function task(comm, pid) {
@@ -62,7 +70,7 @@ function print_event(n,   victim, freed, took, all, s) {
 		victim = "(by " ev(n, "by") ")"
 	}
 	if (wide && wide < 128) {
-		print_narrow(n, event_time(n), ev(n, "kind"), ev(n, "outcome"), victim, freed)
+		print_narrow(n, event_time(n), ev(n, "kind"), ev(n, "outcome"), victim, freed, shown(ev(n, "memcg")))
 		return
 	}
 	s = right(n, 5) " " left(event_time(n), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
@@ -100,7 +108,7 @@ function print_stall(i,   s) {
 	if (json) {
 		print json_stall(i)
 	} else if (wide && wide < 128) {
-		print_narrow("s" stall_name[i], stall_time(i), "stall", stall_state(i), stall_percent(i) " stalled", "-")
+		print_narrow("s" stall_name[i], stall_time(i), "stall", stall_state(i), stall_percent(i) " stalled", "-", shown(stall(i, "memcg")))
 	} else {
 		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) right(duration(stall_us(i)), 9) "  "
 		print clip(s middle(shown(stall(i, "memcg")), wide - length(s)))

@@ -27,7 +27,7 @@ cmd_rank()
 	file overcommit
 	head_of "${ROWS:-20}" $AND_OWN
 	open_scoped badness "$HEAD"
-	run "own pace trend rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
+	run "own pace trend rows rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -70,7 +70,7 @@ cmd_whatif()
 	file overcommit
 	open_scoped badness
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	run "own pace trend rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" behind="$behind" wide="$WIDE" colour="$COLOUR" \
+	run "own pace trend rows rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" behind="$behind" wide="$WIDE" colour="$COLOUR" \
 		"$(meminfo)" "$DIR/overcommit" - <&3
 }
 
@@ -108,7 +108,7 @@ cmd_top()
 	head_of "${ROWS:-20}" $AND_OWN
 	open_scoped badness "$HEAD"
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
-		run "own pace trend rank" mode=top self="$SELF" rows="${ROWS:-20}" all="$ALL" wide="$WIDE" colour="$COLOUR" \
+		run "own pace trend rows rank" mode=top self="$SELF" rows="${ROWS:-20}" all="$ALL" wide="$WIDE" colour="$COLOUR" \
 			"$(meminfo)" "$DIR/overcommit" "$DIR/stats" "$DIR/events" "$(history)" - <&3
 		return
 	fi
@@ -120,7 +120,7 @@ cmd_top()
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
-	run "own pace trend rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all="$ALL" high="$HIGH" \
+	run "own pace trend rows rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all="$ALL" high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
 		history="$([ ! -r "$DIR/history" ] || echo "$DIR/history")" \
 		scoped="${SCOPE:+1}" "$(meminfo)"

@@ -24,23 +24,24 @@ function on_row() {
 	}
 	if (!head_printed)
 		print_head()
-	# On a quiet machine most rows of top are the same as two seconds ago.
-	if (looping && ($0 in drawn) && printed < rows) {
-		printed++
-		print drawn[$0]
-		return
-	}
-	if (!all && $c_rank == "-" && looping) {
-		cut = 1
+	if (looping) {
+		# The rest cannot be killed either.
+		if (!all && $c_rank == "-")
+			cut = 1
+		else
+			hold_row()
 		return
 	}
 	if ((rows && ++printed > rows) || (!all && $c_rank == "-")) {
 		# The header counts the rest.
 		cut = 1
-		if (looping)
-			return
 		exit
 	}
+	print_ranked()
+}
+
+# The present row, as it stands in the table
+function print_ranked() {
 	print_row($c_rank, $c_adj, with_growth && narrow() ? growth_of($c_pid) : $c_score, $c_points, $c_adj_points, $c_verdict, $c_fate)
 }
 
@@ -95,6 +96,10 @@ function print_head(   s) {
 	# On a screen of a few lines the rows come first.
 	if (mode == "top" && !(looping && high < 9))
 		print_summary()
+	if (folding) {
+		print paint("1", folded_head())
+		return
+	}
 	s = "RANK     PID   ADJ SCORE POINTS =  ANON   FILE  SHMEM   SWAP PTABLE    ADJ"
 	# 80 columns have room for the terms and a short name, fewer have not
 	if (narrow() && wide < 78)
@@ -102,13 +107,15 @@ function print_head(   s) {
 	else if (narrow())
 		s = "RANK    PID   ADJ SCORE POINTS = ANON  FILE SHMEM  SWAP  PTBL   ADJ"
 	else
-		s = s "  LOCKED VERDICT  FATE  "
+		s = s "" (cgroup_room() ? "" : "  LOCKED") " VERDICT  FATE  "
 	if (with_growth && narrow())
 		sub(/ SCORE/, "  GROW", s)
 	else if (with_growth)
 		s = s "   GROWTH"
 	if (wide >= 130 || !wide)
 		s = s " CGROUP              "
+	else if (cgroup_room())
+		s = s " " left("CGROUP", cgroup_room())
 	print paint("1", clip(s " COMMAND"))
 }
 
@@ -117,13 +124,24 @@ function narrow() {
 	return wide && wide < (with_growth ? 121 : 112)
 }
 
+# Columns for the cgroup on a screen that has no room for all the others: a wide one
+# leaves LOCKED out instead
+function cgroup_room(   n) {
+	if (!wide || wide >= 130)
+		return 0
+	n = narrow() ? wide - 67 - 18 : wide - 91 - (with_growth ? 9 : 0) - 10
+	return n < 8 ? 0 : n > 20 ? 20 : n
+}
+
 # A string's precision of 0 leaves it out.
 function row_format_for(   s) {
 	if (narrow() && wide < 78)
 		return "%4s%7s%6s%6s%7s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s%.0s %s"
 	s = narrow() ? "%4s%7s%6s%6s%7s %6s%6s%6s%6s%6s%6s " : "%4s%8s%6s%6s%7s %7s%7s%7s%7s%7s%7s "
 	if (narrow())
-		return s "%.0s%.0s%.0s%.0s%.0s%s"
+		return s "" (cgroup_room() ? "%.0s%.0s%.0s%.0s%-" cgroup_room() "s %s" : "%.0s%.0s%.0s%.0s%.0s%s")
+	if (cgroup_room())
+		return s "%.0s%-8s %-6s " (with_growth ? "%8s " : "%.0s") "%-" cgroup_room() "s %s"
 	return s "%7s %-8s %-6s " (with_growth ? "%8s " : "%.0s") (wide >= 130 || !wide ? "%-20s %s" : "%.0s%s")
 }
 
@@ -137,7 +155,7 @@ function print_row(rank, adj, score, points, adj_points, verdict, fate,   s) {
 		score = ""
 		points = verdict
 	}
-	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, growth_of($c_pid), wide < 130 ? shown($c_memcg) : middle(shown($c_memcg), 20), shown($c_comm))
+	s = sprintf(row_format, rank, $c_pid, adj, score, size(points), size($c_anon), size($c_file), size($c_shmem), size($c_swap), size($c_pgtables), size(adj_points), size($c_locked), verdict, fate, growth_of($c_pid), middle(shown($c_memcg), cgroup_room() ? cgroup_room() : 20), shown($c_comm))
 	if (wide)
 		s = clip(s)
 	if (fate == "victim")
@@ -176,6 +194,8 @@ function print_parts(s, parts,   n, i, part) {
 function print_summary(   n, s) {
 	s = key("badness", "eligible") " of " key("badness", "tasks") " can be killed; the next kill takes " key("badness", "dies")
 	s = s "; scope " shown(key("badness", "scope")) ", " size(key("badness", "totalpages"))
+	if (sorting != "")
+		s = "by " sorting "; " s
 	if (key("badness", "complete") == "0")
 		s = "NOT COMPLETE; " s
 	print_parts("oomlens: ", s)
@@ -183,8 +203,8 @@ function print_summary(   n, s) {
 	s = s "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total"))
 	s = s "; promised " size(key("overcommit", "committed")) ", limit " size(key("overcommit", "commit_limit"))
 	print_parts("memory:  ", s "; " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
-	if (looping && high >= 16)
-		print clip("         " gauge())
+	if (!looping || high >= 16)
+		print gauges()
 	n = events ? telling_event() : 0
 	s = key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {
@@ -196,19 +216,24 @@ function print_summary(   n, s) {
 	print ""
 }
 
-# How much of RAM is not available, and of the last interval stalled
-function gauge(   ram, used, i, s) {
+# As bars: how much of RAM is not available, and how much of the last interval of the
+# history all tasks stood still for want of memory
+function gauges(   ram, s) {
 	ram = num(key("overcommit", "ram"))
-	used = ram > 0 ? 1 - num(key("overcommit", "available")) / ram : 0
-	for (i = 1; i <= 30; i++)
-		if (i <= used * 30 + 0.5)
-			s = s "#"
-		else
-			s = s "."
-	s = "[" s "] " whole(used * 100) "% in use"
-	if (moments && is_decimal(hist(AT[moments], "psi_full")))
-		s = s "; stalled " whole(hist(AT[moments], "psi_full")) "% of the time"
-	return s
+	s = gauge(ram > 0 ? 1 - num(key("overcommit", "available")) / ram : 0, "in use")
+	if (moments && is_decimal(hist(AT[moments], "psi_full")) && !(wide && wide < 50))
+		s = s "  " gauge(hist(AT[moments], "psi_full") / 100, "stalled")
+	return "         " s
+}
+
+# A screen of 78 columns has room for two, a narrow one for short ones.
+function gauge(share, name,   i, n, s) {
+	share = share < 0 ? 0 : share > 1 ? 1 : share
+	n = wide && wide < 78 ? 5 : 18
+	for (i = 1; i <= n; i++)
+		s = s "" (i <= share * n + 0.5 ? "#" : ".")
+	s = "[" s "] " right(whole(share * 100), 3) "% " name
+	return share >= 0.9 ? paint("31", s) : s
 }
 
 # ---- whatif ----

@@ -19,7 +19,7 @@ function read_lines(path,   got) {
 function read_scoped(   command) {
 	# As open_scoped() has it. Without a scope there is no need: what is not read is not
 	# printed either.
-	command = "exec 3<>\"$OOMLENS_BADNESS\" && printf '%s\\n' \"$OOMLENS_SCOPE\" >&3 && { (echo rows " rows + 65 " >&3) >/dev/null 2>&1; cat <&3; }"
+	command = "exec 3<>\"$OOMLENS_BADNESS\" && printf '%s\\n' \"$OOMLENS_SCOPE\" >&3 && { " (sorting != "" || folding ? "" : "(echo rows " rows + 65 " >&3) >/dev/null 2>&1; ") "cat <&3; }"
 	begin_file("badness")
 	cut = 0
 	while ((command | getline) > 0 && !cut && !dying)
@@ -93,6 +93,7 @@ function frame() {
 		return 1
 	}
 	delete titled["badness"]
+	forget_held()
 	if (scoped)
 		read_scoped()
 	else
@@ -101,6 +102,7 @@ function frame() {
 		print "badness cannot be read now: no memory for it, or the scope is gone"
 	else if (!head_printed)
 		print_head()
+	print_held()
 	if (("badness" in titled) && !printed)
 		print nothing_ranked()
 	printf "\033[J"
@@ -123,11 +125,14 @@ function print_keys() {
 	print ""
 	print "  q  leave"
 	print "  a  also the processes that cannot be killed, and why (" (all ? "now" : "not now") ")"
+	print "  o  order: the kernel's, by memory" (with_growth ? ", by growth" : "") " (now " (sorting == "" ? "the kernel's" : sorting) ")"
+	print "  c  a row for each cgroup, the one that loses a process first comes first (" (folding ? "now" : "not now") ")"
 	print "  s  also the processes of this command (" (self == "" ? "now" : "not now") ")"
 	print "  ?  these keys; any key goes back"
 	print ""
 	print "ANON to ADJ add up to POINTS, by which the kernel chooses. Red: goes with the"
-	print "next kill. GROWTH: in a minute, over the last ten. \"oomlens top --help\" tells more."
+	print "next kill. GROWTH: in a minute, over the last ten. RANK is exact; processes whose"
+	print "points are within 2% of each other keep their places on the screen."
 }
 
 # A key but q
@@ -139,6 +144,10 @@ function obey(k) {
 		helping = 1
 	else if (k ~ /a/)
 		all = !all
+	else if (k ~ /c/)
+		folding = !folding
+	else if (k ~ /o/)
+		sorting = sorting == "" ? "memory" : sorting == "memory" && with_growth ? "growth" : ""
 	else if (k ~ /s/) {
 		own_shell = own_shell == "" ? self : own_shell
 		self = self == "" ? own_shell : ""
