@@ -2,7 +2,7 @@
 # Completion of oomlens(1) for fish, which quotes what it inserts. The options are those
 # that "oomlens COMMAND --help" names.
 
-set -l commands top rank whatif why events history forecast overcommit commit objects memory report metrics save trigger reserve status bundle
+set -l commands top rank whatif why events history forecast overcommit commit objects memory report metrics save check rehearse trigger reserve status bundle
 
 function __oomlens_pids
     awk '!/^#/ && $2 ~ /^[0-9]+$/ { print $2 }' /proc/oomlens/badness 2>/dev/null
@@ -35,9 +35,11 @@ complete -c oomlens -n '__fish_seen_subcommand_from top rank' -s a
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l memcg -x -a '(__oomlens_cgroups)'
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif' -l nodes -x
 complete -c oomlens -n '__fish_seen_subcommand_from whatif' -l behind -x -a '(__oomlens_pids)'
+complete -c oomlens -n '__fish_seen_subcommand_from check rehearse' -F
+complete -c oomlens -n '__fish_seen_subcommand_from rehearse' -l keep -x -a '(__fish_complete_directories)'
 complete -c oomlens -n '__fish_seen_subcommand_from trigger' -l in -x -a '(__oomlens_cgroups)'
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif report' -l self
-complete -c oomlens -n '__fish_seen_subcommand_from rank whatif why events history forecast overcommit commit objects memory report trigger status' -l json
+complete -c oomlens -n '__fish_seen_subcommand_from rank whatif why events history forecast overcommit commit objects memory report check rehearse trigger status' -l json
 complete -c oomlens -n '__fish_seen_subcommand_from whatif commit objects' -a '(__oomlens_pids)'
 complete -c oomlens -n '__fish_seen_subcommand_from why events' -a '(__oomlens_events)'
 complete -c oomlens -n '__fish_seen_subcommand_from events' -s f -l follow

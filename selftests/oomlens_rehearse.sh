@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a team rehearses, done by the command under this shell: an OOM in another cgroup.
 # Judged by the cgroup's memory.events, by the kernel's log and by which processes are
-# left.
+# left. Everyday a few; all of them with $OOMLENS_REHEARSE.
 # shellcheck disable=SC2317,SC2329 # functions are called by name
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -148,7 +148,7 @@ killed_by_kernel()
 
 begin()
 {
-	process web 0 nginx && nginx=$made && process db 0 postgres && postgres=$made
+	process web 0 nginx && nginx=$made && process db 0 postgres && postgres=$made && process db -1000 sshd
 }
 
 # The kernel takes the one that may be taken there. Neither this shell nor another cgroup
@@ -228,6 +228,106 @@ test_behind()
 		says "with oom_score_adj $adj instead of $((adj + 2)) " && ! says "behind second ($second) already"
 }
 
+# ---- a file ----
+
+# write_file PATTERN: the web tier leaks, and PATTERN dies of it
+write_file()
+{
+	cat >"$work/file" <<-TEXT
+		title   a leak in the web tier spares the database
+		in      /oomlens_web                  # where "do" runs
+		do      pressure outcome=kill memcg
+		expect  victim "$1"
+		expect  victim cgroup "/*web"
+		expect  not victim "postgres"
+		expect  exempt "sshd"
+		expect  rank "postgres" > 1
+		expect  outcome killed
+		expect  freed within 30s
+		expect  within 30s  test -d /proc/$postgres
+		expect  available >= 1M within 5s
+	TEXT
+}
+
+settings()
+{
+	cat /proc/sys/vm/panic_on_oom /proc/sys/vm/oom_kill_allocating_task /proc/sys/vm/overcommit_memory \
+		"$root/oomlens_web/memory.max" "$root/oomlens_web/memory.oom.group" "/proc/$postgres/oom_score_adj"
+	cat /proc/sys/kernel/sysrq 2>/dev/null
+}
+
+# Looking kills nothing, and knows what the next one will see
+test_check()
+{
+	process web 500 nginx && nginx=$made || return 1
+	write_file "ngin?"
+	kills=$(event web oom_kill)
+	ends 0 check "$work/file" && [ "$(grep -c '^ok .* # SKIP ' "$work/said")" = 2 ] &&
+		[ "$(event web oom_kill)" = "$kills" ] && alive "$nginx" || return 1
+	write_file "postgres"
+	ends 1 check "$work/file" && says '^not ok 1 victim "postgres"' &&
+		says "^# line 4: found: the next kill would take nginx ($nginx) of /oomlens_web"
+}
+
+test_rehearse()
+{
+	process web 500 nginx && nginx=$made || return 1
+	write_file "ngin?"
+	kills=$(event web oom_kill)
+	settings >"$work/before"
+	ends 0 rehearse --keep "$work/kept" "$work/file" || return 1
+	settings | cmp -s - "$work/before" || return 1
+	[ "$(event web oom_kill)" = $((kills + 1)) ] && [ "$(event db oom_kill)" = 0 ] &&
+		until_true gone "$nginx" && killed_by_kernel "$nginx" && alive "$postgres" &&
+		[ "$(grep -c '^ok ' "$work/said")" = 9 ] && cmp -s "$work/said" "$work/kept/verdict" &&
+		ends 0 --from "$work/kept" why && says "killed.*nginx\|nginx ($nginx)"
+}
+
+# The same with a wrong expectation
+test_wrong_expectation()
+{
+	process web 500 nginx && nginx=$made || return 1
+	write_file "postgres"
+	ends 1 rehearse "$work/file" && says '^not ok 1 victim "postgres"' &&
+		says "^# line 4: found: the kernel killed nginx ($nginx) of /oomlens_web" &&
+		[ "$(grep -c '^not ok ' "$work/said")" = 1 ] && until_true gone "$nginx" && alive "$postgres"
+}
+
+test_json()
+{
+	process web 500 nginx && nginx=$made || return 1
+	write_file "postgres"
+	ends 1 rehearse --json "$work/file" && says '"ok":false' && says "\"result\":\"failed\",\"found\":\"the kernel killed nginx ($nginx)"
+}
+
+# Nothing is done where it would be unsafe or pointless
+test_refusals()
+{
+	process web 500 nginx && nginx=$made || return 1
+	write_file "nginx"
+	kills=$(event web oom_kill)
+	echo 1 >/proc/sys/vm/panic_on_oom
+	ends 1 rehearse "$work/file" && says 'echo 0 >/proc/sys/vm/panic_on_oom'
+	status=$?
+	echo 0 >/proc/sys/vm/panic_on_oom
+	[ "$status" = 0 ] || return 1
+	sed 's,/oomlens_web ,/not/there ,' "$work/file" >"$work/other"
+	ends 5 rehearse "$work/other" && says "no cgroup '/not/there'" || return 1
+	sed 's,/oomlens_web ,/oomlens_db ,' "$work/file" >"$work/other"
+	ends 1 rehearse "$work/other" && says 'has no limit.*: echo ' || return 1
+	sed 's,victim,victims,' "$work/file" >"$work/other"
+	ends 2 rehearse "$work/other" && says ":4: 'victims'" || return 1
+	(
+		echo 0 >"$root/oomlens_web/cgroup.procs"
+		ends 1 rehearse "$work/file" && says "run this from another cgroup"
+	) || return 1
+	while read -r p; do
+		echo -1000 >"/proc/$p/oom_score_adj"
+	done <"$root/oomlens_web/cgroup.procs"
+	ends 1 rehearse "$work/file" && says "no process in /oomlens_web may be killed" &&
+		[ "$(event web oom_kill)" = "$kills" ] && alive "$nginx"
+}
+
 case " $delegates " in
 *' memory '*) ;;
 *) echo +memory >"$root/cgroup.subtree_control" ;;
@@ -239,10 +339,13 @@ echo 12M >"$root/oomlens_web/memory.max"
 echo "TAP version 13"
 mkfifo "$work/fifo"
 begin || exit 1
-for t in in group writer_killed in_refusals behind; do
+tests='in behind rehearse wrong_expectation'
+[ -z "${OOMLENS_REHEARSE:-}" ] ||
+	tests='in group writer_killed in_refusals behind check rehearse wrong_expectation json refusals'
+for t in $tests; do
 	: >"$work/said"
 	"test_$t"
-	result $? "$(echo $t | tr _ ' ')"
+	result $? "$(echo "$t" | tr _ ' ')"
 done
 echo "1..$n"
 exit $failed

@@ -23,6 +23,8 @@ options_of()
 	memory) NAMES='json' ;;
 	report) LETTERS='o:' NAMES='html json self' ;;
 	metrics) LETTERS='o:' NAMES='state:' ;;
+	check) NAMES='json' ;;
+	rehearse) NAMES='json keep:' ;;
 	trigger) NAMES='json in:' ;;
 	esac
 }

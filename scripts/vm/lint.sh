@@ -153,7 +153,7 @@ lint_cli()
 	done
 	export OOMLENS_CACHE="$CACHE" OOMLENS_SHELLS="${OOMLENS_SHELLS:-few}"
 	"$TOP/scripts/test-cli" >"$CACHE/lint-cli.log" 2>&1 &
-	"$TOP/scripts/test-history" && "$TOP/scripts/test-usage" && "$TOP/scripts/test-figures"
+	"$TOP/scripts/test-check" && "$TOP/scripts/test-history" && "$TOP/scripts/test-usage" && "$TOP/scripts/test-figures"
 	others=$?
 	wait $!
 	cli=$?
