@@ -2,8 +2,9 @@
 /*
  * On a slow console: the kernel's dump lies between an OOM's beginning and the
  * mark, and takes seconds. Without the return probe it is still one event, of a
- * global OOM; and the module's own line in the log adds nothing to the time that
- * a victim takes to exit.
+ * global OOM; the module's own line in the log adds nothing to the time that a victim
+ * takes to exit; and of a block that takes long to print no line is dropped that was
+ * added to the event meanwhile.
  */
 #include <fcntl.h>
 
@@ -97,6 +98,65 @@ static void test_times(void)
 	free(text);
 }
 
+/* The block of event n, to its end: all its lines are there. */
+static void expect_whole(int kmsg, long long n)
+{
+	char log[2048] = "", end[32];
+	long long lines = 0;
+
+	snprintf(end, sizeof(end), "oomlens: end %lld ", n);
+	while (kmsg_wait(kmsg, "oomlens: ", log, sizeof(log), PATIENCE_MS) && !strstr(log, end))
+		lines += !strstr(log, "oomlens: block ") && !strstr(log, " + ");
+	EXPECT_EQ(line_number(log, "lines"), lines);
+	EXPECT_EQ(line_number(log, "dropped"), 0);
+	expect_show(log);
+}
+
+/* Which of the two goes first is not known. */
+static bool one_more_killed(struct hog *hogs, bool *dead)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (dead[i] || !hog_killed(&hogs[i]))
+			continue;
+		dead[i] = true;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * A block takes a second to print, and the lines that tell of objects are made
+ * meanwhile. Of two events, as the victim's times may hold the first block back.
+ */
+static void test_late_lines(void)
+{
+	static const struct hog_spec small = { .anon = 500, .adj = 1000, .comm = "slow" };
+	struct hog_spec object = { .shmem = lens_key("overcommit", "ram") / 8 };
+	struct hog holder, hogs[2];
+	bool dead[2] = { false, false };
+	int kmsg = kmsg_open(), i;
+
+	must_reload("log=2");
+	must_hog(&holder, &object);
+	for (i = 0; i < 2; i++)
+		must_hog(&hogs[i], &small);
+	setting_write("/proc/sys/kernel/printk", "7");
+	for (i = 0; i < 2; i++) {
+		write_file("/proc/sysrq-trigger", "f");
+		EXPECT_TRUE(wait_until(one_more_killed(hogs, dead), PATIENCE_MS));
+	}
+	expect_whole(kmsg, 1);
+	expect_whole(kmsg, 2);
+	setting_write("/proc/sys/kernel/printk", "1");
+	test_done("a block with lines that come late");
+	for (i = 0; i < 2; i++)
+		hog_end(&hogs[i]);
+	hog_end(&holder);
+	close(kmsg);
+}
+
 int main(void)
 {
 	char before[256];
@@ -108,7 +168,7 @@ int main(void)
 	oom_settings();
 	if (!loader_helper(CONSOLE, BYTE_PARAMETER))
 		ksft_exit_skip("no oomlens_console.ko: build with OOMLENS_TESTS=1\n");
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	test_one_event();
 	loader_unload();
 	loader_load(before);
@@ -117,6 +177,9 @@ int main(void)
 	else
 		ksft_test_result_skip("no oomlens_shortage.ko\n");
 	loader_no_helper("oomlens_shortage");
+	test_late_lines();
+	loader_unload();
+	loader_load(before);
 	loader_no_helper(CONSOLE);
 	test_end();
 }
