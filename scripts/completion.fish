@@ -49,7 +49,8 @@ complete -c oomlens -n '__fish_seen_subcommand_from forecast' -l within -x
 complete -c oomlens -n '__fish_seen_subcommand_from commit' -l memcg
 complete -c oomlens -n '__fish_seen_subcommand_from commit' -l shared
 complete -c oomlens -n '__fish_seen_subcommand_from report' -l html
-complete -c oomlens -n '__fish_seen_subcommand_from report metrics' -s o -r -F
+complete -c oomlens -n '__fish_seen_subcommand_from check' -l metrics
+complete -c oomlens -n '__fish_seen_subcommand_from check report metrics' -s o -r -F
 complete -c oomlens -n '__fish_seen_subcommand_from metrics' -l state -r -F
 complete -c oomlens -n '__fish_seen_subcommand_from save' -x -a '(__fish_complete_directories)'
 complete -c oomlens -n '__fish_seen_subcommand_from trigger' -a 'kill pid= pressure outcome=avert outcome=kill leave= hold= limit= timeout= memcg'

@@ -23,7 +23,7 @@ options_of()
 	memory) NAMES='json' ;;
 	report) LETTERS='o:' NAMES='html json self' ;;
 	metrics) LETTERS='o:' NAMES='state:' ;;
-	check) NAMES='json' ;;
+	check) LETTERS='o:' NAMES='json metrics' ;;
 	rehearse) NAMES='json keep:' ;;
 	trigger) NAMES='json in:' ;;
 	esac

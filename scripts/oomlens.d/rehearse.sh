@@ -151,21 +151,23 @@ TEXT
 	done
 }
 
-# Of all results, as KTAP or JSON; exit status 1 if one is not ok
+# Of all results, as KTAP, JSON or metrics; exit status 1 if one is not ok
 tell_results()
 {
 	OOMLENS_TITLE=$TITLE OOMLENS_IN=$IN OOMLENS_DO=$DO OOMLENS_FILE=$FILE OOMLENS_SAID=${RUN_SAID:-}
 	export OOMLENS_TITLE OOMLENS_IN OOMLENS_DO OOMLENS_FILE OOMLENS_SAID
 	teller=$(part results.awk && program) || exit
-	printf '%s' "$RESULTS" | awk "$teller" json="$JSON" first="${FIRST:-}" last="${NEWEST:-}" -
+	printf '%s' "$RESULTS" | awk "$teller" json="$JSON" metrics="${METRICS:-}" first="${FIRST:-}" last="${NEWEST:-}" -
 }
 
 cmd_check()
 {
-	JSON='' FILE='' RAN='' LAST='' RESULTS=''
+	JSON='' FILE='' RAN='' LAST='' RESULTS='' METRICS='' OUT=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--json) JSON=1 ;;
+		--metrics) METRICS=1 ;;
+		-o) OUT=${2:-}; [ -n "$OUT" ] || bad_usage "-o needs a file"; shift ;;
 		-[!0-9]*) bad_usage "unknown argument '$1'" ;;
 		*)
 			[ -z "$FILE" ] || bad_usage "check takes one FILE"
@@ -174,6 +176,8 @@ cmd_check()
 		esac
 		shift
 	done
+	[ -z "$JSON" ] || [ -z "$METRICS" ] || bad_usage "--json or --metrics, not both"
+	[ -z "$OUT" ] || [ -n "$METRICS" ] || bad_usage "-o goes with --metrics"
 	read_plan "$FILE"
 	find_dir
 	set_clock
@@ -190,7 +194,15 @@ cmd_check()
 		;;
 	esac
 	attempt_all now
-	tell_results
+	if [ -z "$METRICS" ]; then
+		tell_results
+		return
+	fi
+	# Made whole before it is written, as the collector may come at any time
+	page=$(tell_results)
+	status=$?
+	printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
+	return $status
 }
 
 # ---- rehearse ----

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# The results of check and rehearse, "LINE tab STATUS tab TEXT tab FOUND", as KTAP, or as
-# one object.
+# The results of check and rehearse, "LINE tab STATUS tab TEXT tab FOUND", as KTAP, as one
+# object, or for Prometheus.
 #
-# In: json, first and last (the events of the run; empty: none); from the environment
+# In: json, metrics, first and last (the events of the run; empty: none); from the environment
 # OOMLENS_TITLE, OOMLENS_FILE, OOMLENS_IN, OOMLENS_DO.
 
 # Before lib.awk, which would take the line for a key
@@ -49,6 +49,41 @@ function print_json(   i, s) {
 	print "{\"file\":" env("OOMLENS_FILE") ",\"title\":" env("OOMLENS_TITLE") ",\"in\":" env("OOMLENS_IN") ",\"do\":" env("OOMLENS_DO") ",\"events\":" (last >= first && first != "" ? "[" first "," last "]" : "null") ",\"run\":" env("OOMLENS_SAID") ",\"ok\":" (bad ? "false" : "true") ",\"results\":[" s "]}"
 }
 
+# A string of a label, with what UTF-8 is not as \ooo
+function label(v,   i, c, s) {
+	v = ascii_only(v)
+	for (i = 1; i <= length(v); i++) {
+		c = substr(v, i, 1)
+		if (c == "\\" || c == "\"")
+			s = s "\\"
+		s = s c
+	}
+	return "\"" s "\""
+}
+
+# A policy is one file: where it stands differs from machine to machine
+function policy(   s) {
+	s = ENVIRON["OOMLENS_FILE"]
+	sub(/.*\//, "", s)
+	return "policy=" label(s)
+}
+
+function print_metrics(   i, skipped) {
+	print "# HELP oomlens_check_ok Whether an expectation of a policy holds (oomlens check)."
+	print "# TYPE oomlens_check_ok gauge"
+	for (i = 1; i <= n; i++)
+		if (status[i] == "skip")
+			skipped++
+		else
+			print "oomlens_check_ok{" policy() ",line=\"" number[i] "\",expect=" label(text[i]) "} " (status[i] == "ok")
+	print "# HELP oomlens_check_failed Expectations of a policy that do not hold."
+	print "# TYPE oomlens_check_failed gauge"
+	print "oomlens_check_failed{" policy() "} " whole(bad)
+	print "# HELP oomlens_check_skipped Expectations that only an OOM can tell."
+	print "# TYPE oomlens_check_skipped gauge"
+	print "oomlens_check_skipped{" policy() "} " whole(skipped)
+}
+
 # What KTAP ends a description with
 function described(s) {
 	gsub(/#/, "\\#", s)
@@ -90,7 +125,9 @@ END {
 		bad += ENVIRON["OOMLENS_SAID"] != ""
 		first = first == "" ? "" : first + 0
 		last += 0
-		if (json)
+		if (metrics)
+			print_metrics()
+		else if (json)
 			print_json()
 		else
 			print_ktap()
