@@ -88,7 +88,7 @@ function chart_marks(   e, n, i, x, end) {
 # Half of the scale and all of it, and the times at both ends
 function chart_axis(   from, to) {
 	print "<line x1=\"0\" x2=\"100%\" y1=\"" chart_top + chart_high / 2 "\" y2=\"" chart_top + chart_high / 2 "\"/>"
-	print "<text class=\"on\" x=\"4\" y=\"" chart_top + 13 "\">" size(whole(chart_max)) "</text><text class=\"on\" x=\"4\" y=\"" chart_top + chart_high / 2 + 13 "\">" size(whole(chart_max / 2)) "</text>"
+	print "<text class=\"on\" x=\"4\" y=\"" chart_top + 13 "\">" bytes(whole(chart_max)) "</text><text class=\"on\" x=\"4\" y=\"" chart_top + chart_high / 2 + 13 "\">" bytes(whole(chart_max / 2)) "</text>"
 	from = utc(chart_epoch(chart_first))
 	to = utc(chart_epoch(moments))
 	print "<text x=\"0\" y=\"" chart_top + chart_high + 16 "\">" axis_time(from, to) "</text><text x=\"100%\" y=\"" chart_top + chart_high + 16 "\" text-anchor=\"end\">" axis_time(to, from) " UTC</text>"
@@ -111,9 +111,9 @@ function band_names(n,   k, base, v) {
 function chart_legend(n,   k, g) {
 	print "<p class=\"parts\">"
 	for (k = n; k >= 1; k--)
-		print "<span class=\"part\"><svg class=\"key\" aria-hidden=\"true\"><rect width=\"100%\" height=\"100%\" fill=\"var(--c" kind_colour[k] ")\"/></svg>" kind_label[k] " " size(whole(kind_at(chart_first, k))) " &#8594; " size(whole(kind_at(moments, k))) "</span>"
+		print "<span class=\"part\">" kind_label[k] " " bytes(whole(kind_at(chart_first, k))) " &#8594; " bytes(whole(kind_at(moments, k))) "</span>"
 	for (g = 1; g <= GAINS["task"] && g <= 3; g++)
-		print "<span class=\"part\"><svg class=\"key wide\" aria-hidden=\"true\"><line class=\"grows g" g "\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg><b>" html_text(G["task", g, "name"]) "</b> (" G["task", g, "pid"] ") " size(whole(G["task", g, "from"])) " &#8594; " size(whole(G["task", g, "to"])) "</span>"
+		print "<span class=\"part\"><svg class=\"key wide\" aria-hidden=\"true\"><line class=\"grows g" g "\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/></svg><b>" html_text(G["task", g, "name"]) "</b> (" G["task", g, "pid"] ") " bytes(whole(G["task", g, "from"])) " &#8594; " bytes(whole(G["task", g, "to"])) "</span>"
 	print "</p>"
 }
 

@@ -38,7 +38,14 @@ function keep_commit(   m) {
 		group[++groups] = m
 	charge_of[m] += num(cell("charge"))
 	uncashed_of[m] += num(cell("uncashed"))
+	noreserve_of[m] += num(cell("noreserve"))
+	# What was touched and has no charge
+	unpromised_of[m] += touched_unpromised(num(cell("touched")) - num(cell("charge")) + num(cell("uncashed")), num(cell("noreserve")))
 	processes_of[m]++
+}
+
+function touched_unpromised(pages, noreserve) {
+	return pages < 0 ? 0 : pages > noreserve ? noreserve : pages
 }
 
 # ---- bars ----
@@ -51,16 +58,24 @@ function texture(i) {
 function part_of_bar(pages, all, i, name) {
 	if (pages <= 0 || all <= 0)
 		return
-	bar_svg = bar_svg sprintf("<rect x=\"%.3f%%\" width=\"%.3f%%\" height=\"100%%\" %s><title>%s %s</title></rect>", bar_x, 100 * pages / all, texture(i), name, size(pages))
-	bar_text = bar_text "<span class=\"part\"><svg class=\"key\" aria-hidden=\"true\"><rect width=\"100%\" height=\"100%\" " texture(i) "/></svg>" name " " size(pages) "</span> "
+	bar_svg = bar_svg sprintf("<rect x=\"%.3f%%\" width=\"%.3f%%\" height=\"100%%\" %s><title>%s %s</title></rect>", bar_x, 100 * pages / all, texture(i), name, bytes(whole(pages)))
+	bar_text = bar_text "<span class=\"part\">" name " " bytes(whole(pages)) "</span> "
 	bar_x += 100 * pages / all
+}
+
+# From where on oom_score_adj takes away: over the lower half of what there is
+function off_bar(from, to, all) {
+	from = from < 0 ? 0 : from
+	if (to <= from || all <= 0)
+		return
+	bar_svg = bar_svg sprintf("<rect class=\"off\" x=\"%.3f%%\" width=\"%.3f%%\" y=\"45%%\" height=\"55%%\" %s><title>taken off by oom_score_adj</title></rect>", 100 * from / all, 100 * (to - from) / all, texture(6))
 }
 
 function mark_on_bar(pages, all, name) {
 	if (pages <= 0 || pages > all)
 		return
-	bar_svg = bar_svg sprintf("<rect class=\"mark\" x=\"%.3f%%\" width=\"2\" height=\"100%%\"><title>%s %s</title></rect>", 100 * pages / all > 99.5 ? 99.5 : 100 * pages / all, name, size(pages))
-	bar_text = bar_text "<span class=\"part\"><b>|</b> " name " " size(pages) "</span> "
+	bar_svg = bar_svg sprintf("<rect class=\"mark\" x=\"%.3f%%\" width=\"2\" height=\"100%%\"><title>%s %s</title></rect>", 100 * pages / all > 99.5 ? 99.5 : 100 * pages / all, name, bytes(pages))
+	bar_text = bar_text "<span class=\"part\"><b>|</b> " name " " bytes(pages) "</span> "
 }
 
 function begin_bar() {
@@ -84,12 +99,21 @@ function style() {
 	print "p{margin:.3rem 0}.dim{color:var(--dim)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem;margin:1rem 0}"
 	print ".tile{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem}.tile b{display:block;font-size:1.25rem}"
 	print ".row{margin:.8rem 0;break-inside:avoid}.row>.name>b{white-space:nowrap}.bar{-webkit-print-color-adjust:exact;print-color-adjust:exact}.row>.name{display:flex;justify-content:space-between;gap:1rem}.bar{display:block;width:100%;height:18px;background:var(--track);border-radius:2px}"
-	print ".parts{font-size:.85rem;color:var(--dim);margin:.15rem 0}.part{margin-right:.7rem;display:inline-block}.key{width:14px;height:11px;margin-right:.3rem}.mark{fill:var(--fg)}"
+	print ".parts{font-size:.85rem;color:var(--dim);margin:.15rem 0}.part{margin-right:.7rem;display:inline-block}.key{width:14px;height:11px;margin-right:.3rem}.mark{fill:var(--fg)}.off{stroke:var(--fg)}.legend{font-size:.85rem}"
 	print ".time{display:block;width:100%;height:150px}.time line{stroke:var(--line)}.time text{fill:var(--fg);font:12px system-ui,sans-serif}.time .stem{stroke:var(--fg);stroke-width:2}.time .killed{fill:var(--c4);stroke:var(--fg)}.time .averted{fill:var(--c2);stroke:var(--fg)}.time .other{fill:var(--bg);stroke:var(--fg)}"
 	print "details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .7rem;margin:.5rem 0}summary{cursor:pointer}"
 	print ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem .15rem 0;text-align:left;white-space:nowrap}"
 	chart_style()
 	print "</style>"
+}
+
+# What each colour stands for, wherever it is
+function legend(   i, name) {
+	split("processes' own (anon),files and caches,shared memory and tmpfs,swap,page tables and kernel,oom_score_adj and other,promised only,free", name, ",")
+	print "<p class=\"legend\">"
+	for (i = 1; i <= 8; i++)
+		print "<span class=\"part\"><svg class=\"key\" aria-hidden=\"true\"><rect width=\"100%\" height=\"100%\" " texture(i) "/></svg>" name[i] "</span>"
+	print "</p>"
 }
 
 # A colour and lines of its own direction and distance for each kind of part
@@ -108,17 +132,17 @@ function tile(name, value, more) {
 function tiles(   n) {
 	print "<div class=\"tiles\">"
 	if (bars)
-		tile("Next victim", html_text(bar_name[1]), "process " bar_pid[1] ", " size(bar_points[1]) " of points")
+		tile("Next victim", html_text(bar_name[1]), "process " bar_pid[1] ", " bytes(bar_points[1]) " of points")
 	else
 		tile("Next victim", "none", "no process may be killed")
-	tile("Available", size(key("overcommit", "available")), "of " size(key("overcommit", "ram")) "; swap " size(key("overcommit", "swap_free")) " free of " size(key("overcommit", "swap_total")))
-	tile("Promised", size(key("overcommit", "committed")), percent(key("overcommit", "committed"), key("overcommit", "commit_limit")) " of the limit, which is " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
+	tile("Available", bytes(key("overcommit", "available")), "of " bytes(key("overcommit", "ram")) "; swap " bytes(key("overcommit", "swap_free")) " free of " bytes(key("overcommit", "swap_total")))
+	tile("Promised", bytes(key("overcommit", "committed")), percent(key("overcommit", "committed"), key("overcommit", "commit_limit")) " of the limit, which is " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
 	n = key("stats", "events")
-	tile("OOMs", n, key("stats", "kills") " killed, " key("stats", "averted") " averted" (events ? "; last " ago(event_at[events]) : ""))
+	tile("OOMs", events, key("stats", "kills") " killed, " key("stats", "averted") " averted" (events ? "; last " ago(event_at[events]) : "") (is_number(n) && n + 0 > events ? "; " n - events " more not kept" : ""))
 	print "</div>"
 }
 
-function badness_bars(   i, all, name) {
+function badness_bars(   i, k, all, name) {
 	print "<h2>The next victims</h2>"
 	print "<p class=\"dim\">The parts add up to the points by which the kernel chooses; the largest goes first.</p>"
 	for (i = 1; i <= bars; i++)
@@ -129,23 +153,31 @@ function badness_bars(   i, all, name) {
 			all = bar_points[i] - bar[i, 6]
 	for (i = 1; i <= bars; i++) {
 		name = html_text(bar_name[i])
-		print "<div class=\"row\"><div class=\"name\"><span>" i ". <b>" name "</b> (" bar_pid[i] ") <span class=\"dim\">" html_text(bar_memcg[i]) "</span></span><b>" size(bar_points[i]) "</b></div>"
-		begin_bar()
-		part_of_bar(bar[i, 1], all, 1, "anon")
-		part_of_bar(bar[i, 2], all, 2, "file")
-		part_of_bar(bar[i, 3], all, 3, "shared")
-		part_of_bar(bar[i, 4], all, 4, "swap")
-		part_of_bar(bar[i, 5], all, 5, "page tables")
-		part_of_bar(bar[i, 6], all, 6, "oom_score_adj " bar_adj[i] ":")
-		if (bar[i, 6] < 0) {
-			bar_text = bar_text "<span class=\"part\">oom_score_adj " bar_adj[i] ": " size(bar[i, 6]) "</span>"
-			mark_on_bar(bar_points[i], all, "counts as")
-		}
-		if (bar_fate[i] != "-")
-			bar_text = bar_text "<span class=\"part\"><b>" fate_text(bar_fate[i]) "</b></span>"
-		end_bar(name ": " size(bar_points[i]))
+		print "<div class=\"row\"><div class=\"name\"><span>" i ". <b>" name "</b> (" bar_pid[i] ") <span class=\"dim\">" html_text(bar_memcg[i]) "</span></span><b>" bytes(bar_points[i]) "</b></div>"
+		for (k = 1; k <= 6; k++)
+			TERM[k] = bar[i, k]
+		term_bar(all, bar_points[i], bar_adj[i], bar_fate[i] == "-" ? "" : fate_text(bar_fate[i]))
+		end_bar(name ": " bytes(bar_points[i]))
 		print "</div>"
 	}
+}
+
+# The terms of the points in TERM, 1 to 6, as the open bar; what a negative adj takes off
+# lies over what it takes it from
+function term_bar(all, points, adj, note,   i, sum, name) {
+	split("anon,file,shared,swap,page tables", name, ",")
+	begin_bar()
+	for (i = 1; i <= 5; i++) {
+		part_of_bar(TERM[i], all, i, name[i])
+		sum += TERM[i] > 0 ? TERM[i] : 0
+	}
+	part_of_bar(TERM[6], all, 6, "oom_score_adj " adj ":")
+	if (TERM[6] < 0) {
+		off_bar(points, sum, all)
+		bar_text = bar_text "<span class=\"part\">oom_score_adj " adj ": " bytes(TERM[6]) "</span> "
+	}
+	if (note != "")
+		bar_text = bar_text "<span class=\"part\"><b>" note "</b></span>"
 }
 
 function fate_text(fate) {
@@ -161,7 +193,7 @@ function promise(   limit, committed, all, processes, uncashed, shared) {
 	shared = num(key("commit", "shared_promised"))
 	uncashed = num(key("commit", "uncashed")) - shared
 	all = limit > committed ? limit : committed
-	print "<h2>Limit and promise</h2><div class=\"row\"><div class=\"name\"><span>promised (Committed_AS)</span><b>" size(committed) "</b></div>"
+	print "<h2>Limit and promise</h2><div class=\"row\"><div class=\"name\"><span>promised (Committed_AS)</span><b>" bytes(committed) "</b></div>"
 	begin_bar()
 	part_of_bar(processes - uncashed, all, 1, "processes, touched")
 	part_of_bar(uncashed, all, 7, "processes, promised only")
@@ -170,12 +202,12 @@ function promise(   limit, committed, all, processes, uncashed, shared) {
 	part_of_bar(shared, all, 7, "the same, promised only")
 	part_of_bar(num(key("commit", "unattributed")), all, 6, "no process' own")
 	if (limit > committed)
-		bar_text = bar_text "<span class=\"part\">left " size(limit - committed) "</span> "
+		bar_text = bar_text "<span class=\"part\">left " bytes(limit - committed) "</span> "
 	mark_on_bar(limit, all, "limit")
-	end_bar("promised " size(committed) " of " size(limit))
+	end_bar("promised " bytes(committed) " of " bytes(limit))
 	print "</div><p>" html_text(mode_text()) "</p>"
 	if (num(key("commit", "deficit")) > 0)
-		print "<p><b>If every promise were called in at once, " size(key("commit", "deficit")) " would be missing.</b></p>"
+		print "<p><b>If every promise were called in at once, " bytes(key("commit", "deficit")) " would be missing.</b></p>"
 	else
 		print "<p>If every promise were called in at once, memory and swap would be enough.</p>"
 }
@@ -196,14 +228,19 @@ function commit_bars(   i, j, m, all) {
 			group[j] = group[j - 1]
 			group[j - 1] = m
 		}
-	all = groups ? charge_of[group[1]] : 0
+	for (i = 1; i <= groups; i++)
+		if (charge_of[group[i]] + unpromised_of[group[i]] > all)
+			all = charge_of[group[i]] + unpromised_of[group[i]]
 	for (i = 1; i <= groups && i <= 15; i++) {
 		m = group[i]
-		print "<div class=\"row\"><div class=\"name\"><span><b>" html_text(m) "</b> <span class=\"dim\">" processes_of[m] (processes_of[m] == 1 ? " process" : " processes") "</span></span><b>" size(charge_of[m]) "</b></div>"
+		print "<div class=\"row\"><div class=\"name\"><span><b>" html_text(m) "</b> <span class=\"dim\">" processes_of[m] (processes_of[m] == 1 ? " process" : " processes") "</span></span><b>" bytes(charge_of[m]) "</b></div>"
 		begin_bar()
 		part_of_bar(charge_of[m] - uncashed_of[m], all, 1, "touched")
 		part_of_bar(uncashed_of[m], all, 7, "promised only")
-		end_bar(html_text(m) ": " size(charge_of[m]))
+		part_of_bar(unpromised_of[m], all, 6, "touched without a promise (NORESERVE)")
+		if (noreserve_of[m] > unpromised_of[m])
+			bar_text = bar_text "<span class=\"part\">NORESERVE, not touched " bytes(whole(noreserve_of[m] - unpromised_of[m])) "</span>"
+		end_bar(html_text(m) ": " bytes(charge_of[m]))
 		print "</div>"
 	}
 	if (groups > 15)
@@ -216,7 +253,7 @@ function sheet_bars(   i, n, k, all, rest) {
 		return
 	n = sort_sheet()
 	all = num(sheet("ram"))
-	print "<h2>What memory is used for</h2><div class=\"row\"><div class=\"name\"><span>RAM</span><b>" size(all) "</b></div>"
+	print "<h2>What memory is used for</h2><div class=\"row\"><div class=\"name\"><span>RAM</span><b>" bytes(all) "</b></div>"
 	begin_bar()
 	for (i = 1; i <= n; i++) {
 		k = sheet_order[i]
@@ -225,12 +262,23 @@ function sheet_bars(   i, n, k, all, rest) {
 		if (++shown_parts > 6)
 			rest += num(sheet(k))
 		else
-			part_of_bar(num(sheet(k)), all, shown_parts, k)
+			part_of_bar(num(sheet(k)), all, sheet_colour(k), k)
 	}
-	part_of_bar(rest, all, 7, "other")
+	part_of_bar(rest, all, 6, "other")
 	part_of_bar(num(sheet("free")), all, 8, "free")
 	end_bar("what RAM is used for")
 	print "</div><p class=\"dim\">unaccounted: " bytes(sheet("unaccounted")) ", which is in none of the kernel's counters: drivers, dma-buf, pipes, sockets.</p>"
+}
+
+# As the legend has it
+function sheet_colour(k) {
+	if (k ~ /^anon/)
+		return 1
+	if (k == "page_cache" || k == "slab_reclaimable")
+		return 2
+	if (k == "shmem")
+		return 3
+	return k ~ /^(slab_unreclaimable|kernel_stack|pagetables|secondary_pagetables|percpu|vmalloc)$/ ? 5 : 6
 }
 
 # ---- events ----
@@ -319,7 +367,7 @@ function memory_bar(n,   all, z, kernel, rest, m) {
 		all -= rest
 		rest = 0
 	}
-	print "<div class=\"row\"><div class=\"name\"><span>RAM at the time</span><b>" size(all) "</b></div>"
+	print "<div class=\"row\"><div class=\"name\"><span>RAM at the time</span><b>" bytes(all) "</b></div>"
 	begin_bar()
 	part_of_bar(mem(n, "anon"), all, 1, "anon")
 	part_of_bar(mem(n, "file"), all, 2, "file")
@@ -332,12 +380,65 @@ function memory_bar(n,   all, z, kernel, rest, m) {
 	m = mem(n, "swap_total")
 	if (!m)
 		return
-	print "<div class=\"row\"><div class=\"name\"><span>swap</span><b>" size(m) "</b></div>"
+	print "<div class=\"row\"><div class=\"name\"><span>swap</span><b>" bytes(m) "</b></div>"
 	begin_bar()
 	part_of_bar(m - mem(n, "swap_free"), m, 4, "used")
 	part_of_bar(mem(n, "swap_free"), m, 8, "free")
 	end_bar("swap at event " n)
 	print "</div>"
+}
+
+# In a cgroup's OOM: how full it was, and its swap where that has a limit
+function memcg_bars(n,   path) {
+	if (ev(n, "kind") != "memcg" || !count(n, "memcg"))
+		return
+	path = html_text(rec(n, "memcg", 1, "path"))
+	limit_bar(path ": used", "usage", "limit", n, 1)
+	limit_bar(path ": swap", "swap", "swap_limit", n, 4)
+	limit_bar(path ": memory and swap", "memsw", "memsw_limit", n, 1)
+}
+
+function limit_bar(title, used, limit, n, colour,   u, l) {
+	u = num(rec(n, "memcg", 1, used))
+	l = num(rec(n, "memcg", 1, limit))
+	# A limit beyond the machine is none.
+	if (l <= 0 || (mem(n, "ram") > 0 && l > 64 * mem(n, "ram")))
+		return
+	print "<div class=\"row\"><div class=\"name\"><span>" title "</span><b>" bytes(u) " of " bytes(l) "</b></div>"
+	begin_bar()
+	part_of_bar(u, l > u ? l : u, colour, "used")
+	part_of_bar(l - u, l > u ? l : u, 8, "left below the limit")
+	end_bar(title)
+	print "</div>"
+}
+
+# The first in line, as they were
+function candidate_bars(n,   i, k, r, all, name, shown_candidates, key_name) {
+	split("rss_anon rss_file rss_shmem swap pgtables adj_points", key_name, " ")
+	for (i = 1; i <= count(n, "candidate"); i++)
+		if (rec(n, "candidate", i, "rank") != "-") {
+			r = num(rec(n, "candidate", i, "points"))
+			k = num(rec(n, "candidate", i, "adj_points"))
+			if (k < 0)
+				r -= k
+			if (r > all)
+				all = r
+		}
+	if (all <= 0)
+		return
+	print "<h3>The first in line</h3>"
+	for (i = 1; i <= count(n, "candidate") && shown_candidates < 5; i++) {
+		if (rec(n, "candidate", i, "rank") == "-")
+			continue
+		shown_candidates++
+		name = html_text(rec(n, "candidate", i, "comm"))
+		print "<div class=\"row\"><div class=\"name\"><span>" rec(n, "candidate", i, "rank") ". <b>" name "</b> (" rec(n, "candidate", i, "pid") ") <span class=\"dim\">" html_text(rec(n, "candidate", i, "memcg")) "</span></span><b>" bytes(rec(n, "candidate", i, "points")) "</b></div>"
+		for (k = 1; k <= 6; k++)
+			TERM[k] = num(rec(n, "candidate", i, key_name[k]))
+		term_bar(all, num(rec(n, "candidate", i, "points")), rec(n, "candidate", i, "adj"), rec(n, "candidate", i, "pid") == rec(n, "victim", 1, "pid") && count(n, "victim") ? "killed" : "")
+		end_bar(name)
+		print "</div>"
+	}
 }
 
 function section(title, text) {
@@ -360,30 +461,55 @@ function stall_details(   i, s) {
 	}
 }
 
-function event_details(   e, n, i) {
-	for (e = events; e > 0; e--) {
-		n = event_at[e]
-		explain(n)
-		print "<details" (n == telling_event() ? " open" : "") "><summary><b>" n "</b> " html_text(event_time(n)) " " ev(n, "kind") ": " ev(n, "outcome") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
-		print "<p>" html_text(told["outcome"]) "</p>"
-		memory_bar(n)
-		section("What ran out", told["shortage"])
-		section("Why, though some looked free", told["although"])
-		section("What held the memory", told["holder"])
-		section("What grew", growth_text(n))
-		section("Stalls before it", stalls_before(n))
-		section("Why this one", told["choice"])
-		section("How long it took", told["recovery"])
-		section("What the log lacks", told["lacks"])
-		section("What only the module would have told", told["blind"])
-		if (advices) {
-			print "<h3>What could be done</h3><ul>"
-			for (i = 1; i <= advices; i++)
-				print "<li>" html_text(untabbed(advice[i])) "</li>"
-			print "</ul>"
-		}
-		print "</details>"
+# A kill on purpose, or memory that pressure took and gave back
+function drill(n) {
+	return ev(n, "trigger") == "oomlens" || ev(n, "by") == "pressure"
+}
+
+# The last that killed or panicked and was no drill; else the last that was no drill
+function first_told(   e) {
+	for (e = events; e > 0; e--)
+		if (ev(event_at[e], "outcome") ~ /^(killed|panic)/ && !drill(event_at[e]))
+			return event_at[e]
+	for (e = events; e > 0; e--)
+		if (!only_waited(event_at[e]) && !drill(event_at[e]))
+			return event_at[e]
+	return 0
+}
+
+# The one that matters most comes first and is open; then the others, the newest first
+function event_details(   e, first) {
+	first = first_told()
+	if (first)
+		event_detail(first, " open")
+	for (e = events; e > 0; e--)
+		if (event_at[e] != first)
+			event_detail(event_at[e], "")
+}
+
+function event_detail(n, open,   i) {
+	explain(n)
+	print "<details" open "><summary><b>" n "</b> " html_text(event_time(n)) " " ev(n, "kind") ": " ev(n, "outcome") (drill(n) ? " (a drill)" : "") (count(n, "victim") ? " <b>" html_text(rec(n, "victim", 1, "comm")) "</b> (" rec(n, "victim", 1, "pid") ")" : "") "</summary>"
+	print "<p>" html_text(told["outcome"]) "</p>"
+	memcg_bars(n)
+	memory_bar(n)
+	section("What ran out", told["shortage"])
+	section("Why, though some looked free", told["although"])
+	section("What held the memory", told["holder"])
+	section("What grew", growth_text(n))
+	section("Stalls before it", stalls_before(n))
+	section("Why this one", told["choice"])
+	candidate_bars(n)
+	section("How long it took", told["recovery"])
+	section("What the log lacks", told["lacks"])
+	section("What only the module would have told", told["blind"])
+	if (advices) {
+		print "<h3>What could be done</h3><ul>"
+		for (i = 1; i <= advices; i++)
+			print "<li>" html_text(untabbed(advice[i])) "</li>"
+		print "</ul>"
 	}
+	print "</details>"
 }
 
 function sources(   n, i, name, s) {
@@ -399,13 +525,15 @@ END {
 		host = ascii_only(ENVIRON["OOMLENS_HOST"])
 		kernel = ascii_only(ENVIRON["OOMLENS_KERNEL"])
 		print "<!DOCTYPE html>"
-		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>oomlens: " html_text(host) "</title>"
+		title = host == "" ? "OOM report of " utc(now) : "oomlens: " html_text(host)
+		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" title "</title>"
 		style()
 		print "</head><body>"
 		textures()
-		print "<h1>oomlens: " html_text(host) "</h1><p class=\"dim\">" (logged ? "from a log" : utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000))) "</p>"
+		print "<h1>" title "</h1><p class=\"dim\">" (logged ? "from a log" : utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000))) "</p>"
 		if (!logged) {
 			tiles()
+			legend()
 			charts()
 			badness_bars()
 			promise()

@@ -139,8 +139,10 @@ cmd_report()
 		host=$(hostname 2>/dev/null || uname -n)
 		kernel=$(uname -r)
 		[ ! -r "$FROM/host" ] || read -r host kernel _ <"$FROM/host"
-		# The kernel's name where none was set
-		[ "$host" != "(none)" ] || host=localhost
+		# What a machine is called that was given no name
+		case $host in
+		'(none)' | localhost | localhost.localdomain) host= ;;
+		esac
 		up=$UPTIME
 		[ -n "$FROM" ] || read -r up _ </proc/uptime
 		# Not as operands, where awk would take a backslash for an escape
