@@ -27,7 +27,7 @@ struct objects {
 	struct oomlens_object_scope of;
 	unsigned int rows;		/* to be printed; 0: all */
 	enum objects_scope taken;	/* the snapshot's */
-	unsigned int taken_rows;	/* of it: objects; with OBJECTS_ID, holders up to the last */
+	unsigned int taken_rows;	/* of it; with OBJECTS_ID, holders up to the last */
 	struct oomlens_objects table;
 	struct oomlens_holders holders;
 	unsigned long resident;		/* pages, of the rows */
