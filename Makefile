@@ -69,7 +69,7 @@ check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
 	@$(VM) check $(if $(LONG),--long) $(KERNELS)
 
 check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night
-	@for t in cli history usage figures; do scripts/test-$$t || exit 1; done
+	@for t in cli history usage figures check; do scripts/test-$$t || exit 1; done
 	@scripts/fuzz-logs $(if $(LONG),1000000,100000)
 	@$(VM) check $(if $(LONG),--long) --all; status=$$?; \
 		$(VM) panic $$($(VM) list | awk '$$5 == "required" && !/ only=/ { print $$1 }') && \
