@@ -2,13 +2,14 @@
 /*
  * A kill through trigger, judged by the kernel's own log and by the child's exit
  * status, and held against the event that was recorded. A malformed command is
- * refused and kills no task.
+ * refused and kills no task. What the writer's own cgroup kills later is no command's.
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "lib/events.h"
 #include "lib/expect.h"
 
 static const struct hog_spec small = { .anon = 1000, .comm = "small hog" };
@@ -120,13 +121,53 @@ static void test_refusals(void)
 	hog_end(&h);
 }
 
+#define OWN_LIMIT	512	/* pages */
+
+/* A run of this task, and then an OOM of its own. */
+static void __noreturn run_and_eat(const char *dir)
+{
+	MUST(lens_command("trigger", "pressure limit=1M\n") == -ENOSPC);
+	eat(dir, 1000, 2 * OWN_LIMIT * page_size());
+}
+
+static void test_own(void)
+{
+	char *dir, *text;
+	const char *trigger;
+	long long n = 0;
+	int fd, status;
+	pid_t pid;
+
+	if (!cg_version() || !lens_feature("notifier")) {
+		ksft_test_result_skip("no memory cgroups, or no notifier\n");
+		return;
+	}
+	dir = must_limit("own", OWN_LIMIT);
+	fd = events_open();
+	pid = must_fork();
+	if (!pid)
+		run_and_eat(dir);
+	MUST(waitpid(pid, &status, 0) == pid);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	text = next_killed(fd, &n);
+	EXPECT_EQ(line_number(event_line(text, "victim", n, 0), "pid"), pid);
+	trigger = event_word(text, n, "trigger");
+	EXPECT_TRUE(trigger && strcmp(trigger, "oomlens"));
+	expect_show(text);
+	free(text);
+	close(fd);
+	free(dir);
+	test_done("a later OOM of a writer is not its run's");
+}
+
 int main(void)
 {
 	test_begin(0);
 	needs_trigger("sysrq");
-	ksft_set_plan(5);
+	ksft_set_plan(6);
 	oom_settings();
 	test_kills();
 	test_refusals();
+	test_own();
 	test_end();
 }
