@@ -45,17 +45,24 @@
 #define oomlens_mm_counter(mm, member)	get_mm_counter(mm, member)
 #endif
 
-/* The exact sum takes the lock of each counter. */
-static inline bool oomlens_mm_counters_locked(struct mm_struct *mm)
+/*
+ * In a panic the other processors have been stopped and count as offline. The exact sum
+ * leaves out their parts, and takes a lock that one of them may hold. No processor adds
+ * to its part any more.
+ */
+static inline unsigned long oomlens_mm_counter_stopped(struct mm_struct *mm, int member)
 {
 #if defined(OOMLENS_HAVE_MM_RSS_SUM) && defined(CONFIG_SMP)
-	int i;
+	struct percpu_counter *counter = &mm->rss_stat[member];
+	s64 sum = counter->count;
+	int cpu;
 
-	for (i = 0; i < NR_MM_COUNTERS; i++)
-		if (raw_spin_is_locked(&mm->rss_stat[i].lock))
-			return true;
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(counter->counters, cpu);
+	return max_t(s64, sum, 0);
+#else
+	return oomlens_mm_counter(mm, member);
 #endif
-	return false;
 }
 
 /*

@@ -115,6 +115,7 @@ static int panicked(struct notifier_block *nb, unsigned long unused, void *reaso
 	if (entered)
 		return NOTIFY_DONE;
 	entered = true;
+	oomlens_task_others_stopped();
 	e = oomlens_event_under_way(&own);
 	if (e && own)
 		print_own(e);

@@ -276,6 +276,7 @@ extern const char * const oomlens_fate_names[OOMLENS_NR_FATES];
 struct mm_struct *oomlens_task_grab_mm(struct task_struct *p);
 void oomlens_task_identity(struct task_struct *p, struct oomlens_task *task);
 int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wait);
+void oomlens_task_others_stopped(void);
 void oomlens_task_read_mm(struct mm_struct *mm, struct oomlens_task *task);
 
 static inline bool oomlens_ranked(enum oomlens_verdict verdict)

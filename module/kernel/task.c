@@ -78,6 +78,25 @@ struct mm_struct *oomlens_task_grab_mm(struct task_struct *p)
 	return mm;
 }
 
+/* All other processors have been stopped; from then on this one alone runs. */
+static bool others_stopped;
+
+/**
+ * oomlens_task_others_stopped() - tasks are read in a panic from here on
+ *
+ * Context: a panic.
+ */
+void oomlens_task_others_stopped(void)
+{
+	others_stopped = true;
+}
+
+static unsigned long read_counter(struct mm_struct *mm, int member)
+{
+	return unlikely(others_stopped) ? oomlens_mm_counter_stopped(mm, member) :
+					  oomlens_mm_counter(mm, member);
+}
+
 /**
  * oomlens_task_read_mm() - read the figures of an address space
  * @mm: stable: the lock of a task that has it is held, or it is current's
@@ -88,10 +107,10 @@ struct mm_struct *oomlens_task_grab_mm(struct task_struct *p)
 void oomlens_task_read_mm(struct mm_struct *mm, struct oomlens_task *task)
 {
 	task->mm = mm;
-	task->terms.rss_anon = oomlens_mm_counter(mm, MM_ANONPAGES);
-	task->terms.rss_file = oomlens_mm_counter(mm, MM_FILEPAGES);
-	task->terms.rss_shmem = oomlens_mm_counter(mm, MM_SHMEMPAGES);
-	task->terms.swap = oomlens_mm_counter(mm, MM_SWAPENTS);
+	task->terms.rss_anon = read_counter(mm, MM_ANONPAGES);
+	task->terms.rss_file = read_counter(mm, MM_FILEPAGES);
+	task->terms.rss_shmem = read_counter(mm, MM_SHMEMPAGES);
+	task->terms.swap = read_counter(mm, MM_SWAPENTS);
 	task->terms.pgtables = mm_pgtables_bytes(mm) / PAGE_SIZE;
 	task->locked = READ_ONCE(mm->locked_vm);
 	task->vm_total = READ_ONCE(mm->total_vm);
@@ -168,11 +187,6 @@ int oomlens_task_read(struct task_struct *p, struct oomlens_task *task, bool wai
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	/* A panic has stopped the processor that has it locked. */
-	if (t && !wait && oops_in_progress && oomlens_mm_counters_locked(t->mm)) {
-		task_unlock(t);
-		return -EAGAIN;
-	}
 	task->adj = READ_ONCE(p->signal->oom_score_adj);
 	task->adj_floor = READ_ONCE(p->signal->oom_score_adj_min);
 	if (t) {
