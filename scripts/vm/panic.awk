@@ -127,6 +127,11 @@ function judge_candidate(c,   pid) {
 	pid = f["pid"]
 	if (f["verdict"] == "init" || (KIND == "memcg" && f["verdict"] == "scope"))
 		return
+	if (pid + 0 > newest)
+		newest = pid + 0
+	# It may have gone before the dump
+	if (LOOSE && f["verdict"] == "victim" && !(pid in tgids))
+		return
 	if (!(pid in tgids)) {
 		wrong("not in the kernel's dump: " c)
 		return
@@ -153,10 +158,11 @@ function compare(pid, name, ours) {
 		wrong("pid " pid ": " name " is " row[pid, name] " in the dump, " ours " in the block")
 }
 
-# Every task that may be taken is a candidate, unless there are ten others
+# Every task that may be taken is a candidate, unless there are ten others, or it has been
+# forked since the walk
 function judge_missing(   pid) {
 	for (pid in tgids)
-		if (!(pid in seen) && row[pid, "oom_score_adj"] > -1000 && candidates < 10)
+		if (!(pid in seen) && !(LOOSE && pid + 0 > newest) && row[pid, "oom_score_adj"] > -1000 && candidates < 10)
 			wrong("the block lacks pid " pid)
 }
 
