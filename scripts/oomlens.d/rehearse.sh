@@ -296,6 +296,7 @@ cmd_rehearse()
 	RUN_SAID=$( (control_write trigger "$DO") 2>&1)
 	status=$?
 	RAN=1
+	[ $status != 0 ] || RUN_SAID=''
 	counter events
 	# Refused, or it came to nothing: there is nothing to judge.
 	[ $status = 0 ] || [ "$COUNTER" -gt "$LAST" ] || {

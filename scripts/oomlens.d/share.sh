@@ -362,10 +362,11 @@ control_file()
 control_write()
 {
 	WRITER=0
-	answer=$(
+	# A shell says that its child was killed
+	{ answer=$(
 		[ -z "$INSIDE" ] || enter || exit
 		printf '%s\n' "$2" | dd of="$CONTROL/$1" bs=4096 2>&1
-	) && return
+	); } 2>/dev/null && return
 	WRITER=$?
 	# By a signal: what became of the run is in the file.
 	[ $WRITER -le 128 ] || {
