@@ -9,6 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../scripts:$PATH
 lens=/sys/kernel/debug/oomlens
 root=/sys/fs/cgroup
+examples=$here/../scripts/examples
+[ -d "$examples" ] || examples=/rig/examples
 
 skip_all()
 {
@@ -29,17 +31,19 @@ for s in $sysctls; do
 	[ ! -e "/proc/sys/$s" ] || cat "/proc/sys/$s" >"$work/${s#*/}"
 done
 children=
+# Those of the examples
+groups=
 clean_up()
 {
 	for p in $children; do
 		kill -9 "$p"
 	done
-	for g in web db up; do
+	for g in oomlens_web oomlens_db oomlens_up $groups; do
 		tries=200
-		until rmdir "$root/oomlens_$g" || [ ! -d "$root/oomlens_$g" ] || [ $((tries -= 1)) = 0 ]; do
+		until rmdir "$root/$g" || [ ! -d "$root/$g" ] || [ $((tries -= 1)) = 0 ]; do
 			while read -r p; do
 				kill -9 "$p"
-			done <"$root/oomlens_$g/cgroup.procs"
+			done <"$root/$g/cgroup.procs"
 			sleep 0.05
 		done
 	done
@@ -112,9 +116,16 @@ event()
 # process GROUP ADJ NAME: one that keeps still, in a cgroup; its pid in made
 process()
 {
+	group=$1
+	shift
+	in_group "oomlens_$group" "$@"
+}
+
+in_group()
+{
 	(
 		echo "$2" >/proc/self/oom_score_adj
-		echo 0 >"$root/oomlens_$1/cgroup.procs"
+		echo 0 >"$root/$1/cgroup.procs"
 		printf %s "$3" >/proc/self/comm
 		read -r _ <"$work/fifo"
 	) &
@@ -328,6 +339,63 @@ test_refusals()
 		[ "$(event web oom_kill)" = "$kills" ] && alive "$nginx"
 }
 
+# ---- the examples, as they are; systemd's is done by oomlens_trigger_systemd.sh ----
+
+# example_group NAME LIMIT
+example_group()
+{
+	mkdir "$root/$1" || return 1
+	groups="$groups $1"
+	echo "$2" >"$root/$1/memory.max"
+	echo 0 2>/dev/null >"$root/$1/memory.swap.max" || :
+}
+
+# Exempt, it starts a worker again whenever it has died
+supervisor()
+{
+	echo 0 >"$root/app/cgroup.procs"
+	printf supervisor >/proc/self/comm
+	while :; do
+		(
+			printf worker >/proc/self/comm
+			echo 0 >/proc/self/oom_score_adj
+			read -r _ <"$work/fifo"
+		) &
+		echo $! >"$work/worker"
+		wait $!
+	done
+}
+
+new_worker()
+{
+	[ -s "$work/worker" ] && [ "$(cat "$work/worker")" != "$1" ] && named "$(cat "$work/worker")" worker
+}
+
+test_example_embedded()
+{
+	example_group app 16M || return 1
+	supervisor &
+	children="$children $!"
+	until_true new_worker none || return 1
+	worker=$(cat "$work/worker")
+	ends 0 rehearse "$examples/embedded-supervisor" && killed_by_kernel "$worker" && until_true new_worker "$worker"
+}
+
+test_example_web()
+{
+	example_group web 16M && example_group database max || return 1
+	in_group web 500 nginx && nginx=$made && in_group database 0 postgres || return 1
+	ends 0 rehearse "$examples/web-and-database" && killed_by_kernel "$nginx" && alive "$made"
+}
+
+# Where the first to go is one that should not
+test_example_fleet()
+{
+	process web 990 hog && ends 0 check "$examples/fleet-policy" &&
+		process web 1000 sshd && ends 1 check "$examples/fleet-policy" &&
+		says "^# line .*: found: the next kill would take sshd ($made) of /oomlens_web"
+}
+
 case " $delegates " in
 *' memory '*) ;;
 *) echo +memory >"$root/cgroup.subtree_control" ;;
@@ -341,7 +409,8 @@ mkfifo "$work/fifo"
 begin || exit 1
 tests='in behind rehearse wrong_expectation'
 [ -z "${OOMLENS_REHEARSE:-}" ] ||
-	tests='in group writer_killed in_refusals behind check rehearse wrong_expectation json refusals'
+	tests='in group writer_killed in_refusals behind check rehearse wrong_expectation json refusals
+		example_embedded example_web example_fleet'
 for t in $tests; do
 	: >"$work/said"
 	"test_$t"

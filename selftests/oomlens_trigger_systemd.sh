@@ -5,6 +5,8 @@
 # "systemctl show", by the unit's memory.events, and by the processes that are left.
 # shellcheck disable=SC2317,SC2329 # functions are called by name
 
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=$here/../scripts:$PATH
 lens=/sys/kernel/debug/oomlens
 unit=oomlens-selftest.service
 file=/run/systemd/system/$unit
@@ -204,8 +206,27 @@ bystander()
 		shown ActiveState active && shown Result success
 }
 
+# scripts/examples/systemd-unit as it is: its unit, with a limit
+example()
+{
+	examples=$here/../scripts/examples
+	[ -d "$examples" ] || examples=/rig/examples
+	web=/run/systemd/system/web.service
+	printf '%s\n' '[Service]' MemoryMax=32M MemorySwapMax=0 OOMPolicy=stop \
+		'ExecStart=/bin/sh -c "sleep 3600 & sleep 3600"' >$web
+	systemctl daemon-reload
+	systemctl start web.service && oomlens rehearse "$examples/systemd-unit" >>$said 2>&1
+	status=$?
+	[ $status = 0 ] || sed 's/^/# said: /' $said
+	systemctl -q stop web.service
+	rm $web
+	systemctl daemon-reload
+	systemctl -q reset-failed web.service 2>/dev/null
+	return $status
+}
+
 echo "TAP version 13"
-echo "1..5"
+echo "1..6"
 policy_continue
 verdict $? "OOMPolicy=continue: the unit goes on without the worker"
 policy_stop
@@ -216,4 +237,6 @@ restart
 verdict $? "Restart=on-failure: it is started again"
 bystander
 verdict $? "an OOM kill outside the unit is none of its business"
+example
+verdict $? "scripts/examples/systemd-unit: the unit has failed with oom-kill, and nothing else"
 exit $failed
