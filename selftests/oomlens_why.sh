@@ -5,7 +5,9 @@
 # NUMA node or CMA are staged where the machine has that. Without names a few
 # quick ones, or all of them with $OOMLENS_WHY_ALL. $OOMLENS_SAVE: all of them,
 # and a directory for the records, so that other machines can read them
-# (scripts/test-cli).
+# (scripts/test-cli). The quick ones, and all with $OOMLENS_WHY_LOG, run with log=2
+# where the module can be loaded ($OOMLENS_KO): the block in the kernel's log must
+# give the same sentences as the file.
 # shellcheck disable=SC2317,SC2329 # ready_* and stage_* are called by name
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -312,6 +314,12 @@ stage_min_ttl()
 	"$stage" anon $(($(ram_mib) * 2))
 }
 
+# On a busy machine the task that asks may come before kswapd
+staged_min_ttl()
+{
+	dmesg | grep -q 'kswapd[0-9]* invoked oom-killer'
+}
+
 ready_locked() { need_swap; }
 stage_locked()
 {
@@ -555,6 +563,84 @@ bring_about()
 	done
 }
 
+# reload PARAMETER...: false if there is no module to load
+ko=${OOMLENS_KO:-/rig/oomlens.ko}
+reload()
+{
+	[ -r "$ko" ] || return 1
+	tries=0
+	while [ -d /sys/module/oomlens ] && [ "$tries" -lt 50 ]; do
+		rmmod oomlens 2>/dev/null || sleep 0.1
+		tries=$((tries + 1))
+	done
+	insmod "$ko" "$@" || {
+		echo "Bail out! cannot load $ko"
+		exit 1
+	}
+}
+
+# in_log NUMBER: the lines of its block; or its one line, as of a storm only five blocks in
+# five seconds are printed; or none, as of a run of idle calls only the first is in the log
+in_log()
+{
+	tries=0
+	until dmesg | grep -q "oomlens: end $1 "; do
+		[ "$tries" -lt 50 ] || break
+		! dmesg | grep "oomlens: [a-z]* $1 " | head -n 1 | grep -q "oomlens: event " || break
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	dmesg | grep "oomlens: [a-z]* $1 "
+}
+
+# same_in_log NUMBER: the block gives the sentences that the file gives. Of the file what
+# came later than the block is left out: times of victims, growth, objects, slab caches.
+same_in_log()
+{
+	[ -n "$blocks" ] || return 0
+	saved_to=$(mktemp -d)
+	in_log "$1" >"$saved_to/log"
+	case $WANT$(head -n 1 "$saved_to/log")$(grep "oomlens: end " "$saved_to/log") in
+	*outcome=nobody | *outcome=dying | *"oomlens: event "* | *" dropped="[1-9]*)
+		echo "# no block of it in the log, or not all lines"
+		rm -r "$saved_to"
+		return 0
+		;;
+	esac
+	compared=$((compared + 1))
+	cp $proc/overcommit $proc/features /proc/meminfo "$saved_to"
+	# How long ago it was, which a log does not tell
+	echo "4000000000 1000000000.0" >"$saved_to/clock"
+	awk -v n="$1" '
+	FNR == NR {
+		sub(/.*oomlens: /, "")
+		there[$1]++
+		if ($1 == "victim")
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^(exit|freed)_us=/)
+					late[there[$1], substr($i, 1, 4)] = $i
+		next
+	}
+	/^#/ || ($2 == n && seen[$1]++ < there[$1]) {
+		if ($1 == "victim")
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^(exit|freed)_us=/)
+					$i = late[seen[$1], substr($i, 1, 4)]
+		print
+	}' "$saved_to/log" $proc/events >"$saved_to/events"
+	oomlens --from "$saved_to" why --json "$1" >"$saved_to/of_file"
+	oomlens --log "$saved_to/log" why --json >"$saved_to/of_log"
+	same=1
+	if cmp -s "$saved_to/of_file" "$saved_to/of_log" && grep -q '"outcome":"..' "$saved_to/of_file"; then
+		same=0
+	else
+		echo "# the file and its block in the log differ:"
+		sed 's/^/# /' "$saved_to/of_file" "$saved_to/of_log" "$saved_to/log"
+	fi
+	rm -r "$saved_to"
+	return $same
+}
+
 one_case()
 {
 	bring_about "$1"
@@ -576,11 +662,15 @@ one_case()
 	done
 	save_event "$1" "$number"
 	oomlens why "$number" >/tmp/oomlens_why.text 2>&1
-	"$here/oomlens_why_check.sh" "$1" /tmp/oomlens_why.text
+	"$here/oomlens_why_check.sh" "$1" /tmp/oomlens_why.text && same_in_log "$number"
 }
 
 [ -z "${OOMLENS_SAVE:-}" ] || oomlens save "$OOMLENS_SAVE"
 echo "TAP version 13"
+blocks=
+if [ "$all" = "$quick" ] || [ -n "${OOMLENS_WHY_LOG:-}" ]; then
+	! reload trigger=1 log=2 || blocks=1
+fi
 # Without names, whatever this machine is ready for
 if [ $# = 0 ]; then
 	for c in $all; do
@@ -594,12 +684,15 @@ fi
 echo "1..$#"
 n=0
 bad=0
+ran=0
+compared=0
 for c; do
 	n=$((n + 1))
 	if missing=$("ready_$c"); then
 		began=$(date +%s)
+		ran=$((ran + 1))
 		[ "$c" = exempt ] || shelter
-		if one_case "$c"; then
+		if one_case "$c" && { [ -z "$blocks" ] || [ "$ran" -gt 1 ] || [ "$compared" = 1 ]; }; then
 			echo "# $c: $(($(date +%s) - began)) s"
 			echo "ok $n $c"
 		else
@@ -612,4 +705,5 @@ for c; do
 	fi
 done
 rm -f /tmp/oomlens_why.text
+[ -z "$blocks" ] || reload trigger=1
 exit $bad
