@@ -165,6 +165,7 @@ END {
 			last_event()
 	} else if (!dying && !unread("overcommit features stats events badness commit")) {
 		add_up()
+		one("up", "gauge", "1 where the module is loaded and could be read.", 1)
 		one("recorded_events_total", "counter", "Calls of the OOM killer since the module was loaded, including those that killed no process.", key("stats", "events"))
 		one("overwritten_events_total", "counter", "OOM events that the module overwrote before they were read.", key("stats", "overwritten"))
 		one("averted_total", "counter", "OOM kills that were called off because memory was given back.", key("stats", "averted"))
@@ -235,7 +236,19 @@ function memory_by_kind(   i) {
 			print "oomlens_memory_bytes{kind=" label(sheet_name[i]) "} " in_bytes(sheet(sheet_name[i]))
 }
 
+# The last kill, by name: one series at a time, for marks on a dashboard
+function last_kill(   e, n) {
+	for (e = events; e > 0 && !count(event_at[e], "victim"); e--)
+		;
+	if (!e || (logged && !is_number(ev(event_at[e], "real_us"))))
+		return
+	n = event_at[e]
+	family("last_kill_timestamp_seconds", "gauge", "When the last kill was, its kind, victim and the victim's cgroup.")
+	print "oomlens_last_kill_timestamp_seconds{kind=" label(ev(n, "kind")) ",victim=" label(rec(n, "victim", 1, "comm")) ",pid=" label(rec(n, "victim", 1, "pid")) ",cgroup=" label(rec(n, "victim", 1, "memcg")) "} " sprintf("%.3f", event_epoch(n))
+}
+
 function last_event() {
+	last_kill()
 	one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
 }
 

@@ -202,6 +202,16 @@ json_report()
 	printf '}\n'
 }
 
+# module_down: so that a file of the last run does not pass for the present. A service
+# asks every few seconds: it is told by the status alone.
+module_down()
+{
+	printf '%s\n' "# HELP oomlens_up 1 where the module is loaded and could be read." \
+		"# TYPE oomlens_up gauge" "oomlens_up 0" | write_to "$OUT" =rw || exit 1
+	[ ! -t 2 ] || complain "the module is not loaded: modprobe oomlens"
+	exit $E_NO_MODULE
+}
+
 cmd_metrics()
 {
 	OUT='' STATE=''
@@ -219,6 +229,7 @@ cmd_metrics()
 		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
 		return
 	fi
+	[ -z "$OUT" ] || [ -n "$FROM" ] || [ -e /proc/oomlens ] || [ -d /sys/module/oomlens ] || module_down
 	find_dir
 	set_clock
 	for f in badness overcommit commit events features stats; do
