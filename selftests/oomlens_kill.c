@@ -11,6 +11,7 @@
 
 #include "lib/events.h"
 #include "lib/expect.h"
+#include "lib/loader.h"
 
 static const struct hog_spec small = { .anon = 1000, .comm = "small hog" };
 static const struct hog_spec large = { .anon = 4000, .adj = 1000, .comm = "large" };
@@ -160,14 +161,50 @@ static void test_own(void)
 	test_done("a later OOM of a writer is not its run's");
 }
 
+/*
+ * On 5.10 memory that a driver gives back calls sysrq's OOM off. What was asked for is
+ * no more likely to be killed after that: then the kernel takes the other one.
+ */
+static void test_called_off(void)
+{
+	struct hog a, b;
+	char pid[16];
+	int err;
+
+	if (!loader_helper("oomlens_shortage", "")) {
+		ksft_test_result_skip("no oomlens_shortage.ko\n");
+		return;
+	}
+	must_hog(&a, &small);
+	must_hog(&b, &large);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	EXPECT_OK(write_file(SHORTAGE "avert", pid));
+	err = lens_command("trigger", "kill pid=%d\n", a.pid);
+	EXPECT_OK(write_file(SHORTAGE "avert", "0"));
+	if (err) {
+		EXPECT_EQ(err, -EAGAIN);
+		EXPECT_FALSE(hog_gone(&a));
+		write_file("/proc/sysrq-trigger", "f");
+		EXPECT_TRUE(wait_until(hog_killed(&b), PATIENCE_MS));
+		EXPECT_FALSE(hog_gone(&a));
+	} else {
+		EXPECT_TRUE(wait_until(hog_killed(&a), PATIENCE_MS));
+	}
+	hog_end(&a);
+	hog_end(&b);
+	loader_no_helper("oomlens_shortage");
+	test_done("a kill that is called off leaves its target as it was");
+}
+
 int main(void)
 {
 	test_begin(0);
 	needs_trigger("sysrq");
-	ksft_set_plan(6);
+	ksft_set_plan(7);
 	oom_settings();
 	test_kills();
 	test_refusals();
 	test_own();
+	test_called_off();
 	test_end();
 }
