@@ -191,6 +191,20 @@ static void test_deficit(void)
 	test_done("called in, the OOM comes where the figure said");
 }
 
+/* The same with swap that is free, where there is any. */
+static void test_swap(void)
+{
+	bool swap = swap_ensure(4096);
+	struct actor a[ACTORS];
+
+	if (!swap)
+		ksft_print_msg("no swap here\n");
+	start_all(a, to_be_had() * 14 / 10 / ACTORS);
+	EXPECT_GT(expect_deficit(), 0);
+	end_all(a);
+	test_done("free swap is there for promises too");
+}
+
 /* ---- an OOM with swap free, where there is swap ---- */
 
 static long long last_event(void)
@@ -267,12 +281,13 @@ static void test_locked(void)
 
 int main(void)
 {
-	test_begin(4);
+	test_begin(5);
 	progress = must_share(page_size());
 	/* Mode 2 would refuse the mappings. */
 	setting_write("/proc/sys/vm/overcommit_memory", "0");
 	test_covered();
 	test_deficit();
+	test_swap();
 	test_locked();
 	test_end();
 }
