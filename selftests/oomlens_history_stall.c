@@ -109,6 +109,22 @@ static bool ended(const char *path, char *line, size_t size)
 	return find_stall(path, line, size) && line_number(line, "end_us") > 0;
 }
 
+/* The machine's begins where the first interval does that has the share: not before it. */
+static void expect_begin(long long begin_us)
+{
+	char *text = must_read_lens("history"), *at = text;
+	const char *share = NULL;
+
+	while ((at = strstr(at, "\nsample "))) {
+		at++;
+		if (llabs(line_number(at, "time_us") - begin_us) <= 1)
+			share = line_word(at, "psi_full");
+	}
+	EXPECT_TRUE(share && atoi(share) < STALL_PERCENT);
+	expect_show(text);
+	free(text);
+}
+
 static void expect_stall(const char *cgroup, const char *path, const char *hog_cgroup)
 {
 	int kmsg = kmsg_open(), fd = must_open_lens("history", O_RDONLY);
@@ -139,6 +155,8 @@ static void expect_stall(const char *cgroup, const char *path, const char *hog_c
 	EXPECT_EQ(line_number(log, "begin_us"), line_number(line, "begin_us"));
 	/* The guest may be stopped between two readings of the clocks. */
 	EXPECT_NEAR(line_number(log, "real_us") - line_number(log, "begin_us"), wall_us(), 1000000);
+	if (!cgroup)
+		expect_begin(line_number(line, "begin_us"));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	EXPECT_TRUE(wait_until(ended(path, line, sizeof(line)), STALL_MS));
