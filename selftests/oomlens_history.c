@@ -515,8 +515,11 @@ static long long log_pages(const char *line)
 	return kb * 1024 / page_size();
 }
 
-/* The first task of each event's growth lines is the victim of a kill by sysrq. */
-static void expect_grown(int fd, struct hog *hog, long long from, const char *name)
+/*
+ * The first task of each event's growth lines is the victim of a kill by sysrq; the
+ * second one is that process, if one is named.
+ */
+static void expect_grown(int fd, struct hog *hog, long long from, const char *name, pid_t second)
 {
 	int kmsg = kmsg_open();
 	char killed[512] = "";
@@ -532,6 +535,8 @@ static void expect_grown(int fd, struct hog *hog, long long from, const char *na
 	EXPECT_LINE(line, "pid=%d comm=%s", hog->pid, name);
 	EXPECT_EQ(line_number(line, "to"), log_pages(killed));
 	EXPECT_NEAR(line_number(line, "from"), from, from ? PAGES_SLACK : 0);
+	if (second)
+		EXPECT_EQ(line_number(event_line(text, "growth", n, 1), "pid"), second);
 	expect_show(text);
 	free(text);
 	MUST(wait_until(hog_gone(hog), PATIENCE_MS));
@@ -542,8 +547,9 @@ static void test_growth(void)
 {
 	const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "grown" };
 	const struct hog_spec sudden = { .anon = 4000, .adj = 1000, .comm = "sudden" };
+	const struct hog_spec second = { .anon = 1000, .comm = "less" };
+	struct hog hog, less;
 	long long n, from;
-	struct hog hog;
 	int fd;
 
 	if (!lens_feature("sysrq") || !lens_feature("mark_victim")) {
@@ -555,17 +561,20 @@ static void test_growth(void)
 	/* With history_ms a minute is six samples; a mark is half as many more old. */
 	every_ms("20");
 	must_hog(&hog, &spec);
+	must_hog(&less, &second);
 	from = status_pages(hog.pid);
 	free(fresh_sample(&n));
 	n += 20;
 	free(next_sample(&n));
 	every_ms("3600000");
+	MUST_OK(hog_do(&less, HOG_GROW, 2000));
 	MUST_OK(hog_do(&hog, HOG_GROW, 4000));
-	expect_grown(fd, &hog, from, "grown");
+	expect_grown(fd, &hog, from, "grown", less.pid);
+	hog_end(&less);
 	test_done("an event tells what grew most before it");
 
 	must_hog(&hog, &sudden);
-	expect_grown(fd, &hog, 0, "sudden");
+	expect_grown(fd, &hog, 0, "sudden", 0);
 	test_done("and what began after the last sample");
 	close(fd);
 }
