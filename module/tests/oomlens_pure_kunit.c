@@ -145,12 +145,30 @@ static void pool_gives_all_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&pool.blocks));
 }
 
+#define ON_THEIR_WAY	8192
+
+/* A page that was on its way when its pool was closed: by the kernel's count of free ones. */
+static void pool_keeps_none_when_closed(struct kunit *test)
+{
+	static struct oomlens_pool pool = OOMLENS_POOL_INIT(pool);
+	unsigned long before;
+	unsigned int i;
+
+	oomlens_pool_open(&pool);
+	oomlens_pool_close(&pool);
+	before = global_zone_page_state(NR_FREE_PAGES);
+	for (i = 0; i < ON_THEIR_WAY; i++)
+		KUNIT_ASSERT_EQ(test, oomlens_pool_grow(&pool, 1, GFP_KERNEL), 0UL);
+	KUNIT_EXPECT_GT(test, global_zone_page_state(NR_FREE_PAGES) + ON_THEIR_WAY / 2, before);
+}
+
 static struct kunit_case pure_cases[] = {
 	KUNIT_CASE(score_by_table),
 	KUNIT_CASE(points_are_the_sum),
 	KUNIT_CASE(rank_is_the_kernels_order),
 	KUNIT_CASE(sizes_as_written),
 	KUNIT_CASE(pool_gives_all_back),
+	KUNIT_CASE(pool_keeps_none_when_closed),
 	{ }
 };
 
