@@ -12,6 +12,7 @@ PARTS := share/oomlens
 MAN := share/man/man1
 COMPLETION := share/bash-completion/completions
 FISH := share/fish/vendor_completions.d
+ZSH := share/zsh/site-functions
 USER_ROOT := $(abspath $(or $(DESTDIR),$(INSTALL_MOD_PATH)))
 MOD_ROOT := $(abspath $(or $(INSTALL_MOD_PATH),$(DESTDIR)))
 MODLIB_ANY := $(or $(MODLIB),$(MOD_ROOT)/lib/modules/*)
@@ -37,12 +38,16 @@ modules_install: all ## the module only, below /lib/modules
 	$(if $(STAGED),,PATH=$$PATH:/sbin; $(DEPMOD) $$(modinfo -F vermagic oomlens.ko | cut -d' ' -f1))
 
 install-command: ## command, manual and completion only, below PREFIX
-	install -d $(addprefix $(USER_ROOT)$(PREFIX)/,bin $(PARTS) $(MAN) $(COMPLETION) $(FISH))
+	install -d $(addprefix $(USER_ROOT)$(PREFIX)/,bin $(PARTS) $(MAN) $(COMPLETION) $(FISH) $(ZSH))
 	install -m 755 scripts/oomlens $(USER_ROOT)$(PREFIX)/bin
 	install -m 644 scripts/oomlens.d/* $(USER_ROOT)$(PREFIX)/$(PARTS)
 	install -m 644 scripts/oomlens.1 $(USER_ROOT)$(PREFIX)/$(MAN)
 	install -m 644 scripts/completion $(USER_ROOT)$(PREFIX)/$(COMPLETION)/oomlens
 	install -m 644 scripts/completion.fish $(USER_ROOT)$(PREFIX)/$(FISH)/oomlens.fish
+	@# compinit reads the first line; the rest is the body of the function _oomlens
+	install -m 644 /dev/null $(USER_ROOT)$(PREFIX)/$(ZSH)/_oomlens
+	{ echo '#compdef oomlens'; cat scripts/completion; echo '_oomlens_zsh "$$@"'; } \
+		>$(USER_ROOT)$(PREFIX)/$(ZSH)/_oomlens
 
 uninstall: ## remove what install put there, the module of every kernel
 	@for ko in $(foreach dir,$(or $(INSTALL_MOD_DIR),extra updates),$(MODLIB_ANY)/$(dir)/oomlens.ko*); do \
@@ -52,7 +57,7 @@ uninstall: ## remove what install put there, the module of every kernel
 		release=$${ko#$(MOD_ROOT)/lib/modules/}; \
 		$(if $(STAGED),:,PATH=$$PATH:/sbin $(DEPMOD) "$${release%%/*}"); \
 	done
-	rm -f $(addprefix $(USER_ROOT)$(PREFIX)/,bin/oomlens $(MAN)/oomlens.1 $(COMPLETION)/oomlens $(FISH)/oomlens.fish)
+	rm -f $(addprefix $(USER_ROOT)$(PREFIX)/,bin/oomlens $(MAN)/oomlens.1 $(COMPLETION)/oomlens $(FISH)/oomlens.fish $(ZSH)/_oomlens)
 	rm -rf $(USER_ROOT)$(PREFIX)/$(PARTS)
 	@$(if $(STAGED),,test ! -d /sys/module/oomlens || echo "oomlens is still loaded: rmmod oomlens")
 
