@@ -24,8 +24,6 @@ complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -a "$commands
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l from -x -a '(__fish_complete_directories)'
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l log -r -F
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l last-boot
-complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l log -r -F
-complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -l last-boot
 complete -c oomlens -n "not __fish_seen_subcommand_from $commands" -s V -l version
 complete -c oomlens -s h -l help
 complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif events history commit objects' -s n -x
