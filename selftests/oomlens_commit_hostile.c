@@ -176,6 +176,11 @@ static void test_right(void)
 	pid_t pid = must_fork();
 
 	if (!pid) {
+		/* Opened by a task that has not the right, and asked by one that has it */
+		fd = MUST_GET(open_without(CAP_SYS_PTRACE, lens_path("commit")));
+		EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
+		EXPECT_OK(write_fd(fd, "all"));
+		close(fd);
 		MUST_OK(drop_capability(CAP_SYS_PTRACE));
 		/* Opened by one that has the right: the caller needs it too. */
 		EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);

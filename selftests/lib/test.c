@@ -2,7 +2,9 @@
 /*
  * Settings, rights, random numbers and time.
  */
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 
 #include "test.h"
@@ -77,4 +79,33 @@ int drop_capability(int cap)
 	data[0].effective &= ~(1U << cap);
 	data[0].permitted &= ~(1U << cap);
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+struct opening {
+	int cap, fd;
+	const char *path;
+};
+
+/* Capabilities are a thread's. */
+static void *open_in_thread(void *arg)
+{
+	struct opening *o = arg;
+
+	o->fd = drop_capability(o->cap);
+	if (!o->fd)
+		o->fd = open(o->path, O_RDWR | O_CLOEXEC);
+	if (o->fd < 0)
+		o->fd = -errno;
+	return NULL;
+}
+
+int open_without(int cap, const char *path)
+{
+	struct opening o = { .cap = cap, .path = path };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, open_in_thread, &o))
+		return -EAGAIN;
+	pthread_join(thread, NULL);
+	return o.fd;
 }

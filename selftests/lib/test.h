@@ -69,6 +69,9 @@ int setting_write(const char *path, const char *value);
 /* Takes the capability @cap, below 32, from the calling task. */
 int drop_capability(int cap);
 
+/* A descriptor to read and write, opened by a thread that has not @cap; or an error. */
+int open_without(int cap, const char *path);
+
 /* Until the end, an OOM is soon over: no dump of all tasks, no panic, a quiet console. */
 void oom_settings(void);
 
