@@ -573,10 +573,19 @@ reload()
 		rmmod oomlens 2>/dev/null || sleep 0.1
 		tries=$((tries + 1))
 	done
+	echo "$mark" >/dev/kmsg
 	insmod "$ko" "$@" || {
 		echo "Bail out! cannot load $ko"
 		exit 1
 	}
+}
+
+# The kernel's log since the module was loaded: each load counts its events from 1.
+mark="oomlens_why: from here $$"
+log()
+{
+	dmesg | awk -v mark="$mark" '{ line[++n] = $0 } index($0, mark) { n = 0 }
+		END { for (i = 1; i <= n; i++) print line[i] }'
 }
 
 # in_log NUMBER: the lines of its block; or its one line, as of a storm only five blocks in
@@ -584,13 +593,13 @@ reload()
 in_log()
 {
 	tries=0
-	until dmesg | grep -q "oomlens: end $1 "; do
+	until log | grep -q "oomlens: end $1 "; do
 		[ "$tries" -lt 50 ] || break
-		! dmesg | grep "oomlens: [a-z]* $1 " | head -n 1 | grep -q "oomlens: event " || break
+		! log | grep "oomlens: [a-z]* $1 " | head -n 1 | grep -q "oomlens: event " || break
 		sleep 0.1
 		tries=$((tries + 1))
 	done
-	dmesg | grep "oomlens: [a-z]* $1 "
+	log | grep "oomlens: [a-z]* $1 "
 }
 
 # same_in_log NUMBER: the block gives the sentences that the file gives. Of the file what
