@@ -105,7 +105,8 @@ static long long time_of_read(const char *path)
 int main(void)
 {
 	static const char * const files[] = {
-		"overcommit", "memory", "badness", "commit", "events", "stats",
+		"overcommit", "memory", "badness", "commit", "objects", "events", "history",
+		"stats",
 	};
 	long long measure, us;
 	unsigned int i;
