@@ -71,7 +71,7 @@ function on_row(   name) {
 		return
 	name = by == "cgroup" ? cell("memcg") : cell("comm")
 	if (what == "victim") {
-		# Who would die now
+		# What the next kill would take
 		if (cell("fate") == "-")
 			return
 		add(shown(cell("comm")) " (" cell("pid") ") of " shown(cell("memcg")))

@@ -85,16 +85,10 @@ function json_stall(i,   s) {
 	return s "}"
 }
 
-# As stall_tasks()
-function json_tasks(list, k,   s, p) {
-	while (match(list, /:[0-9]+:-?[0-9]+(,|$)/)) {
-		p = substr(list, RSTART + 1, RLENGTH - 1)
-		s = followed(s, ",") "{" json_pair("comm", substr(list, 1, RSTART - 1)) "," json_pair("pid", checked("pid", substr(p, 1, index(p, ":") - 1)))
-		list = substr(list, RSTART + RLENGTH)
-		sub(/.*:/, "", p)
-		sub(/,/, "", p)
-		s = s "," json_pair(k, checked("points", p)) "}"
-	}
+function json_tasks(list, k,   t, n, i, s) {
+	n = tasks_of(list, t)
+	for (i = 1; i <= n; i++)
+		s = followed(s, ",") "{" json_pair("comm", t[i, "comm"]) "," json_pair("pid", checked("pid", t[i, "pid"])) "," json_pair(k, checked("points", t[i, "points"])) "}"
 	return s
 }
 

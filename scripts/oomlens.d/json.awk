@@ -164,7 +164,7 @@ function take_json(line) {
 	if ("event" in J && "kind" in J)
 		json_event()
 	else if ("stall" in J && "begin_us" in J)
-		json_stall()
+		read_stall()
 	else if ("MESSAGE" in J || "MESSAGE.1" in J)
 		journal_entry()
 }
@@ -247,22 +247,22 @@ function json_event(   e, i, p, q, path, type, at, text, n, number, k, us) {
 }
 
 # A stall as "events --json" wrote it
-function json_stall(   w, n, name, i, us) {
+function read_stall(   w, n, name, i, us) {
 	n = split("begin_us end_us psi_full_max memcg", name, " ")
 	for (i = 1; i <= n; i++)
 		w[i + 2] = name[i] "=" word(J[name[i]])
 	us = real_of(J["time"])
 	if (us != "")
 		w[++i + 1] = "real_us=" us
-	w[++i + 1] = "largest=" json_tasks("largest", "points")
-	w[++i + 1] = "fastest=" json_tasks("fastest", "grew")
+	w[++i + 1] = "largest=" listed_tasks("largest", "points")
+	w[++i + 1] = "fastest=" listed_tasks("fastest", "grew")
 	head = stamp = real = ""
 	if (fig(J["stall"]) != "-" && length(J["stall"]) <= 15)
 		stall_line(J["stall"], w, i + 1)
 }
 
 # A list of tasks as the line of a stall has it
-function json_tasks(list, k,   i, s, at) {
+function listed_tasks(list, k,   i, s, at) {
 	for (i = 1; i <= 3; i++) {
 		at = list "." i "."
 		if ((at "comm") in J)

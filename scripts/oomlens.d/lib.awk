@@ -6,7 +6,7 @@
 # A recording may be hostile, and root reads it. So each line is checked here, before
 # anything else sees it: every byte is printing ASCII, a number is a number, and a
 # keyword is a word. Names and new keys are any text: json_text(), html_text() or
-# label() escapes them where they are printed.
+# label_value() escapes them where they are printed.
 #
 # For busybox awk, mawk and gawk alike, in the C locale.
 
@@ -458,8 +458,8 @@ function clip(s) {
 	return wide && length(s) > wide ? substr(s, 1, wide) : s
 }
 
-# A text in lines of so many columns, the first behind indent, the others below it. A
-# tab is a blank at which no line ends, as in a command that is to be pasted.
+# A text in lines of width columns, the first behind indent, the others behind as many
+# blanks. No line ends at a tab, which is printed as a blank: commands have tabs.
 function wrapped(indent, text, width,   n, i, word, s, line_now) {
 	n = split(text, word, "[ ]")
 	for (i = 1; i <= n; i++) {

@@ -98,24 +98,10 @@ function in_bytes(pages) {
 	return is_number(pages) ? whole(pages * page_kb() * 1024) : "-"
 }
 
-# In an escaped name only backslash and quote need an escape of Prometheus' own. Not by
-# gsub(): awks differ in what a backslash means there.
-function label(v,   i, c, s) {
-	if (v !~ /[\\"]/)
-		return "\"" v "\""
-	for (i = 1; i <= length(v); i++) {
-		c = substr(v, i, 1)
-		if (c == "\\" || c == "\"")
-			s = s "\\"
-		s = s c
-	}
-	return "\"" s "\""
-}
-
 function histogram(name, key_name, help,   i) {
 	family(name, "histogram", help)
 	for (i = 1; i <= bounds; i++)
-		print "oomlens_" name "_bucket{le=" label(bound[i]) "} " whole(S[key_name "_le," bound[i]])
+		print "oomlens_" name "_bucket{le=" label_value(bound[i]) "} " whole(S[key_name "_le," bound[i]])
 	print "oomlens_" name "_bucket{le=\"+Inf\"} " whole(S[key_name "_count"])
 	print "oomlens_" name "_sum " sprintf("%.6f", S[key_name "_us"] / 1000000)
 	print "oomlens_" name "_count " whole(S[key_name "_count"])
@@ -137,7 +123,7 @@ function events_by_kind(   k, n, i, name, part) {
 		}
 	for (i = 1; i <= n; i++) {
 		split(name[i], part, ",")
-		print "oomlens_events_total{kind=" label(part[2]) ",outcome=" label(part[3]) "} " whole(S[name[i]])
+		print "oomlens_events_total{kind=" label_value(part[2]) ",outcome=" label_value(part[3]) "} " whole(S[name[i]])
 	}
 	one("events_missed_total", "counter", "OOM events that were overwritten before they were added up by kind.", whole(S["missed"]))
 }
@@ -212,7 +198,7 @@ function trends(   i, g, n) {
 	if (GAINS["task"]) {
 		family("growth_bytes_per_second", "gauge", "What the three processes that grow most gain, by a line through the samples.")
 		for (g = 1; g <= GAINS["task"] && g <= 3; g++)
-			print "oomlens_growth_bytes_per_second{pid=" label(G["task", g, "pid"]) ",comm=" label(G["task", g, "name"]) ",cgroup=" label(G["task", g, "memcg"]) "} " sprintf("%.0f", G["task", g, "pace"] * page_kb() * 1024)
+			print "oomlens_growth_bytes_per_second{pid=" label_value(G["task", g, "pid"]) ",comm=" label_value(G["task", g, "name"]) ",cgroup=" label_value(G["task", g, "memcg"]) "} " sprintf("%.0f", G["task", g, "pace"] * page_kb() * 1024)
 	}
 	for (i = 1; i <= stalls; i++)
 		if (num(stall_name[i]) > n)
@@ -233,7 +219,7 @@ function memory_by_kind(   i) {
 	family("memory_bytes", "gauge", "What RAM is used for: the kinds add up to it. unaccounted is in none of the kernel's counters.")
 	for (i = 1; i <= sheet_count; i++)
 		if (is_number(sheet(sheet_name[i])))
-			print "oomlens_memory_bytes{kind=" label(sheet_name[i]) "} " in_bytes(sheet(sheet_name[i]))
+			print "oomlens_memory_bytes{kind=" label_value(sheet_name[i]) "} " in_bytes(sheet(sheet_name[i]))
 }
 
 # The last kill, by name: one series at a time, for marks on a dashboard
@@ -244,7 +230,7 @@ function last_kill(   e, n) {
 		return
 	n = event_at[e]
 	family("last_kill_timestamp_seconds", "gauge", "When the last kill was, its kind, victim and the victim's cgroup.")
-	print "oomlens_last_kill_timestamp_seconds{kind=" label(ev(n, "kind")) ",victim=" label(rec(n, "victim", 1, "comm")) ",pid=" label(rec(n, "victim", 1, "pid")) ",cgroup=" label(rec(n, "victim", 1, "memcg")) "} " sprintf("%.3f", event_epoch(n))
+	print "oomlens_last_kill_timestamp_seconds{kind=" label_value(ev(n, "kind")) ",victim=" label_value(rec(n, "victim", 1, "comm")) ",pid=" label_value(rec(n, "victim", 1, "pid")) ",cgroup=" label_value(rec(n, "victim", 1, "memcg")) "} " sprintf("%.3f", event_epoch(n))
 }
 
 function last_event() {
@@ -257,5 +243,5 @@ function sources(   n, i, name) {
 	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
 	for (i = 1; i <= n; i++)
 		if (key("features", name[i]) != "-")
-			print "oomlens_source{name=" label(name[i]) "} " (key("features", name[i]) ~ /^yes/ ? 1 : 0)
+			print "oomlens_source{name=" label_value(name[i]) "} " (key("features", name[i]) ~ /^yes/ ? 1 : 0)
 }

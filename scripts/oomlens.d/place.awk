@@ -70,7 +70,7 @@ function unit_of(path,   s) {
 	return s ~ /^[A-Za-z0-9:_.@\\-]+\.(service|scope|slice|socket|mount|swap)$/ && s !~ /^-/ ? s : ""
 }
 
-# The user whose own service manager has the unit
+# Of a unit below user@N.service, which that user's own systemd has, the N
 function user_of(path,   s) {
 	if (!match(path, /\/user@[0-9]+\.service\//))
 		return ""

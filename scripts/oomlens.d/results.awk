@@ -49,23 +49,11 @@ function print_json(   i, s) {
 	print "{\"file\":" env("OOMLENS_FILE") ",\"title\":" env("OOMLENS_TITLE") ",\"in\":" env("OOMLENS_IN") ",\"do\":" env("OOMLENS_DO") ",\"events\":" (last >= first && first != "" ? "[" first "," last "]" : "null") ",\"run\":" env("OOMLENS_SAID") ",\"ok\":" (bad ? "false" : "true") ",\"results\":[" s "]}"
 }
 
-# A string of a label, with what UTF-8 is not as \ooo
-function label(v,   i, c, s) {
-	v = ascii_only(v)
-	for (i = 1; i <= length(v); i++) {
-		c = substr(v, i, 1)
-		if (c == "\\" || c == "\"")
-			s = s "\\"
-		s = s c
-	}
-	return "\"" s "\""
-}
-
 # A policy is one file: where it stands differs from machine to machine
 function policy(   s) {
 	s = ENVIRON["OOMLENS_FILE"]
 	sub(/.*\//, "", s)
-	return "policy=" label(s)
+	return "policy=" label_value(ascii_only(s))
 }
 
 function print_metrics(   i, skipped) {
@@ -75,7 +63,7 @@ function print_metrics(   i, skipped) {
 		if (status[i] == "skip")
 			skipped++
 		else
-			print "oomlens_check_ok{" policy() ",line=\"" number[i] "\",expect=" label(text[i]) "} " (status[i] == "ok")
+			print "oomlens_check_ok{" policy() ",line=\"" number[i] "\",expect=" label_value(ascii_only(text[i])) "} " (status[i] == "ok")
 	print "# HELP oomlens_check_failed Expectations of a policy that do not hold."
 	print "# TYPE oomlens_check_failed gauge"
 	print "oomlens_check_failed{" policy() "} " whole(bad)

@@ -60,18 +60,26 @@ function after_stall(i) {
 	return "When it was over is not in the log, which goes on for " duration(stall(i, "after_us")) "."
 }
 
-# "comm:pid:pages,..." in words: those with more than 0. A name may have any of these bytes.
-function stall_tasks(list, by,   text, p, who) {
+# The tasks of a list in words: those with more than 0
+function stall_tasks(list, by,   t, n, i, text) {
+	n = tasks_of(list, t)
+	for (i = 1; i <= n; i++)
+		if (t[i, "points"] + 0 > 0)
+			text = followed(text, ", ") shown(t[i, "comm"]) " (" t[i, "pid"] ")" by bytes(t[i, "points"])
+	return text
+}
+
+# "COMM:PID:POINTS,..." into t; how many. A name may have colons and commas.
+function tasks_of(list, t,   n, p) {
 	while (match(list, /:[0-9]+:-?[0-9]+(,|$)/)) {
 		p = substr(list, RSTART + 1, RLENGTH - 1)
-		who = shown(substr(list, 1, RSTART - 1)) " (" substr(p, 1, index(p, ":") - 1) ")"
-		list = substr(list, RSTART + RLENGTH)
-		sub(/.*:/, "", p)
 		sub(/,/, "", p)
-		if (p + 0 > 0)
-			text = followed(text, ", ") who by bytes(p)
+		t[++n, "comm"] = substr(list, 1, RSTART - 1)
+		t[n, "pid"] = substr(p, 1, index(p, ":") - 1)
+		t[n, "points"] = substr(p, index(p, ":") + 1)
+		list = substr(list, RSTART + RLENGTH)
 	}
-	return text
+	return n + 0
 }
 
 # Stall i in a sentence

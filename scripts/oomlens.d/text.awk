@@ -22,3 +22,17 @@ function ascii_only(s,   n, i, c, text) {
 function followed(s, by) {
 	return s == "" ? s : s by
 }
+
+# A label of Prometheus: of printing ASCII only backslash and quote need an escape. Not by
+# gsub(): awks differ in what a backslash means there.
+function label_value(v,   i, c, s) {
+	if (v !~ /[\\"]/)
+		return "\"" v "\""
+	for (i = 1; i <= length(v); i++) {
+		c = substr(v, i, 1)
+		if (c == "\\" || c == "\"")
+			s = s "\\"
+		s = s c
+	}
+	return "\"" s "\""
+}

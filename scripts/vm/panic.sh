@@ -140,7 +140,7 @@ panic_job()
 		echo c >/proc/sysrq-trigger
 	}
 
-	# The recorder's thread stays in a function, after so many calls, then an OOM panics
+	# The recorder's thread is stopped in a function, at a certain call of it; then an OOM panics
 	thread_stays_in()
 	{
 		limited a
