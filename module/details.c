@@ -43,7 +43,7 @@ static char line[OOMLENS_ADDED_MAX];	/* the work's own */
 static void look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(look_work, look);
 
-/* Drivers' pages and the like. The victim's end does not change it. */
+/* Drivers' pages and the like, now. None of them are the victim's, which may be gone. */
 static long unaccounted(void)
 {
 	return have_sheet && !oomlens_memory_read(&sheet) ? sheet.unaccounted : 0;

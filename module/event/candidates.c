@@ -31,7 +31,7 @@ static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
 static u8 *best;	/* the candidates as indices of samples, the first victim first */
 static u64 next_walk_ns[2];	/* for calls that do something, and for idle ones */
 static struct {
-	const struct oomlens_event *e;	/* its event has this number, or is lost */
+	const struct oomlens_event *e;	/* with another number: no longer kept */
 	unsigned long number;
 	u64 next_ns;
 } last_walk;

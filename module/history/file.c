@@ -111,7 +111,7 @@ static void show_grew(struct seq_file *m, const struct oomlens_row *row)
 		seq_printf(m, " grew=%d", row->grew);
 }
 
-/* The path of a cgroup, "-" if it is not known; of serial 0 what is given. */
+/* The path of a cgroup, "-" if it is not known; @of_none where there is no cgroup. */
 static void show_path(struct seq_file *m, const char *key, u64 serial, const char *of_none)
 {
 	struct copy *c = m->private;
