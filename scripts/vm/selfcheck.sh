@@ -175,7 +175,9 @@ self_guests()
 {
 	self_id=$(native_id)
 	guest 0 'ok' 'true'
-	guest 3 'status 3' 'exit 3'
+	# A leftover that holds the output's pipe
+	guest 3 'status 3' 'sleep 3600 & seq 20000; exit 3'
+	expect "all of its output" 20000 "$(awk '$1 == NR { n++ } END { print n }' "$RUN/output")"
 	guest 125 'failed: the kernel complained*' 'echo c >/proc/sysrq-trigger'
 	guest 125 'failed: ended without a word*' 'reboot -f; sleep 60'
 	guest 125 'failed: hung, silent*' 'sleep 3600'
