@@ -9,17 +9,12 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../scripts:$PATH
+# shellcheck source=lib/ktap.sh
+. "$here/lib/ktap.sh"
 lens=/sys/kernel/debug/oomlens
 group=/sys/fs/cgroup/oomlens_cli
 [ ! -d /sys/fs/cgroup/memory ] || group=/sys/fs/cgroup/memory/oomlens_cli
 odd="$group b\\134\$(id)\"'"
-
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $1"
-	exit 4
-}
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 grep -qs '^enabled 1' $lens/trigger || skip_all "no debugfs, or the module without trigger=1"
@@ -51,25 +46,7 @@ echo -1000 >/proc/self/oom_score_adj
 sh "$lens_command" bundle >"$work/oomlens" || exit 1
 chmod 755 "$work/oomlens"
 
-n=0
-failed=0
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		[ ! -s "$work/said" ] || sed 's/^/# said: /; 12q' "$work/said"
-		failed=1
-	fi
-}
-
-skip()
-{
-	n=$((n + 1))
-	echo "ok $n $1 # SKIP $2"
-}
+diagnostics=$work/said
 
 # ---- what there is to look at ----
 
@@ -588,4 +565,4 @@ else
 fi
 
 echo "1..$n"
-exit $failed
+exit $((bad != 0))

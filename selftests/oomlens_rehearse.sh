@@ -7,17 +7,12 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../scripts:$PATH
+# shellcheck source=lib/ktap.sh
+. "$here/lib/ktap.sh"
 lens=/sys/kernel/debug/oomlens
 root=/sys/fs/cgroup
 examples=$here/../scripts/examples
 [ -d "$examples" ] || examples=/rig/examples
-
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $1"
-	exit 4
-}
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 grep -qs '^enabled 1' $lens/trigger || skip_all "no debugfs, or the module without trigger=1"
@@ -63,33 +58,7 @@ echo -1000 >/proc/self/oom_score_adj
 echo 0 >/proc/sys/vm/panic_on_oom
 echo 0 >/proc/sys/vm/oom_dump_tasks
 
-n=0
-failed=0
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		[ ! -s "$work/said" ] || sed 's/^/# said: /; 30q' "$work/said"
-		failed=1
-	fi
-}
-
-# until_true COMMAND...: poll, with a bound
-until_true()
-{
-	tries=600
-	until "$@"; do
-		tries=$((tries - 1))
-		if [ $tries = 0 ]; then
-			echo "# not so: $*"
-			return 1
-		fi
-		sleep 0.05
-	done
-}
+diagnostics=$work/said
 
 # ends STATUS ARGUMENT...: of the command, what it says into said
 ends()
@@ -417,4 +386,4 @@ for t in $tests; do
 	result $? "$(echo "$t" | tr _ ' ')"
 done
 echo "1..$n"
-exit $failed
+exit $((bad != 0))

@@ -7,18 +7,14 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here/../scripts:$PATH
+# shellcheck source=lib/ktap.sh
+. "$here/lib/ktap.sh"
 lens=/sys/kernel/debug/oomlens
 unit=oomlens-selftest.service
 file=/run/systemd/system/$unit
 script=/run/oomlens-selftest.sh
 said=/run/oomlens-selftest.said
-
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $1"
-	exit 4
-}
+diagnostics=$said
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 [ -d /run/systemd/system ] || skip_all "process 1 is not systemd"
@@ -44,33 +40,11 @@ echo 1 >/proc/sys/kernel/sysrq
 # A slow console would give systemd the time to kill before the kernel does
 echo 1 >/proc/sys/kernel/printk
 
-n=0
-failed=0
 verdict()
 {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		failed=1
+	result "$@"
+	[ "$1" = 0 ] ||
 		systemctl show -p ActiveState,SubState,Result,NRestarts,MainPID $unit | sed 's/^/# /'
-		tail -n 3 $said | sed 's/^/# the main process said: /'
-	fi
-}
-
-# until_true COMMAND...: poll, with a bound
-until_true()
-{
-	tries=300
-	until "$@"; do
-		tries=$((tries - 1))
-		if [ $tries = 0 ]; then
-			echo "# not so: $*"
-			return 1
-		fi
-		sleep 0.1
-	done
 }
 
 shown()
@@ -239,4 +213,4 @@ bystander
 verdict $? "an OOM kill outside the unit is none of its business"
 example
 verdict $? "scripts/examples/systemd-unit: the unit has failed with oom-kill, and nothing else"
-exit $failed
+exit $((bad != 0))

@@ -12,6 +12,8 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here:$here/../scripts:$PATH
+# shellcheck source=lib/ktap.sh
+. "$here/lib/ktap.sh"
 proc=/proc/oomlens
 debug=/sys/kernel/debug/oomlens
 cgroups=/sys/fs/cgroup
@@ -19,13 +21,6 @@ cgroups=/sys/fs/cgroup
 group=$cgroups/oomlens_why
 nl='
 '
-
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $1"
-	exit 4
-}
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 [ -r $proc/events ] || skip_all "the module is not loaded"
