@@ -523,19 +523,20 @@ refused_process()
 
 cmd_trigger()
 {
-	JSON='' inside=''
-	while :; do
-		case ${1:-} in
+	JSON='' inside='' line=''
+	while [ $# -gt 0 ]; do
+		case $1 in
 		--json) JSON=1 ;;
 		--in) inside=${2:-}; [ -n "$inside" ] || bad_usage "--in needs the path of a cgroup"; shift ;;
-		*) break ;;
+		'' | -*) bad_usage "unknown argument '$1'" ;;
+		*) line="$line${line:+ }$1" ;;
 		esac
 		shift
 	done
-	[ -z "$inside" ] || [ $# -gt 0 ] || bad_usage "--in goes with a command: oomlens trigger lists them"
+	[ -z "$inside" ] || [ -n "$line" ] || bad_usage "--in goes with a command: oomlens trigger lists them"
 	control_file trigger
 	[ -z "$inside" ] || go_inside "$inside"
-	if [ $# = 0 ]; then
+	if [ -z "$line" ]; then
 		if [ -n "$JSON" ]; then
 			set_clock
 			run trigger "$CONTROL/trigger"
@@ -547,7 +548,7 @@ cmd_trigger()
 	set_clock
 	counter events
 	last=$COUNTER
-	control_write trigger "$*"
+	control_write trigger "$line"
 	counter events
 	look_at_terminal
 	[ $WRITER = 0 ] || [ -n "$JSON" ] ||
