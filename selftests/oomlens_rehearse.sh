@@ -28,11 +28,15 @@ done
 children=
 # Those of the examples
 groups=
+# The module is loaded without trigger=1 for a while
+plain=
+ko=${OOMLENS_KO:-/rig/oomlens.ko}
 clean_up()
 {
 	for p in $children; do
 		kill -9 "$p"
 	done
+	[ -z "$plain" ] || load_again
 	for g in oomlens_web oomlens_db oomlens_up $groups; do
 		tries=200
 		until rmdir "$root/$g" || [ ! -d "$root/$g" ] || [ $((tries -= 1)) = 0 ]; do
@@ -280,32 +284,101 @@ test_json()
 	ends 1 rehearse --json "$work/file" && says '"ok":false' && says "\"result\":\"failed\",\"found\":\"the kernel killed nginx ($nginx)"
 }
 
+# What a rehearsal could change, by the kernel's own files
+touched()
+{
+	settings
+	for g in oomlens_web oomlens_db; do
+		cat "$root/$g/memory.events" "$root/$g/cgroup.procs"
+	done
+	grep '^oom_kill ' /proc/vmstat
+	ls -d "$work/kept" "$work/ran" 2>/dev/null
+}
+
+# refused_before STATUS PATTERN [FILE]: with PATTERN, and before anything was touched
+refused_before()
+{
+	touched >"$work/before"
+	ends "$1" rehearse --keep "$work/kept" "${3:-$work/file}" && says "$2" || return 1
+	touched | cmp -s - "$work/before" || {
+		touched | diff "$work/before" - | sed 's/^/# touched: /'
+		return 1
+	}
+}
+
+# instead SED: the file, so edited
+instead()
+{
+	sed "$1" "$work/file" >"$work/other"
+}
+
+# refusal_file: one with a leftover of its own, if it is ever begun
+refusal_file()
+{
+	rm -rf "$work/kept" "$work/ran"
+	process web 500 nginx && nginx=$made || return 1
+	write_file "nginx"
+	echo "expect within 1s touch $work/ran" >>"$work/file"
+}
+
 # Nothing is done where it would be unsafe or pointless
 test_refusals()
 {
-	process web 500 nginx && nginx=$made || return 1
-	write_file "nginx"
-	kills=$(event web oom_kill)
-	echo 1 >/proc/sys/vm/panic_on_oom
-	ends 1 rehearse "$work/file" && says 'echo 0 >/proc/sys/vm/panic_on_oom'
-	status=$?
-	echo 0 >/proc/sys/vm/panic_on_oom
-	[ "$status" = 0 ] || return 1
-	sed 's,/oomlens_web ,/not/there ,' "$work/file" >"$work/other"
-	ends 5 rehearse "$work/other" && says "no cgroup '/not/there'" || return 1
-	sed 's,/oomlens_web ,/oomlens_db ,' "$work/file" >"$work/other"
-	ends 1 rehearse "$work/other" && says 'has no limit.*: echo ' || return 1
-	sed 's,victim,victims,' "$work/file" >"$work/other"
-	ends 2 rehearse "$work/other" && says ":4: 'victims'" || return 1
+	refusal_file || return 1
+	for policy in 1 2; do
+		echo "$policy" >/proc/sys/vm/panic_on_oom
+		refused_before 1 'refused: vm.panic_on_oom is set, .*: echo 0 >/proc/sys/vm/panic_on_oom'
+		status=$?
+		echo 0 >/proc/sys/vm/panic_on_oom
+		[ "$status" = 0 ] || return 1
+	done
+	instead 's,/oomlens_web ,/not/there ,'
+	refused_before 5 "no cgroup '/not/there': .* mkdir '$root/not/there'" "$work/other" || return 1
+	instead 's,/oomlens_web ,/oomlens_db ,'
+	refused_before 1 'has no limit.*: echo ' "$work/other" || return 1
+	instead 's,victim,victims,'
+	refused_before 2 ":4: 'victims'" "$work/other" || return 1
+	instead '/^in /d; s,^do .*,do kill pid=99999999,'
+	refused_before 5 "no process 99999999" "$work/other" || return 1
 	(
+		# Its own processes come and go there
 		echo 0 >"$root/oomlens_web/cgroup.procs"
 		ends 1 rehearse "$work/file" && says "run this from another cgroup"
 	) || return 1
 	while read -r p; do
 		echo -1000 >"/proc/$p/oom_score_adj"
 	done <"$root/oomlens_web/cgroup.procs"
-	ends 1 rehearse "$work/file" && says "no process in /oomlens_web may be killed" &&
-		[ "$(event web oom_kill)" = "$kills" ] && alive "$nginx"
+	refused_before 1 "no process in /oomlens_web may be killed" && alive "$nginx"
+}
+
+# load PARAMETER...: the module anew; false if it is in use
+load()
+{
+	tries=100
+	while [ -d /sys/module/oomlens ] && [ $((tries -= 1)) -gt 0 ]; do
+		rmmod oomlens 2>/dev/null || sleep 0.05
+	done
+	insmod "$ko" "$@"
+}
+
+# The module as it was loaded before
+load_again()
+{
+	# shellcheck disable=SC2086 # parameters are words
+	load trigger=1 $parameters && plain=
+}
+
+test_refused_without_trigger()
+{
+	refusal_file || return 1
+	parameters=
+	for p in events candidates sources log history stall; do
+		parameters="$parameters $p=$(cat /sys/module/oomlens/parameters/$p)"
+	done
+	plain=1
+	load && refused_before 4 'refused: the module was loaded without trigger=1: .*modprobe oomlens trigger=1'
+	status=$?
+	load_again && [ "$status" = 0 ] && alive "$nginx"
 }
 
 # ---- the examples, as they are; systemd's is done by oomlens_trigger_systemd.sh ----
@@ -385,5 +458,10 @@ for t in $tests; do
 	"test_$t"
 	result $? "$(echo "$t" | tr _ ' ')"
 done
+if [ -n "${OOMLENS_REHEARSE:-}" ] && [ -r "$ko" ]; then
+	: >"$work/said"
+	test_refused_without_trigger
+	result $? "refused without trigger"
+fi
 echo "1..$n"
 exit $((bad != 0))
