@@ -57,7 +57,7 @@ report_of_log()
 		OOMLENS_HOST=${LOG:-last boot} OOMLENS_KERNEL=
 		[ "$LOG" != - ] || OOMLENS_HOST="standard input"
 		export OOMLENS_HOST OOMLENS_KERNEL
-		page=$(run_log "own pace growth stalls trend chart sheet place why fromlog report" up=0) || exit
+		page=$(run_log "own pace growth stalls trend chart sheet place unowned why fromlog report" up=0) || exit
 	elif [ -n "$JSON" ]; then
 		page=$(cmd_events --json && cmd_why --json) || exit
 	else

@@ -344,7 +344,7 @@ cmd_why()
 	done
 	look_at_terminal
 	if of_log; then
-		run_log "own pace growth stalls trend sheet place why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
+		run_log "own pace growth stalls trend sheet place unowned why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
 		return
 	fi
 	find_dir
@@ -363,6 +363,8 @@ cmd_why()
 	if [ -z "$only" ] && grep -q '^mode 2$' "$DIR/overcommit" && [ -r "$DIR/commit" ]; then
 		promise=$DIR/commit
 	fi
-	run "own pace growth stalls trend sheet place why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" cgroups="$CGROUPS" wide="$WIDE" \
-		"$(meminfo)" "$(mountinfo)" "$SHEET" "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events"
+	run "own pace growth stalls trend sheet place unowned why fromlog explain" self="$SELF" only="$only" json="$JSON" allocating="$allocating" min_ttl="$min_ttl" cgroups="$CGROUPS" wide="$WIDE" \
+		"$(meminfo)" "$(mountinfo)" "$SHEET" - "$DIR/overcommit" "$promise" "$DIR/features" "$(history)" "$DIR/events" <<TEXT
+$(unowned_now)
+TEXT
 }

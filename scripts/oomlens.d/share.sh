@@ -151,7 +151,7 @@ cmd_report()
 		CGROUPS=
 		[ -n "$FROM" ] || find_cgroups
 		sheet_file
-		page=$(run "own pace growth stalls trend chart sheet place why fromlog report" self="$SELF" up="$up" cgroups="$CGROUPS" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$SHEET" \
+		page=$(run "own pace growth stalls trend chart sheet place unowned why fromlog report" self="$SELF" up="$up" cgroups="$CGROUPS" "$(meminfo)" "$(mountinfo)" "$DIR/overcommit" "$SHEET" \
 			"$DIR/features" "$DIR/stats" "$(history)" "$DIR/events" "$DIR/badness" "$DIR/commit") || exit
 	elif [ -n "$JSON" ]; then
 		page=$(json_report) || exit
@@ -291,6 +291,7 @@ cmd_save()
 			save_file $f cat /proc/$f
 		done
 		save_file mountinfo cat /proc/self/mountinfo
+		save_file unowned unowned
 		save_file clock echo "$NOW $UPTIME"
 		save_file host echo "$(uname -n) $(uname -r) $(uname -m)"
 		for f in "./$PLACE"/*; do

@@ -128,8 +128,12 @@ function rules_holder() {
 	say("holder", "rest_holds !by_pressure dmabufs", "Of drivers' buffers that processes hold: {dmabufs}.", \
 		"A driver's buffer is freed when each process that has it closes it or ends: oomlens objects PID shows all of one process.")
 	say("holder", "slabs_known slab_holds", "The largest slab caches: {slabs}.")
-	say("holder", "slabs_known slab_holds slab_idle", "{slab_idle} of slab can be reclaimed.", \
+	say("holder", "slabs_known slab_holds slab_idle !slab_tmpfs", "{slab_idle} of slab can be reclaimed.", \
 		"Dentries and inodes: echo 2 >/proc/sys/vm/drop_caches frees what of them is not in use.")
+	say("holder", "slabs_known slab_holds slab_tmpfs", "Of these shmem_inode_cache is the files of tmpfs, empty ones too.", \
+		"The inodes of a tmpfs go with its files, not by drop_caches. Which tmpfs has the most: df -i -t tmpfs")
+	say("holder", "descriptors", "The process with the most descriptors is now {most_descriptors}: {descriptors}.", \
+		"The memory of pipes and sockets comes back when their processes close them or end: {most_kill}")
 	say("holder", "shmem_holds objects_known", "{shmem} of tmpfs and shared memory: {objects}. Killing a process does not free what others hold, or no process.", \
 		"{free_by}")
 	say("holder", "shmem_holds !objects_known", "{shmem} of tmpfs and shared memory, which belongs to files: killing a process does not free it.", \
@@ -188,8 +192,8 @@ function facts(n) {
 	facts_event(n)
 	facts_zones(n)
 	facts_memory(n)
-	facts_sheet()
 	facts_objects(n)
+	facts_sheet()
 	facts_memcg(n)
 	facts_choice(n)
 	facts_growth(n)
@@ -393,54 +397,6 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	T["over"] = bytes(mem(n, "committed") - mem(n, "commit_limit"))
 }
 
-# What the event does not count, as the file memory has it now; and where to look for
-# the largest of it
-function facts_sheet(   i, n, parts, largest) {
-	n = sort_sheet()
-	for (i = 1; i <= n; i++) {
-		if (" percpu vmalloc hugetlb zsmalloc gpu misc_reclaimable secondary_pagetables module unaccounted " !~ " " sheet_order[i] " " || num(sheet(sheet_order[i])) < mib(1))
-			continue
-		parts = followed(parts, ", ") bytes(sheet(sheet_order[i])) " " sheet_phrase(sheet_order[i])
-		if (largest == "")
-			largest = sheet_order[i]
-	}
-	fact("sheet", parts != "")
-	T["sheet_parts"] = parts
-	T["sheet_advice"] = sheet_cure(largest)
-}
-
-function sheet_phrase(name) {
-	if (name == "hugetlb")
-		return "of huge pages set aside"
-	if (name == "gpu")
-		return "of graphics drivers"
-	if (name == "misc_reclaimable")
-		return "of drivers that give it back under pressure"
-	if (name == "secondary_pagetables")
-		return "of page tables of virtual machines and IOMMUs"
-	if (name == "module")
-		return "that oomlens holds (pressure, reserve)"
-	if (name == "unaccounted")
-		return "in no account of the kernel"
-	return "of " name
-}
-
-function sheet_cure(name) {
-	if (name == "hugetlb")
-		return "Huge pages are set aside whether they are used or not: HugePages_Free in /proc/meminfo; fewer by vm.nr_hugepages."
-	if (name == "vmalloc")
-		return "/proc/vmallocinfo names who took it."
-	if (name == "percpu")
-		return "Per-CPU memory grows with cgroups, network devices and BPF maps: remove cgroups that are no longer used."
-	if (name == "zsmalloc")
-		return "Compressed swap takes RAM itself: a smaller zram (disksize, mem_limit), or swap on a disk beside it."
-	if (name == "gpu")
-		return "The graphics driver's debugfs and fdinfo (drm-memory) name the process."
-	if (name == "module")
-		return "\"oomlens reserve 0\" gives the reserve back."
-	return "Pipes, sockets and drivers are in no account: ss -m, /proc/net/sockstat, the drivers' debugfs; page_owner=on names who took each page. \"oomlens memory\" has the whole sheet."
-}
-
 function facts_memcg(n,   limit, swap, v1) {
 	limit = rec(n, "memcg", 1, "swap_limit")
 	swap = rec(n, "memcg", 1, "swap")
@@ -566,90 +522,6 @@ function verdict_text(v) {
 	if (v == "init")
 		return "the first process is never taken"
 	return v
-}
-
-# What held memory that no process owned, and what would free it
-function facts_objects(n,   i, list, dmabufs, free_by, tmpfs) {
-	for (i = 1; i <= count(n, "object"); i++) {
-		if (rec(n, "object", i, "kind") == "dmabuf") {
-			dmabufs = followed(dmabufs, "; ") object_text(n, i)
-		} else if (object_pages(n, i) > mib(1)) {
-			tmpfs = tmpfs || rec(n, "object", i, "kind") == "tmpfs"
-			list = followed(list, "; ") object_text(n, i)
-			free_by = followed(free_by, "; ") object_freed_by(n, i)
-		}
-	}
-	fact("objects_known", list != "")
-	fact("dmabufs", dmabufs != "")
-	T["objects"] = list
-	T["dmabufs"] = dmabufs
-	T["free_by"] = "To free it: " free_by "." (tmpfs ? " A whole tmpfs is freed by umount, and limited by mount -o remount,size=SIZE." : "")
-	list = ""
-	for (i = 1; i <= count(n, "slab") && i <= 3; i++)
-		list = followed(list, ", ") shown(rec(n, "slab", i, "name")) " " bytes(rec(n, "slab", i, "pages"))
-	fact("slabs_known", list != "")
-	fact("slab_holds", F["machine"] && (mem(n, "slab_reclaimable") + mem(n, "slab_unreclaimable")) * 10 > mem(n, "ram"))
-	T["slabs"] = list
-	T["slab_idle"] = bytes(mem(n, "slab_reclaimable"))
-	fact("slab_idle", mem(n, "slab_reclaimable") * 20 > mem(n, "ram"))
-}
-
-function object_pages(n, i) {
-	if (rec(n, "object", i, "kind") == "dmabuf")
-		return num(rec(n, "object", i, "size"))
-	return num(rec(n, "object", i, "resident")) + num(rec(n, "object", i, "swapped"))
-}
-
-function object_path(n, i) {
-	return mounted(rec(n, "object", i, "id"), rec(n, "object", i, "name"))
-}
-
-function object_holder(n, i) {
-	return named(rec(n, "object", i, "comm"), rec(n, "object", i, "pid"))
-}
-
-function object_text(n, i,   kind, s, holders, who) {
-	who = shown(rec(n, "object", i, "comm")) " " rec(n, "object", i, "pid")
-	kind = rec(n, "object", i, "kind")
-	s = shown(object_path(n, i))
-	if (kind == "shared")
-		s = "shared memory"
-	else if (kind == "gem" || kind == "dmabuf")
-		s = "a driver's buffer (" s ")"
-	s = s " " bytes(object_pages(n, i))
-	holders = rec(n, "object", i, "holders")
-	if (holders == "0")
-		return s ", held by no process"
-	if (num(holders) > 1)
-		return s " (" who " and " holders - 1 " more)"
-	return num(holders) ? s " (" who ")" : s
-}
-
-function object_freed_by(n, i,   kind, path, id, closing, also) {
-	kind = rec(n, "object", i, "kind")
-	path = object_path(n, i)
-	id = rec(n, "object", i, "id")
-	sub(/.*:/, "", id)
-	if (num(rec(n, "object", i, "holders")))
-		closing = object_holder(n, i) "" (rec(n, "object", i, "holders") > 1 ? " and the others have" : " has") " to close it or to end"
-	also = closing == "" ? "" : ", and " closing
-	if (kind == "sysv")
-		return "ipcrm -m " id also
-	if (kind == "gem")
-		return "close what uses the GPU"
-	if (path ~ /^\// && path !~ /\\040\(deleted\)$/) {
-		if (path == rec(n, "object", i, "name") && kind == "tmpfs" && !shown_by_mount(n, i))
-			return "remove " shown(path) " in the tmpfs of another mount namespace, or unmount that" also
-		return "rm " quoted(path) also
-	}
-	return closing == "" ? shown(path) " is in flight in a socket, or held by the kernel" : shown(path) ": " closing
-}
-
-# Is its filesystem mounted here?
-function shown_by_mount(n, i,   dev) {
-	dev = rec(n, "object", i, "id")
-	sub(/:[0-9]*$/, "", dev)
-	return mounts[dev] > 0
 }
 
 function facts_recovery(n,   i, exit_us, freed_us, v) {
