@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes memory short in one chosen way, for oomlens_why.sh: anonymous or locked
- * pages, page tables, pages that only the kernel holds, holes that no large piece
- * fits, free memory that is kept for urgent requests; or by a task
- * that is already dying when memory ends.
+ * Makes memory short in one chosen way, for oomlens_why.sh and
+ * oomlens_why_unowned.sh: anonymous or locked pages, page tables, pages that only
+ * the kernel holds, holes that no large piece fits, free memory that is kept for
+ * urgent requests, memory of no process; or by a task that is already dying when
+ * memory ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -31,6 +34,7 @@
 #define MIB		(1UL << 20)
 #define PIPE_BYTES	(1 << 16)
 #define MAX_PIPES	30000
+#define MAX_SOCKETS	500000
 /* Not taken while holes are made: the OOM is to come from the pieces. */
 #define LEAVE_BYTES	(24 * MIB)
 /* So many fill four pageblocks: one with a free page left would be given back. */
@@ -282,6 +286,43 @@ static void reserve_for_urgent(void)
 	min_free_kib(kib);
 }
 
+/* A segment that outlives this process. */
+static void leave_segment(size_t bytes)
+{
+	int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
+	char *p = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
+	size_t i;
+
+	if (p == (void *)-1)
+		fail("shmget");
+	for (i = 0; i < bytes; i += page)
+		p[i] = 1;
+	shmdt(p);
+}
+
+/* A file without a name, held by its descriptor alone. */
+static void hold_memfd(size_t bytes)
+{
+	int fd = syscall(SYS_memfd_create, "oomlens held", 0);
+
+	if (fd < 0 || posix_fallocate(fd, 0, bytes))
+		fail("memfd");
+}
+
+/* Each takes an inode, a file and a socket of slab. */
+static void hold_sockets(size_t bytes)
+{
+	struct rlimit files = { MAX_SOCKETS + 64, MAX_SOCKETS + 64 };
+	size_t before = free_bytes();
+	int i, pair[2];
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		fail("RLIMIT_NOFILE");
+	for (i = 0; i < MAX_SOCKETS / 2 && free_bytes() + bytes > before; i++)
+		if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+			fail("socketpair");
+}
+
 int main(int argc, char **argv)
 {
 	static int pipes[MAX_PIPES][2];
@@ -318,7 +359,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2 || !threads || threads > 64) {
-		fprintf(stderr, "usage: oomlens_stage [-a ADJ] [-n NODE] [-t THREADS] [-l] anon|tables|fork|urgent|pipes|pieces MIB\n");
+		fprintf(stderr, "usage: oomlens_stage [-a ADJ] [-n NODE] [-t THREADS] [-l] anon|tables|fork|urgent|pipes|pieces|segment|memfd|sockets MIB, or ipcrm ID\n");
 		return 2;
 	}
 	bytes = strtoul(argv[optind + 1], NULL, 10) * MIB;
@@ -331,6 +372,16 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[optind], "urgent")) {
 		reserve_for_urgent();
 		touch((void *)bytes);
+	} else if (!strcmp(argv[optind], "segment")) {
+		leave_segment(bytes);
+		return 0;
+	} else if (!strcmp(argv[optind], "ipcrm")) {
+		/* busybox has no such command. */
+		return shmctl(atoi(argv[optind + 1]), IPC_RMID, NULL) != 0;
+	} else if (!strcmp(argv[optind], "memfd")) {
+		hold_memfd(bytes);
+	} else if (!strcmp(argv[optind], "sockets")) {
+		hold_sockets(bytes);
 	} else {
 		pieces = !strcmp(argv[optind], "pieces");
 		n = fill_pipes(pipes, bytes, pieces ? LEAVE_BYTES : 0);

@@ -14,13 +14,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 PATH=$here:$here/../scripts:$PATH
 # shellcheck source=lib/ktap.sh
 . "$here/lib/ktap.sh"
+# shellcheck source=lib/why.sh
+. "$here/lib/why.sh"
 proc=/proc/oomlens
 debug=/sys/kernel/debug/oomlens
 cgroups=/sys/fs/cgroup
 [ ! -e $cgroups/memory/memory.limit_in_bytes ] || cgroups=$cgroups/memory
 group=$cgroups/oomlens_why
-nl='
-'
 
 [ "$(id -u)" = 0 ] || skip_all "not root"
 [ -r $proc/events ] || skip_all "the module is not loaded"
@@ -35,41 +35,6 @@ stage=$here/oomlens_stage
 echo -1000 >/proc/self/oom_score_adj
 
 # ---- put everything back, whichever way this ends ----
-
-saved=
-sysctl_set()
-{
-	saved="$1 $(cat "$1")$nl$saved"
-	echo "$2" >"$1"
-}
-
-sysctls_back()
-{
-	printf '%s' "$saved" | while read -r path value; do
-		[ ! -e "$path" ] || echo "$value" >"$path"
-	done
-	saved=
-}
-
-# Nor the other processes that run the tests: all of this session. (Not where an exempt process
-# is staged: there the line shall be longer than what an event has room for.)
-shelter()
-{
-	session=$(session_of self)
-	for p in /proc/[0-9]*; do
-		[ "$(session_of "${p#/proc/}")" != "$session" ] ||
-			sysctl_set "$p/oom_score_adj" -1000
-	done 2>/dev/null
-}
-
-# Of a kernel thread, nothing
-session_of()
-{
-	stat=$(cat "/proc/$1/stat")
-	# shellcheck disable=SC2086 # columns: state, parent, group, session
-	set -- ${stat##*) }
-	[ "$2" = 2 ] || echo "$4"
-}
 
 clean_up()
 {
@@ -96,30 +61,7 @@ clean_up()
 	{ echo 0 >$debug/reserve; } 2>/dev/null
 }
 
-# Where the victim takes long to go: tasks that a second kill takes instead of
-# this script.
-decoys()
-{
-	for n_decoy in 1 2 3 4; do
-		sleeper -a 1000 anon "$n_decoy"
-	done
-}
-children=
 trap 'clean_up; exit 1' INT TERM HUP
-
-# sleeper ARGUMENTS: a stage that has taken its memory and stays
-sleeper()
-{
-	out=$(mktemp)
-	"$stage" "$@" >"$out" &
-	children="$children $!"
-	tries=0
-	while ! grep -q taken "$out" && [ "$tries" -lt 300 ]; do
-		sleep 0.1
-		tries=$((tries + 1))
-	done
-	rm -f "$out"
-}
 
 # in_group COMMAND...: as a member of the cgroup; bounded, as a kernel that
 # finds no task to kill tries for ever
@@ -134,16 +76,6 @@ in_group()
 make_group()
 {
 	mkdir "$group" && echo "$1" >"$group"/memory.max
-}
-
-ram_mib()
-{
-	awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo
-}
-
-swap_mib()
-{
-	awk '/^SwapTotal/ { print int($2 / 1024) }' /proc/meminfo
 }
 
 # ---- the causes: what is needed, how it is staged, which event is meant ----
@@ -527,25 +459,6 @@ all="huge limit limit_v1 limit_noswap limit_swap nobody group anon unmarked min_
 	mempolicy cma"
 quick="limit drill"
 [ -n "${OOMLENS_WHY_ALL:-}${OOMLENS_SAVE:-}" ] || all=$quick
-
-# The number of the first event that has all the wanted words
-event_meant()
-{
-	awk -v want="$WANT" -v after="$1" '
-	/^event / && $2 > after {
-		n = split(want, word, " ")
-		for (i = 1; i <= n; i++)
-			if (index($0 " ", " " word[i] " ") == 0)
-				next
-		print $2
-		exit
-	}' $proc/events
-}
-
-newest()
-{
-	awk '$1 == "events" { print $2 }' $proc/stats
-}
 
 save_event()
 {
