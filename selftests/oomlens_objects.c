@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/expect.h"
+#include "lib/hog.h"
 #include "lib/objects.h"
 
 #define HUGE_FILE	"/proc/sys/vm/nr_hugepages"
@@ -67,7 +68,7 @@ static void mount_top(void)
 
 static int make_file(const char *name, unsigned int pages)
 {
-	char path[128];
+	char path[192];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", top, name);
@@ -328,18 +329,52 @@ static long long taken(struct table *t, unsigned int row)
 	return table_number(t, row, "resident") + table_number(t, row, "swapped");
 }
 
+/* MAJOR:MINOR:INODE, as one number that sorts as they do. */
+static unsigned long long id_of(struct table *t, unsigned int row)
+{
+	unsigned long long major, minor, ino;
+
+	if (sscanf(table_cell(t, row, "id"), "%llu:%llu:%llu", &major, &minor, &ino) != 3)
+		return 0;
+	return major << 52 | minor << 32 | ino;
+}
+
+/* By what they take, then charge, then size; of equals the lower id comes first. */
+static bool in_order(struct table *t, unsigned int a, unsigned int b)
+{
+	long long by[] = {
+		taken(t, a) - taken(t, b),
+		table_number(t, a, "charge") - table_number(t, b, "charge"),
+		table_number(t, a, "size") - table_number(t, b, "size"),
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(by); i++)
+		if (by[i])
+			return by[i] > 0;
+	return id_of(t, a) <= id_of(t, b);
+}
+
 static void expect_whole(struct table *t)
 {
-	long long charge = 0, unheld = 0;
+	long long resident = 0, swapped = 0, charge = 0, unheld = 0;
 	unsigned int i;
 
 	for (i = 0; i < t->rows; i++) {
+		bool pages = strcmp(table_cell(t, i, "kind"), "dmabuf");
+
+		expect_of("row %u", i);
 		if (i)
-			EXPECT_LE(taken(t, i), taken(t, i - 1));
+			EXPECT_TRUE(in_order(t, i - 1, i));
+		resident += pages ? table_number(t, i, "resident") : 0;
+		swapped += pages ? table_number(t, i, "swapped") : 0;
 		charge += table_number(t, i, "charge");
 		unheld += !table_number(t, i, "holders");
 	}
+	expect_of("the header");
 	EXPECT_EQ(objects_count(t), t->rows);
+	EXPECT_EQ(table_head(t, "resident"), resident);
+	EXPECT_EQ(table_head(t, "swapped"), swapped);
 	EXPECT_EQ(table_head(t, "charge"), charge);
 	EXPECT_EQ(table_head(t, "unheld"), unheld);
 	EXPECT_EQ(table_head(t, "complete"), 1);
@@ -376,12 +411,124 @@ static void test_whole(void)
 		if (!expect_failed())
 			break;
 	}
-	test_done("the objects grow as Shmem does, and come in order");
+	test_done("the objects grow as Shmem does");
+}
+
+/*
+ * Objects without a page, of which neither the order in which they are made nor its
+ * reverse is that of their charge (segments) and size (memfds).
+ */
+static void test_order(void)
+{
+	static const unsigned int pages[] = { 200, 100, 300, 150 };
+	int segments[ARRAY_SIZE(pages)], memfds[ARRAY_SIZE(pages)];
+	unsigned int i, tries;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		segments[i] = MUST_GET(shmget(IPC_PRIVATE, pages[i] * page_size(), 0600));
+		memfds[i] = MUST_GET(syscall(SYS_memfd_create, "empty", MFD_CLOEXEC));
+		MUST_OK(ftruncate(memfds[i], pages[i] * page_size()));
+	}
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		struct table *t = must_table("objects");
+
+		expect_retry();
+		expect_whole(t);
+		table_free(t);
+		if (!expect_failed())
+			break;
+	}
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		MUST_OK(shmctl(segments[i], IPC_RMID, NULL));
+		close(memfds[i]);
+	}
+	test_done("the order: pages, charge, size, id; the sums");
+}
+
+/* More rows and names than there is room for at first. */
+#define MANY		600
+#define NAME_LEN	100
+
+static void test_many(void)
+{
+	unsigned int i, found = 0;
+	char name[NAME_LEN + 2], path[192], dev[32], id[64];
+	bool seen[MANY] = {};
+	struct table *t;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%0*u", NAME_LEN, i);
+		close(make_file(name, 1));
+	}
+	i = MUST_GET(open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	objects_id_of(i, id, sizeof(id));
+	close(i);
+	snprintf(dev, sizeof(dev), "%.*s", (int)(strrchr(id, ':') + 1 - id), id);
+	t = must_table("objects");
+	for (i = 0; i < t->rows; i++) {
+		const char *shown = table_cell(t, i, "name");
+		unsigned int number;
+
+		if (strncmp(table_cell(t, i, "id"), dev, strlen(dev)) ||
+		    strlen(shown) != NAME_LEN + 1 || sscanf(shown, "/%u", &number) != 1 ||
+		    number >= MANY || seen[number])
+			continue;
+		seen[number] = true;
+		found++;
+	}
+	EXPECT_EQ(found, MANY);
+	table_free(t);
+	for (i = 0; i < MANY; i++) {
+		snprintf(path, sizeof(path), "%s/%0*u", top, NAME_LEN, i);
+		MUST_OK(unlink(path));
+	}
+	test_done("many files, each with its name");
+}
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+#define SWAPPED		200
+
+static void test_swapped(void)
+{
+	int shmid, swapped = 0, tries;
+	struct table *t;
+	char id[64];
+	char *at;
+
+	if (!swap_ensure(2 * SWAPPED)) {
+		ksft_test_result_skip("no swap: a segment that is swapped out\n");
+		return;
+	}
+	shmid = MUST_GET(shmget(IPC_PRIVATE, 2 * SWAPPED * page_size(), 0600));
+	at = shmat(shmid, NULL, 0);
+	MUST(at != (void *)-1);
+	memset(at, 1, 2 * SWAPPED * page_size());
+	mapped_id(at, id, sizeof(id));
+	madvise(at, SWAPPED * page_size(), MADV_PAGEOUT);
+	EXPECT_TRUE(wait_until(ipc_pages(shmid, IPC_SWAP) > 0, PATIENCE_MS));
+	/* Pages may still be on their way out. */
+	for (tries = 0; tries < ATTEMPTS; tries++) {
+		expect_retry();
+		swapped = ipc_pages(shmid, IPC_SWAP);
+		t = must_table("objects");
+		EXPECT_ROW(t, objects_row(t, id, "sysv"), "resident=%lld swapped=%d",
+			   ipc_pages(shmid, IPC_RSS), swapped);
+		expect_whole(t);
+		table_free(t);
+		if (!expect_failed())
+			break;
+	}
+	EXPECT_GE(swapped, 1);
+	MUST_OK(shmdt(at));
+	MUST_OK(shmctl(shmid, IPC_RMID, NULL));
+	test_done("a segment that is swapped out, and the sum of what is");
 }
 
 int main(void)
 {
-	test_begin(8);
+	test_begin(11);
 	mount_top();
 	test_tmpfs();
 	test_df();
@@ -391,5 +538,8 @@ int main(void)
 	test_hugetlbfs();
 	test_dmabuf();
 	test_whole();
+	test_order();
+	test_many();
+	test_swapped();
 	test_end();
 }
