@@ -184,8 +184,9 @@ kernel_row()
 		*) die "kernels: $K_ID: unknown option '$opt'" ;;
 		esac
 	done
-	# A guest may have no swap area, and one processor
-	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor*"
+	# A guest may have no swap area, and one processor. Everyday plays no round of the
+	# model
+	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor* oomlens_model:no?rounds*"
 	# Fault injection and KUnit are in no distribution's kernel
 	case $K_FLAVOUR in
 	own-debug) ;;

@@ -31,6 +31,7 @@
 #define ACK_FD		4
 #define SECOND_STACK	65536
 #define CHUNKS		4096
+#define HUGE_BYTES	(2UL << 20)
 
 struct order {
 	enum hog_op op;
@@ -72,6 +73,21 @@ static char *map(unsigned long pages, int flags)
 		return NULL;
 	madvise(at, pages * page_size(), MADV_NOHUGEPAGE);
 	return at;
+}
+
+/* In the middle of a mapping, so that it can begin on a huge page. */
+static int touch_huge(unsigned long pages)
+{
+	unsigned long len = pages * page_size();
+	char *at = mmap(NULL, len + HUGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	at += -(unsigned long)at % HUGE_BYTES;
+	madvise(at, len, MADV_HUGEPAGE);
+	touch(at, pages);
+	return 0;
 }
 
 static long long swapped_kb(void)
@@ -280,7 +296,7 @@ static int fill(const struct hog_spec *spec)
 	}
 	if (spec->promised && !map(spec->promised, MAP_PRIVATE))
 		return -errno;
-	return 0;
+	return spec->huge ? touch_huge(spec->huge) : 0;
 }
 
 static int hog_setup(const struct hog_spec *spec)

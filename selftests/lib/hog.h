@@ -15,6 +15,8 @@
  * @shared: where they lie if the caller has mapped them, to share them with others
  * @promised: private writable pages, mapped and not touched
  * @locked: of @anon, pages that are mlocked
+ * @huge: private pages besides, written to, in huge pages if the kernel has some: a
+ *	multiple of 2 MiB
  * @threads: besides the leader
  * @adj: oom_score_adj
  * @dead_leader: the leader exits and its threads live on (threads > 0)
@@ -24,7 +26,7 @@
  * @comm: name, or NULL for "hog"
  */
 struct hog_spec {
-	unsigned long anon, swapped, shmem, promised, locked;
+	unsigned long anon, swapped, shmem, promised, locked, huge;
 	void *shared;
 	unsigned int threads;
 	int adj;

@@ -63,6 +63,17 @@ void reload_at_end(const char *ko, const char *parameters)
 	snprintf(u->value, sizeof(u->value), "%s", parameters);
 }
 
+/* Of a file that lists all words, only the one in brackets can be written back. */
+static const char *chosen_word(char *list)
+{
+	char *word = strchr(list, '['), *end = word ? strchr(word, ']') : NULL;
+
+	if (!end)
+		return list;
+	*end = '\0';
+	return word + 1;
+}
+
 int setting_write(const char *path, const char *value)
 {
 	char *old = read_file(path);
@@ -78,7 +89,7 @@ int setting_write(const char *path, const char *value)
 			u = &undo_log->entry[i];
 	if (!u) {
 		u = undo_add("write", path);
-		snprintf(u->value, sizeof(u->value), "%s", old);
+		snprintf(u->value, sizeof(u->value), "%s", chosen_word(old));
 	}
 	free(old);
 	return write_file(path, value);

@@ -1,0 +1,841 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A model of the kernel's choice, written from mm/oom_kill.c and mm/memcontrol.c
+ * of 5.10 to 7.3 and from nothing of this module. It sees /proc and the cgroup's
+ * files alone. Each round builds a tree of cgroups with tasks of random shape,
+ * lets the model choose, and causes an OOM of the machine or of one cgroup. The
+ * kernel's log is the judge of the model, and both are of the event.
+ *
+ * Nothing runs between the model's reading and the kill, and reclaim only takes
+ * pages away: a task with fewer points in the model than another is never right,
+ * unless the other has fewer after the kill.
+ *
+ * $OOMLENS_MODEL sets the number of rounds (0), $OOMLENS_SEED repeats a run.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <limits.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "lib/events.h"
+#include "lib/expect.h"
+
+/* ---- The model ---- */
+
+#define TASKS	256
+#define TIDS	8
+
+enum term { ANON, FILE_PAGES, SHMEM, SWAP, PGTABLES, TERMS };
+
+static const struct {
+	const char *status;		/* in /proc/PID/status, kB */
+	const char *column;		/* of an event's candidate, pages */
+} term_name[TERMS] = {
+	[ANON]		= { "RssAnon:",		"rss_anon" },
+	[FILE_PAGES]	= { "RssFile:",		"rss_file" },
+	[SHMEM]		= { "RssShmem:",	"rss_shmem" },
+	[SWAP]		= { "VmSwap:",		"swap" },
+	[PGTABLES]	= { "VmPTE:",		"pgtables" },
+};
+
+/* A thread group that the kernel may choose. Sizes are pages. */
+struct task {
+	pid_t pid;
+	pid_t tid[TIDS];		/* the log names a thread where the leader is dead */
+	long long term[TERMS];
+	long long points;
+	unsigned long long start;	/* clock ticks since boot */
+	int adj;
+	char cgroup[256];
+};
+
+/* The first task is the model's choice. */
+struct model {
+	long long totalpages;
+	unsigned int n;
+	struct task task[TASKS];
+};
+
+/* What an OOM draws on; @cgroup NULL: the machine. */
+struct domain {
+	const char *cgroup;		/* its directory */
+	long long limit;		/* pages, when it comes */
+};
+
+/*
+ * From 6.2 on each processor keeps a part of a counter back, and the OOM killer read
+ * the rest alone until get_mm_rss_sum() came with 7.0, while /proc learned to add all
+ * up. Pages by which the points of one task may differ.
+ * Source: lib/percpu_counter.c, compute_batch_value(); percpu_counter_add_batch().
+ */
+static long long slack;
+
+static void slack_set(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct utsname name;
+	int major, minor;
+	cpu_set_t first;
+
+	MUST(!uname(&name) && sscanf(name.release, "%d.%d", &major, &minor) == 2);
+	if (major != 6 || minor < 2)
+		return;
+	/* On one processor, the parts of the others are empty. */
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	MUST(!sched_setaffinity(0, sizeof(first), &first));
+	slack = (PGTABLES - ANON) * ((cpus > 16 ? 2 * cpus : 32) - 1);
+}
+
+static bool task_file(char *buf, size_t size, pid_t pid, const char *name)
+{
+	char path[64], *text;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	text = read_file(path);
+	snprintf(buf, size, "%s", text ?: "");
+	free(text);
+	return *buf;
+}
+
+/* The terms by a thread's status. False: the thread has no mm. */
+static bool terms_of(struct task *t, const char *status)
+{
+	long long kb;
+
+	for (int i = 0; i < TERMS; i++) {
+		/* Without CONFIG_SWAP there is no such line. */
+		if (!key_number(status, term_name[i].status, &kb)) {
+			if (i != SWAP)
+				return false;
+			kb = 0;
+		}
+		t->term[i] = kb / (long long)(page_size() / 1024);
+	}
+	return true;
+}
+
+/* Source: find_lock_task_mm(): of a group whose leader is dead, any thread. */
+static bool find_mm(struct task *t)
+{
+	unsigned int n = 0;
+	bool found = false;
+	char path[32], text[4096];
+	struct dirent *d;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir)) && n < TIDS) {
+		if (!isdigit(d->d_name[0]))
+			continue;
+		t->tid[n] = atoi(d->d_name);
+		snprintf(path, sizeof(path), "task/%d/status", t->tid[n]);
+		if (!found && task_file(text, sizeof(text), t->pid, path))
+			found = terms_of(t, text);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Field 22 of stat; comm may hold blanks. */
+static unsigned long long start_of(pid_t pid)
+{
+	char text[1024], *at;
+	int field = 2;
+
+	task_file(text, sizeof(text), pid, "stat");
+	at = strrchr(text, ')');
+	while (at && field < 22) {
+		at = strchr(at + 1, ' ');
+		field++;
+	}
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static void cgroup_of(struct task *t)
+{
+	char text[1024], *at;
+
+	task_file(text, sizeof(text), t->pid, "cgroup");
+	at = strstr(text, "0::");
+	snprintf(t->cgroup, sizeof(t->cgroup), "%s", at ? at + 3 : "");
+	t->cgroup[strcspn(t->cgroup, "\n")] = '\0';
+}
+
+static bool is_below(const char *cgroup, const char *dir)
+{
+	const char *top = cg_shown(dir);
+	size_t len = strlen(top);
+
+	return !strncmp(cgroup, top, len) && (!cgroup[len] || cgroup[len] == '/');
+}
+
+/*
+ * Source: oom_evaluate_task(), oom_unkillable_task(), oom_badness(). No task of the
+ * rounds is in vfork, an origin, or marked already; kernel threads have no mm.
+ */
+static bool can_be_chosen(struct task *t, const struct domain *d)
+{
+	char adj[16];
+
+	if (t->pid == 1)
+		return false;
+	cgroup_of(t);
+	if (d->cgroup && !is_below(t->cgroup, d->cgroup))
+		return false;
+	if (!find_mm(t) || !task_file(adj, sizeof(adj), t->pid, "oom_score_adj"))
+		return false;
+	t->adj = atoi(adj);
+	return t->adj != -1000;
+}
+
+static long long cgroup_pages(const char *dir, const char *file)
+{
+	char path[PATH_MAX], *text;
+	long long pages = LLONG_MAX;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	text = read_file(path);
+	if (text && isdigit(*text))
+		pages = strtoll(text, NULL, 10) / (long long)page_size();
+	free(text);
+	return pages;
+}
+
+/* Source: constrained_alloc(), mem_cgroup_get_max() of cgroup v2. */
+static long long totalpages_of(const struct domain *d)
+{
+	long long swap = meminfo_pages("SwapTotal"), most;
+
+	if (!d->cgroup)
+		return meminfo_pages("MemTotal") + swap;
+	most = cgroup_pages(d->cgroup, "memory.swap.max");
+	if (!file_number("/proc/sys/vm/swappiness"))
+		swap = 0;
+	return (d->limit + (most < swap ? most : swap)) ?: 1;
+}
+
+/* Source: oom_evaluate_task(): of equals the later in the list of tasks. */
+static int goes_before(const void *a, const void *b)
+{
+	const struct task *x = a, *y = b;
+
+	if (x->points != y->points)
+		return x->points > y->points ? -1 : 1;
+	if (x->start != y->start)
+		return x->start > y->start ? -1 : 1;
+	return x->pid > y->pid ? -1 : 1;
+}
+
+static void model_read(struct model *m, const struct domain *d)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+
+	MUST(dir);
+	memset(m, 0, sizeof(*m));
+	m->totalpages = totalpages_of(d);
+	while ((e = readdir(dir))) {
+		struct task *t = &m->task[m->n];
+
+		if (!isdigit(e->d_name[0]))
+			continue;
+		MUST(m->n < TASKS);
+		memset(t, 0, sizeof(*t));
+		t->pid = atoi(e->d_name);
+		if (!can_be_chosen(t, d))
+			continue;
+		for (int i = 0; i < TERMS; i++)
+			t->points += t->term[i];
+		t->points += t->adj * (m->totalpages / 1000);
+		t->start = start_of(t->pid);
+		m->n++;
+	}
+	closedir(dir);
+	qsort(m->task, m->n, sizeof(m->task[0]), goes_before);
+}
+
+static struct task *task_of(struct model *m, pid_t pid)
+{
+	for (unsigned int i = 0; pid > 0 && i < m->n; i++) {
+		if (m->task[i].pid == pid)
+			return &m->task[i];
+		for (int j = 0; j < TIDS; j++)
+			if (m->task[i].tid[j] == pid)
+				return &m->task[i];
+	}
+	return NULL;
+}
+
+/* Source: mem_cgroup_get_oom_group(): the highest cgroup up to the domain, or "". */
+static void oom_group_of(const struct task *t, const struct domain *d, char *group, size_t size)
+{
+	char path[512], file[600];
+	char *slash;
+
+	*group = '\0';
+	snprintf(path, sizeof(path), "%s%s", cg_root(), t->cgroup);
+	while (strlen(path) > strlen(cg_root())) {
+		snprintf(file, sizeof(file), "%s/memory.oom.group", path);
+		if (file_number(file) == 1)
+			snprintf(group, size, "%s", path);
+		slash = strrchr(path, '/');
+		if (!slash || (d->cgroup && !strcmp(path, d->cgroup)))
+			break;
+		*slash = '\0';
+	}
+}
+
+/* ---- The rounds ---- */
+
+#define HOGS		9
+#define NODES		5
+#define ROOM		160	/* pages below a limit; more than processors charge ahead */
+#define WANTED		600	/* pages beyond a limit, and as many as may be in the swap cache */
+#define LOOSE		60000	/* pages below a limit that is not to be hit */
+#define MEMFD_PAGES	700
+#define HUGE_BYTES	(2UL << 20)
+
+enum way { GLOBAL, CHARGE, LOWER, WAYS };
+
+static const char * const way_name[WAYS] = {
+	"the machine", "a cgroup, by a charge", "a cgroup, by a lower limit"
+};
+
+static struct node {
+	char *dir;
+	int parent;		/* -1: none */
+	bool leaf;
+} node[NODES];
+static int nodes;
+
+static struct hog hog[HOGS], eater;
+static int hogs;
+static unsigned long paged_out;	/* of them; the kernel may have these pages still */
+static int memfd;
+static void *memfd_at;
+static bool swap, huge;
+static int kmsg, events;
+static struct model before, after;
+
+static unsigned int played[WAYS], wrong[WAYS], unseen[WAYS];
+static unsigned int equals, moved, groups, shapes[5];
+static const char * const shape_name[] = {
+	"dead leaders", "sharers", "in swap", "memfds", "huge pages"
+};
+
+static void build_tree(unsigned long long *seed)
+{
+	int i;
+
+	nodes = rnd_range(seed, 2, NODES);
+	for (i = 0; i < nodes; i++) {
+		char name[16];
+
+		node[i].parent = i ? (int)rnd_range(seed, 0, i) - 1 : -1;
+		node[i].leaf = true;
+		if (node[i].parent >= 0)
+			node[node[i].parent].leaf = false;
+		snprintf(name, sizeof(name), "n%d", i);
+		node[i].dir = must_cgroup(i && node[i].parent >= 0 ?
+					  node[node[i].parent].dir : NULL, name);
+	}
+}
+
+static void remove_tree(void)
+{
+	while (nodes--) {
+		EXPECT_OK(cg_remove(node[nodes].dir));
+		free(node[nodes].dir);
+	}
+	nodes = 0;
+}
+
+static int random_leaf(unsigned long long *seed)
+{
+	int i;
+
+	do {
+		i = rnd_range(seed, 0, nodes - 1);
+	} while (!node[i].leaf);
+	return i;
+}
+
+static int random_adj(unsigned long long *seed)
+{
+	switch (rnd_range(seed, 0, 9)) {
+	case 0:
+		return OOM_ADJ_NEVER;
+	case 1:
+	case 2:
+		return (int)rnd_range(seed, 0, 1999) - 999;
+	case 3:
+	case 4:
+		return (int)rnd_range(seed, 0, 60) - 30;
+	default:
+		return 0;
+	}
+}
+
+static void random_spec(unsigned long long *seed, struct hog_spec *spec)
+{
+	memset(spec, 0, sizeof(*spec));
+	spec->comm = "modelled";
+	spec->anon = rnd_range(seed, 50, 1500);
+	spec->adj = random_adj(seed);
+	spec->threads = rnd_range(seed, 0, 3);
+	spec->dead_leader = spec->threads && !rnd_range(seed, 0, 2);
+	spec->sharer = !rnd_range(seed, 0, 4);
+	if (!rnd_range(seed, 0, 3))
+		spec->shmem = rnd_range(seed, 1, MEMFD_PAGES);
+	if (rnd_range(seed, 0, 1))
+		spec->shared = memfd_at;
+	if (!rnd_range(seed, 0, 3))
+		spec->locked = rnd_range(seed, 1, spec->anon / 2);
+	if (swap && !rnd_range(seed, 0, 3))
+		spec->swapped = rnd_range(seed, 1, spec->anon / 2);
+	if (huge && !rnd_range(seed, 0, 5))
+		spec->huge = rnd_range(seed, 1, 2) * HUGE_BYTES / page_size();
+}
+
+static void note_shapes(const struct hog_spec *spec)
+{
+	shapes[0] += spec->dead_leader;
+	shapes[1] += spec->sharer;
+	shapes[2] += spec->swapped > 0;
+	shapes[3] += spec->shmem && spec->shared;
+	shapes[4] += spec->huge > 0;
+}
+
+/* Its pages stay charged to a cgroup that is no more. */
+static void start_elsewhere(struct hog *h, struct hog_spec *spec, int leaf)
+{
+	const char *parent = node[leaf].parent < 0 ? NULL : node[node[leaf].parent].dir;
+	char *gone = must_cgroup(parent, "gone");
+
+	spec->cgroup = gone;
+	must_hog(h, spec);
+	MUST_OK(cg_attach(node[leaf].dir, h->pid));
+	if (h->second)
+		MUST_OK(cg_attach(node[leaf].dir, h->second));
+	MUST_OK(cg_remove(gone));
+	free(gone);
+}
+
+static void start_hogs(unsigned long long *seed)
+{
+	struct hog_spec spec;
+
+	/* The first that touches a page is charged for it. */
+	MUST(!ftruncate(memfd, 0) && !ftruncate(memfd, MEMFD_PAGES * page_size()));
+	hogs = rnd_range(seed, 4, HOGS);
+	paged_out = 0;
+	for (int i = 0; i < hogs; i++) {
+		int leaf = random_leaf(seed);
+
+		/* Some are like the one before: equals. */
+		if (!i || rnd_range(seed, 0, 3))
+			random_spec(seed, &spec);
+		spec.cgroup = node[leaf].dir;
+		note_shapes(&spec);
+		paged_out += spec.swapped;
+		if (rnd_range(seed, 0, 7))
+			must_hog(&hog[i], &spec);
+		else
+			start_elsewhere(&hog[i], &spec, leaf);
+	}
+	for (int i = 0; i < nodes; i++)
+		MUST_OK(cg_oom_group(node[i].dir, !rnd_range(seed, 0, 7)));
+}
+
+static void end_hogs(void)
+{
+	hog_end(&eater);
+	for (int i = 0; i < hogs; i++) {
+		pid_t second = hog[i].second;
+
+		hog_end(&hog[i]);
+		hog[i].second = second;
+		EXPECT_TRUE(wait_until(hog_second_gone(&hog[i]), PATIENCE_MS));
+	}
+	hogs = 0;
+}
+
+/* The model, as soon as two readings are the same: threads may still begin. */
+static bool model_settle(const struct domain *d)
+{
+	unsigned int tries;
+
+	model_read(&before, d);
+	for (tries = 0; tries < 50; tries++) {
+		model_read(&after, d);
+		if (!memcmp(&before, &after, sizeof(before)))
+			return true;
+		before = after;
+		nap_ms(2);
+	}
+	return false;
+}
+
+static bool is_ours(pid_t pid)
+{
+	for (int i = 0; i < hogs; i++)
+		if (pid && (hog[i].pid == pid || hog[i].second == pid))
+			return true;
+	return false;
+}
+
+/* ---- One kill ---- */
+
+#define DEAD_MAX	(2 * HOGS)
+
+/* Thread groups that the log says were killed, the chosen one first. */
+static pid_t dead[DEAD_MAX];
+static unsigned int deaths;
+
+static bool is_dead(pid_t pid)
+{
+	for (unsigned int i = 0; i < deaths; i++)
+		if (dead[i] == pid)
+			return true;
+	return false;
+}
+
+static bool note_death(unsigned int ms)
+{
+	static const char mark[] = "Killed process ";
+	char line[1024];
+	struct task *t;
+
+	if (!kmsg_wait(kmsg, mark, line, sizeof(line), ms))
+		return false;
+	t = task_of(&before, atoi(strstr(line, mark) + strlen(mark)));
+	if (!EXPECT_TRUE(t))
+		ksft_print_msg("not of the model: %s\n", line);
+	else if (!is_dead(t->pid) && deaths < DEAD_MAX)
+		dead[deaths++] = t->pid;
+	return true;
+}
+
+static void forget_log(void)
+{
+	char line[1024];
+
+	while (kmsg_wait(kmsg, "Killed process ", line, sizeof(line), 0))
+		;
+	deaths = 0;
+}
+
+/* A node, whose limit will be the one that is hit, and a leaf below it. */
+static void choose_domain(unsigned long long *seed, struct domain *d, int *leaf)
+{
+	int i, levels, up;
+
+	*leaf = random_leaf(seed);
+	for (i = *leaf, levels = 0; i >= 0; i = node[i].parent)
+		levels++;
+	up = rnd_range(seed, 0, levels - 1);
+	for (i = *leaf; up; up--)
+		i = node[i].parent;
+	d->cgroup = node[i].dir;
+	for (i = 0; i < nodes; i++)
+		if (node[i].dir != d->cgroup && rnd_range(seed, 0, 1))
+			MUST_OK(cg_limit(node[i].dir, cg_usage(node[i].dir) + LOOSE));
+}
+
+/*
+ * The limit is close; of swap there is as much as is used, or a little more. False:
+ * the cgroup is too small.
+ */
+static bool set_limits(unsigned long long *seed, enum way way, struct domain *d)
+{
+	long long used = cg_swap_usage(d->cgroup);
+
+	d->limit = cg_usage(d->cgroup) + ROOM;
+	if (used >= 0)
+		MUST_OK(cg_swap_limit(d->cgroup, used + (rnd_range(seed, 0, 3) ? 0 :
+							 rnd_range(seed, 0, 200))));
+	if (way == CHARGE)
+		MUST_OK(cg_limit(d->cgroup, d->limit));
+	else
+		d->limit -= ROOM + WANTED + paged_out;
+	return d->limit > 0;
+}
+
+static bool kill_global(void)
+{
+	if (lens_writable())
+		lens_command("trigger", "kill");
+	else
+		write_file("/proc/sysrq-trigger", "f");
+	return note_death(PATIENCE_MS);
+}
+
+/* The rest of what it asks for is granted as soon as the kernel has killed. */
+static bool kill_by_charge(const struct domain *d)
+{
+	pid_t pid = hog_grow_apart(&eater, ROOM + WANTED + paged_out);
+	bool found = note_death(PATIENCE_MS);
+
+	MUST_OK(cg_limit(d->cgroup, d->limit + 2 * LOOSE));
+	waitpid(pid, NULL, 0);
+	return found;
+}
+
+static bool kill_by_lowering(const struct domain *d)
+{
+	MUST_OK(cg_limit(d->cgroup, d->limit));
+	return note_death(PATIENCE_MS);
+}
+
+static bool kill_by(enum way way, const struct domain *d)
+{
+	switch (way) {
+	case CHARGE:
+		return kill_by_charge(d);
+	case LOWER:
+		return kill_by_lowering(d);
+	default:
+		return kill_global();
+	}
+}
+
+/* ---- The verdicts ---- */
+
+static void print_model(void)
+{
+	ksft_print_msg("the model, of %lld pages:\n", before.totalpages);
+	for (unsigned int i = 0; i < before.n && i < 5; i++) {
+		struct task *t = &before.task[i];
+
+		ksft_print_msg("  %d adj %d points %lld%s\n", t->pid, t->adj, t->points,
+			       is_dead(t->pid) ? ", killed" : "");
+		for (int j = 0; j < TERMS; j++)
+			ksft_print_msg("    %s %lld\n", term_name[j].column, t->term[j]);
+	}
+}
+
+/* Has a task lost pages since the model read it? One that is dead is not known. */
+static bool has_shrunk(const struct task *t)
+{
+	struct task *now = task_of(&after, t->pid);
+
+	return !now || now->points < t->points;
+}
+
+/* The kernel's choice by its log against the model's. */
+static void judge_model(enum way way)
+{
+	struct task *first = &before.task[0], *chosen = task_of(&before, dead[0]);
+
+	if (chosen == first)
+		return;
+	if (chosen->points >= first->points - 2 * slack) {
+		/* In a cgroup the order of equals is not known. */
+		if (way == GLOBAL && !slack)
+			EXPECT_EQ(chosen->pid, first->pid);
+		equals++;
+		return;
+	}
+	if (way != GLOBAL && has_shrunk(first)) {
+		moved++;
+		return;
+	}
+	ksft_print_msg("the kernel killed %d, the model %d\n", chosen->pid, first->pid);
+	EXPECT_GE(chosen->points, first->points);
+}
+
+/* The figures of the module's candidate against the model's. */
+static void judge_figures(enum way way, const char *line)
+{
+	struct task *t = task_of(&before, line_number(line, "pid"));
+
+	if (!line)
+		return;
+	if (!EXPECT_TRUE(t))
+		return;
+	if (way != GLOBAL && line_number(line, "points") < t->points && has_shrunk(t)) {
+		moved++;
+		return;
+	}
+	EXPECT_EQ(line_number(line, "adj"), t->adj);
+	EXPECT_NEAR(line_number(line, "points"), t->points, slack);
+	/* Pages that went out to swap count there. */
+	if (way == GLOBAL)
+		for (int i = 0; i < TERMS; i++)
+			EXPECT_NEAR(line_number(line, term_name[i].column), t->term[i], slack);
+}
+
+/* The event's first candidate against the kernel's choice. */
+static void judge_first(enum way way, const char *text, long long n)
+{
+	const char *first = event_line(text, "candidate", n, 0), *line;
+	long long points = line_number(first, "points");
+	unsigned int i;
+
+	if (line_number(first, "pid") == dead[0])
+		return;
+	/* In a cgroup the order of equals is not known. */
+	for (i = 1; way != GLOBAL && (line = event_line(text, "candidate", n, i)); i++)
+		if (line_number(line, "pid") == dead[0] &&
+		    line_number(line, "points") == points)
+			return;
+	EXPECT_EQ(line_number(first, "pid"), dead[0]);
+}
+
+static void judge_event(enum way way, const struct domain *d)
+{
+	unsigned int failed = expect_failed();
+	long long n = 0;
+	char *text = next_killed(events, &n);
+
+	if (!EXPECT_TRUE(text))
+		return;
+	EXPECT_EVENT(text, n, "kind=%s memcg=%s totalpages=%lld", way == GLOBAL ? "sysrq" : "memcg",
+		     way == GLOBAL ? "/" : cg_shown(d->cgroup), before.totalpages);
+	if (strcmp(event_word(text, n, "walk") ?: "", "complete")) {
+		/* No time for it: the machine is busy. */
+		unseen[way]++;
+	} else {
+		judge_first(way, text, n);
+		judge_figures(way, event_line(text, "candidate", n, 0));
+		if (before.n > 1)
+			judge_figures(way, event_line(text, "candidate", n, 1));
+	}
+	if (expect_failed() > failed)
+		expect_show(text);
+	free(text);
+}
+
+/* By the log; what shares an mm with another may have died with that unlogged. */
+static bool has_died(const struct task *t)
+{
+	struct task now = { .pid = t->pid };
+
+	note_death(0);
+	return is_dead(t->pid) || !find_mm(&now);
+}
+
+/* Source: oom_kill_process(), oom_kill_memcg_member(): the group goes along. */
+static void judge_group(enum way way, const char *group)
+{
+	unsigned int i;
+
+	for (i = 0; *group && i < before.n; i++) {
+		struct task *t = &before.task[i];
+
+		if (!is_below(t->cgroup, group))
+			continue;
+		if (!EXPECT_TRUE(wait_until(has_died(t), PATIENCE_MS)))
+			ksft_print_msg("%d of %s lives\n", t->pid, group);
+	}
+	while (note_death(0))
+		;
+	/* A cgroup may still be too large, and come to a second OOM. */
+	for (i = 1; way == GLOBAL && i < deaths; i++)
+		if (!EXPECT_TRUE(*group && is_below(task_of(&before, dead[i])->cgroup, group)))
+			ksft_print_msg("%d was killed and is not of '%s'\n", dead[i], group);
+	groups += *group != '\0';
+}
+
+/* False: the kernel would take a task that is not ours, or none. */
+static bool one_kill(enum way way, const struct domain *d)
+{
+	char group[512];
+
+	if (!model_settle(d) || !before.n || !is_ours(before.task[0].pid))
+		return false;
+	forget_log();
+	drain(events);
+	if (!EXPECT_TRUE(kill_by(way, d)) || !EXPECT_TRUE(deaths))
+		return true;
+	oom_group_of(task_of(&before, dead[0]), d, group, sizeof(group));
+	judge_group(way, group);
+	model_read(&after, d);
+	judge_model(way);
+	judge_event(way, d);
+	return true;
+}
+
+static bool one_round(unsigned long long *seed, enum way way)
+{
+	struct hog_spec spec = { .anon = 1, .adj = OOM_ADJ_NEVER, .comm = "eater" };
+	struct domain d = { };
+	unsigned int failed = expect_failed();
+	bool done = true;
+	int leaf;
+
+	build_tree(seed);
+	start_hogs(seed);
+	if (way != GLOBAL) {
+		choose_domain(seed, &d, &leaf);
+		spec.cgroup = node[leaf].dir;
+		must_hog(&eater, &spec);
+		done = set_limits(seed, way, &d);
+	}
+	done = done && one_kill(way, &d);
+	played[way] += done;
+	if (expect_failed() > failed) {
+		print_model();
+		wrong[way]++;
+	}
+	end_hogs();
+	remove_tree();
+	return done;
+}
+
+int main(void)
+{
+	unsigned long goal = env_number("OOMLENS_MODEL", 0), done = 0, tries = 0;
+	unsigned long long seed;
+	int i;
+
+	test_begin(0);
+	if (!goal) {
+		ksft_set_plan(1);
+		test_skip(1, "no rounds: some take a second, OOMLENS_MODEL=100 plays 100\n");
+		test_end();
+	}
+	if (cg_version() != 2 || access("/proc/sysrq-trigger", W_OK))
+		ksft_exit_skip("needs cgroup v2 with memory, and sysrq\n");
+	events_need_sources();
+	ksft_set_plan(WAYS + 1);
+	seed = test_seed();
+	oom_settings();
+	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");
+	slack_set();
+	swap = swap_ensure(8000);
+	/* Not by themselves on a machine with so little memory. */
+	huge = !setting_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	/* khugepaged would add pages to the tasks. */
+	setting_write("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0");
+	memfd = MUST_GET(syscall(SYS_memfd_create, "model", 0));
+	memfd_at = mmap(NULL, MEMFD_PAGES * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			memfd, 0);
+	MUST(memfd_at != MAP_FAILED);
+	kmsg = MUST_GET(kmsg_open());
+	events = events_open();
+
+	while (done < goal && tries++ < 3 * goal)
+		done += one_round(&seed, done % WAYS);
+
+	ksft_print_msg("in %u the kernel took an equal; in %u tasks lost pages; %u groups\n",
+		       equals, moved, groups);
+	for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
+		ksft_print_msg("%u of %s\n", shapes[i], shape_name[i]);
+	for (i = 0; i < WAYS; i++) {
+		EXPECT_EQ(wrong[i], 0);
+		test_done("%u kills, OOMs of %s: %u wrong, %u without candidates", played[i],
+			  way_name[i], wrong[i], unseen[i]);
+	}
+	EXPECT_EQ(done, goal);
+	test_done("%lu of %lu rounds", done, goal);
+	test_end();
+}
