@@ -201,6 +201,125 @@ test_top()
 		grep -q "^events: .* $(($(kernel_kills) - kills_before)) killed" "$work/said"
 }
 
+# frame: the last whole one on the terminal, without what moves the cursor
+frame()
+{
+	tr -d '\r\033' <"$work/screen" | awk '{
+		if (sub(/^\[J/, "")) {
+			last = now
+			now = ""
+		}
+		sub(/.*\[H/, "")
+		sub(/\[K$/, "")
+		now = now $0 "\n"
+	} END { printf "%s", last }'
+}
+
+# shows PATTERN: an extended one
+shows()
+{
+	frame | grep -Eq -- "$1"
+}
+
+shows_not()
+{
+	! shows "$1"
+}
+
+# typed KEY CONDITION...: no frame comes for 25 s but by a key
+typed()
+{
+	printf %s "$1" >&7
+	shift
+	until_true "$@"
+}
+
+# top_on_terminal: on one of its own, its processes among the first in line
+top_on_terminal()
+{
+	: >"$work/screen"
+	(
+		echo 700 >/proc/self/oom_score_adj
+		# shellcheck disable=SC2086 # two words
+		exec env NO_COLOR=1 "$here/oomlens_tty" $shell "$work/oomlens" top -d 25
+	) <"$work/keys" >"$work/screen" 2>&1 7>&- &
+	tty=$!
+	children="$children $tty"
+	until_true shows '^ +1 +[0-9]+ '
+}
+
+top_row()
+{
+	frame | awk '$1 ~ /^[0-9]+$/ { print $2; exit }'
+}
+
+resident()
+{
+	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
+}
+
+# Gone, or waited for by this shell alone
+ended()
+{
+	[ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]
+}
+
+# leaves KEY: with the settings that the terminal had, and the cursor on
+leaves()
+{
+	printf %s "$1" >&7
+	until_true ended "$tty" || return 1
+	wait "$tty"
+	status=$?
+	[ $status = 0 ] || echo "# top left by $(printf %s "$1" | od -An -tx1) with $status"
+	tail -c 20 "$work/screen" | tr '\033' E | grep -qF 'E[?25h' && [ $status = 0 ]
+}
+
+keys_of_top()
+{
+	top_on_terminal || return 1
+	own=$(cat "/proc/$tty/task/$tty/children")
+	own=${own% }
+	[ "$(top_row)" = "$first" ] && shows_not "^ +[-0-9]+ +($$|$own) " || return 1
+	typed '?' shows '^  q  leave' && typed x shows_not '^  q  leave' && shows "^ +1 +$first " || return 1
+	# This shell is exempt
+	typed a shows "^ +- +$$ " && typed a shows_not "^ +- +$$ " || return 1
+	typed s shows "^ +[0-9]+ +$own +700 " && typed s shows_not "^ +[0-9]+ +$own " || return 1
+	typed o shows '^oomlens: by memory; ' && [ "$(top_row)" != "$first" ] &&
+		[ "$(resident "$(top_row)")" -gt "$(resident "$first")" ] && typed o shows_not '^oomlens: by memory; ' || return 1
+	shows_not '^oomlens: by growth; ' || typed o shows_not '^oomlens: by growth; ' || return 1
+	[ "$(top_row)" = "$first" ] || return 1
+	typed c shows '^RANK +PROCS ' && { [ -n "$no_group" ] || shows '^ +[0-9]+ +1 .* /oomlens_cli$'; } &&
+		typed c shows_not '^RANK +PROCS ' && leaves q || return 1
+	top_on_terminal && leaves "$(printf '\003')"
+}
+
+test_top_keys()
+{
+	[ -p "$work/keys" ] || mkfifo "$work/keys" "$work/never"
+	# For writing too: neither end waits for the other
+	exec 7<>"$work/keys"
+	# One with much memory, late in line
+	(
+		exec 7>&-
+		echo 300 >/proc/self/oom_score_adj
+		# shellcheck disable=SC2034 # it is there to be large
+		large=$(head -c 4000000 /dev/zero | tr '\0' x)
+		: >"$work/large"
+		# No process writes to it.
+		read -r _ <"$work/never"
+	) >/dev/null 2>&1 &
+	hog=$!
+	children="$children $hog"
+	until_true [ -e "$work/large" ] && keys_of_top
+	status=$?
+	rm -f "$work/large"
+	[ $status = 0 ] || frame | head -n 12 | sed 's/^/# screen: /'
+	kill "$tty" "$hog" 2>/dev/null
+	exec 7>&-
+	return $status
+}
+
 # What it foretells, done
 test_whatif()
 {
@@ -523,6 +642,11 @@ for name in ash dash bash; do
 		result $? "$name: --json, by $parser"
 	else
 		skip "$name: --json: no JSON parser" "neither python3 nor jq"
+	fi
+	if [ -n "${OOMLENS_CLI:-}" ]; then
+		: >"$work/said"
+		test_top_keys
+		result $? "$name: the keys of top"
 	fi
 	echo "# $name: $(($(date +%s) - began)) s"
 done
