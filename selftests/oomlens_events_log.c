@@ -199,6 +199,7 @@ static void test_block(int fd)
 	int kmsg = kmsg_open();
 	long long n = cgroup_oom(fd, "block", 3);
 	char *file, id[64] = "";
+	unsigned int lines;
 
 	if (EXPECT_TRUE(read_block(kmsg, &b))) {
 		file = file_event(n);
@@ -207,8 +208,10 @@ static void test_block(int fd)
 		EXPECT_EQ(b.lines, count_lines(b.text));
 		leave_out_details(b.text);
 		leave_out_details(file);
-		EXPECT_EQ(count_lines(b.text), count_lines(file));
-		EXPECT_EQ(expect_lines(b.text, file), count_lines(file));
+		lines = count_lines(file);
+		EXPECT_EQ(count_lines(b.text), lines);
+		/* It cuts both texts into lines. */
+		EXPECT_EQ(expect_lines(b.text, file), lines);
 		free(file);
 	}
 	test_done("log=2: the file's lines");
