@@ -174,7 +174,7 @@ static void test_memcg(bool swap)
 	hog_end(&in);
 	hog_end(&deep);
 	hog_end(&out);
-	cg_remove(inner);
+	MUST_OK(cg_remove(inner));
 	expect_refusal(inner_scope, -ENOENT);
 	test_done("a removed cgroup: ENOENT");
 }
