@@ -80,6 +80,10 @@ check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night
 		$(VM) panic $$($(VM) list | awk '$$5 == "required" && !/ only=/ { print $$1 }') && \
 		exit $$status
 
+check-configs: ## compile for unusual configurations: KERNELS="ID ...", RANDOM=N, SEED=
+	@for id in $(or $(KERNELS),$$($(VM) native)); do \
+		$(VM) configs $(if $(RANDOM),-r $(RANDOM)) $(if $(SEED),-s $(SEED)) $$id || exit 1; done
+
 bench: ## measure in a guest, instructions counted: KERNELS= as for check
 	@for id in $(or $(KERNELS),""); do $(VM) bench $$id || exit 1; done
 
@@ -95,5 +99,5 @@ help: ## this list
 	@echo '  install is modules_install.'
 	@echo 'Kernels and guest shapes: $(VM) list. Single guests: $(VM) help.'
 
-.PHONY: all install modules_install install-command uninstall deb clean demo check check-all \
+.PHONY: all install modules_install install-command uninstall deb clean demo check check-all check-configs \
 	bench lint help
