@@ -406,9 +406,15 @@ static inline unsigned long oomlens_module_bytes(void)
 	__builtin_types_compatible_p(typeof(&check_trace_callback_type_mark_victim), \
 				     void (*)(void (*)(void *, int)))
 
-/* 32-bit Arm has kretprobes and no regs_get_kernel_argument(). */
+/*
+ * 32-bit Arm has kretprobes and no regs_get_kernel_argument(). That of s390 calls
+ * regs_get_register(), which is not exported.
+ */
 #ifdef CONFIG_KRETPROBES
-#if defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#if defined(CONFIG_S390)
+#define OOMLENS_HAVE_OOM_PROBE
+#define oomlens_first_argument(regs)	((regs)->gprs[2])
+#elif defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 #define OOMLENS_HAVE_OOM_PROBE
 #define oomlens_first_argument(regs)	regs_get_kernel_argument(regs, 0)
 #elif defined(CONFIG_ARM)
