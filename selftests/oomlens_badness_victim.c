@@ -64,29 +64,13 @@ static void note_threads(struct subject *s)
 		closedir(dir);
 }
 
-static int random_adj(unsigned long long *seed)
-{
-	switch (rnd_range(seed, 0, 9)) {
-	case 0:
-		return OOM_ADJ_NEVER;
-	case 1:
-	case 2:
-		return (int)rnd_range(seed, 0, 1999) - 999;
-	case 3:
-	case 4:
-		return (int)rnd_range(seed, 0, 20) - 10;
-	default:
-		return 0;
-	}
-}
-
 static void random_spec(unsigned long long *seed, struct hog_spec *spec)
 {
 	unsigned long where = rnd_range(seed, 0, 3);
 
 	memset(spec, 0, sizeof(*spec));
 	spec->anon = rnd_range(seed, 50, 400);
-	spec->adj = random_adj(seed);
+	spec->adj = hog_random_adj(seed, 10);
 	spec->comm = "subject";
 	if (cg_version() && where < 3)
 		spec->cgroup = cg_leaf[where];
@@ -140,7 +124,7 @@ static void population_stir(unsigned long long *seed)
 		}
 		if (rnd_range(seed, 0, 3))
 			continue;
-		set_adj(s->hog.pid, random_adj(seed));
+		set_adj(s->hog.pid, hog_random_adj(seed, 10));
 		if (!s->spec.vfork)
 			hog_do(&s->hog, rnd_range(seed, 0, 1) ? HOG_GROW : HOG_SHRINK,
 			       rnd_range(seed, 1, 200));

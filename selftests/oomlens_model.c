@@ -368,28 +368,12 @@ static int random_leaf(unsigned long long *seed)
 	return i;
 }
 
-static int random_adj(unsigned long long *seed)
-{
-	switch (rnd_range(seed, 0, 9)) {
-	case 0:
-		return OOM_ADJ_NEVER;
-	case 1:
-	case 2:
-		return (int)rnd_range(seed, 0, 1999) - 999;
-	case 3:
-	case 4:
-		return (int)rnd_range(seed, 0, 60) - 30;
-	default:
-		return 0;
-	}
-}
-
 static void random_spec(unsigned long long *seed, struct hog_spec *spec)
 {
 	memset(spec, 0, sizeof(*spec));
 	spec->comm = "modelled";
 	spec->anon = rnd_range(seed, 50, 1500);
-	spec->adj = random_adj(seed);
+	spec->adj = hog_random_adj(seed, 30);
 	spec->threads = rnd_range(seed, 0, 3);
 	spec->dead_leader = spec->threads && !rnd_range(seed, 0, 2);
 	spec->sharer = !rnd_range(seed, 0, 4);

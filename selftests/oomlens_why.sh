@@ -38,11 +38,7 @@ echo -1000 >/proc/self/oom_score_adj
 
 clean_up()
 {
-	for p in $children; do
-		kill -9 "$p" 2>/dev/null
-	done
-	wait 2>/dev/null
-	children=
+	children_end
 	sysctls_back
 	rm -f /dev/shm/oomlens_why
 	umount /tmp/oomlens_why 2>/dev/null

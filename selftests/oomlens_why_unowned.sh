@@ -33,11 +33,7 @@ diagnostics=$text
 
 clean_up()
 {
-	for p in $children; do
-		kill -9 "$p" 2>/dev/null
-	done
-	wait 2>/dev/null
-	children=
+	children_end
 	[ -z "${1:-}" ] || "gone_$1" 2>/dev/null
 	sysctls_back
 	rm -f "$file" "$text"

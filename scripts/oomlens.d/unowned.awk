@@ -93,8 +93,8 @@ function object_holder(n, i) {
 	return named(rec(n, "object", i, "comm"), rec(n, "object", i, "pid"))
 }
 
-function object_text(n, i,   kind, s, holders, who) {
-	who = shown(rec(n, "object", i, "comm")) " " rec(n, "object", i, "pid")
+function object_text(n, i,   kind, s, holders, holder) {
+	holder = shown(rec(n, "object", i, "comm")) " " rec(n, "object", i, "pid")
 	kind = rec(n, "object", i, "kind")
 	s = shown(object_path(n, i))
 	if (kind == "shared")
@@ -106,8 +106,8 @@ function object_text(n, i,   kind, s, holders, who) {
 	if (holders == "0")
 		return s ", held by no process"
 	if (num(holders) > 1)
-		return s " (" who " and " holders - 1 " more)"
-	return num(holders) ? s " (" who ")" : s
+		return s " (" holder " and " holders - 1 " more)"
+	return num(holders) ? s " (" holder ")" : s
 }
 
 function object_freed_by(n, i,   kind, path, id, closing, also) {

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154 # a part of oomlens, which has the variables
 # What holds memory now that is neither a process' own nor an object of the file objects:
-# who took vmalloc, the largest zram, the largest pool of huge pages, and the process with
-# the most descriptors (pipes, sockets). As keys, which unowned.awk makes sentences of.
+# the caller that took most of vmalloc, the largest zram, the largest pool of huge pages,
+# and the process with the most descriptors (pipes, sockets). As keys, which unowned.awk
+# makes sentences of.
 
 # unowned_now: or as it was when that was saved
 unowned_now()

@@ -44,13 +44,8 @@ configs_source()
 	KERNEL=$CACHE/kernel/$K_KEY
 	OWN=$CACHE/own/$K_KEY
 	OBJ=$CACHE/build/$K_KEY
-	apt_state "$K_SUITE" "$BUILD_ARCH"
-	source=$(pkg_depends linux-source 'linux-source-[0-9.]*' | head -n 1)
-	version=$(pkg_show "$source" | sed -n 's/^Version: //p' | head -n 1)
-	build_root "$K_BASE"
-	root_need flex bison bc libelf-dev libssl-dev openssl perl python3-minimal \
-		"$(own_compiler)"
-	own_source
+	own_package
+	own_tools
 	mkdir -p "$OWN" "$OBJ" "$KERNEL"
 	KBUILD_DIR=/own/build
 	KBUILD_MOUNTS="$OWN_SOURCE:/own/source $OWN:/own/build"

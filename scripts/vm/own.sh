@@ -19,9 +19,7 @@ config_lines()
 own_kernel()
 {
 	fragment=$(config_lines "${K_FLAVOUR#own-}")
-	apt_state "$K_SUITE" "$BUILD_ARCH"
-	source=$(pkg_depends linux-source 'linux-source-[0-9.]*' | head -n 1)
-	version=$(pkg_show "$source" | sed -n 's/^Version: //p' | head -n 1)
+	own_package
 	K_RELEASE=${version%-*}-${K_FLAVOUR#own-}
 	OWN=$CACHE/own/$K_KEY
 	own_key="$version $(hash_of "$fragment") 1"
@@ -31,10 +29,7 @@ own_kernel()
 make_own_kernel()
 {
 	! stamped "$KERNEL/stamp" "$own_key" || return 0
-	build_root "$K_BASE"
-	root_need flex bison bc libelf-dev libssl-dev openssl perl python3-minimal \
-		"$(own_compiler)"
-	own_source
+	own_tools
 	mkdir -p "$OWN"
 	printf '%s\n' "$fragment" >"$OWN/fragment"
 	step "build kernel $K_RELEASE ($K_ARCH; minutes, once)" compile_own_kernel
@@ -45,6 +40,23 @@ make_own_kernel()
 	printf '%s\n' "$K_RELEASE" >"$KERNEL/release"
 	boot_image
 	printf '%s\n' "$own_key" >"$KERNEL/stamp"
+}
+
+# own_package: the name and version of the suite's linux-source
+own_package()
+{
+	apt_state "$K_SUITE" "$BUILD_ARCH"
+	source=$(pkg_depends linux-source 'linux-source-[0-9.]*' | head -n 1)
+	version=$(pkg_show "$source" | sed -n 's/^Version: //p' | head -n 1)
+}
+
+# own_tools: that source unpacked, and what builds it in ROOT
+own_tools()
+{
+	build_root "$K_BASE"
+	root_need flex bison bc libelf-dev libssl-dev openssl perl python3-minimal \
+		"$(own_compiler)"
+	own_source
 }
 
 own_compiler()

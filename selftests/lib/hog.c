@@ -608,3 +608,19 @@ bool swapoff_end(struct swapoff *s)
 	hog_end(&s->hog);
 	return WIFEXITED(s->status) && !WEXITSTATUS(s->status);
 }
+
+int hog_random_adj(unsigned long long *seed, int near)
+{
+	switch (rnd_range(seed, 0, 9)) {
+	case 0:
+		return OOM_ADJ_NEVER;
+	case 1:
+	case 2:
+		return (int)rnd_range(seed, 0, 1999) - 999;
+	case 3:
+	case 4:
+		return (int)rnd_range(seed, 0, 2 * near) - near;
+	default:
+		return 0;
+	}
+}

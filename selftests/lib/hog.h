@@ -60,6 +60,8 @@ bool hog_gone(struct hog *hog);		/* has exited (and is reaped now) */
 bool hog_second_gone(const struct hog *hog);	/* none, a zombie, or reaped */
 bool hog_killed(struct hog *hog);	/* gone, by SIGKILL */
 void hog_end(struct hog *hog);		/* SIGKILL, and waits */
+/* Half of them 0, some exempt, some anything, some at most @near from 0. */
+int hog_random_adj(unsigned long long *seed, int near);
 /* The end of a child: with that adj, in that cgroup (or NULL), touches that many bytes. */
 void __noreturn eat(const char *cgroup, int adj, size_t bytes);
 /* As in /proc/PID/stat: 'R', 'S', 'Z' and so on; '?' if it is gone. */

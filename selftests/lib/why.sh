@@ -56,6 +56,16 @@ decoys()
 	done
 }
 
+# children_end: of the stages that stay
+children_end()
+{
+	for p in $children; do
+		kill -9 "$p" 2>/dev/null
+	done
+	wait 2>/dev/null
+	children=
+}
+
 # sleeper ARGUMENTS: a stage that has taken its memory and stays
 sleeper()
 {
