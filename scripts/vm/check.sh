@@ -242,7 +242,7 @@ run_jobs()
 			# shellcheck disable=SC2086 # a list of jobs
 			set -- $RUNNING
 		done
-		sleep 0.3
+		sleep 1
 		still=
 		for job in $RUNNING; do
 			name=$(job_name "$job")

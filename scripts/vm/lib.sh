@@ -99,7 +99,8 @@ step()
 			say "$step_text ..."
 			step_shown=line
 		fi
-		sleep 0.1
+		# A new process is dear beside the guests
+		[ $step_ticks -lt 15 ] && sleep 0.1 || sleep 0.5
 	done
 	step_status=0
 	wait "$step_pid" || step_status=$?
