@@ -386,6 +386,13 @@ static bool may_be_next(enum way way, struct table *t, const struct subject *s, 
 					way == PRESSURE && points >= first));
 }
 
+static bool may_be_killed(struct table *t, pid_t pid)
+{
+	int row = table_find(t, "pid", pid);
+
+	return row >= 0 && table_number(t, row, "adj") != OOM_ADJ_NEVER;
+}
+
 /*
  * In a cgroup the kernel may take any of the first rank's equals: then that one
  * dies, what shares its mm, and its group.
@@ -406,8 +413,9 @@ static bool took_an_equal(struct table *t, pid_t killed)
 					     s->spec.cgroup == cg_leaf[1]);
 		group |= s->spec.cgroup == taken->spec.cgroup &&
 			 group_on[s->spec.cgroup == cg_leaf[1]];
-		row = table_find(t, "pid", s->hog.pid);
-		s->dies = s == taken || (group && table_number(t, row, "adj") != OOM_ADJ_NEVER);
+		/* Either takes the other along, which has an adj of its own after vfork(). */
+		s->dies = s == taken || (group && (may_be_killed(t, s->hog.pid) ||
+						   may_be_killed(t, s->hog.second)));
 		s->second_dies = s->dies && s->hog.second;
 	}
 	return true;
