@@ -460,7 +460,7 @@ static void test_day(void)
 	const char *sample, *line, *churned;
 	unsigned int made, found = 0;
 	struct hog leak, churn;
-	long long n = 0, last, begin, step;
+	long long n = 0, last, begin, step, before, after;
 	char *text;
 
 	every_ms("10");
@@ -480,11 +480,13 @@ static void test_day(void)
 		found++;
 		line = task_line(text, n, leak.pid);
 		expect_of("sample %lld", n);
-		EXPECT_NEAR(line_number(line, "grew"),
-			    leaked_by(made, begin) - leaked_by(made, begin - step),
+		before = leaked_by(made, begin) - leaked_by(made, begin - step);
+		after = leaked_by(made, begin + step) - leaked_by(made, begin);
+		EXPECT_NEAR(line_number(line, "grew"), before,
 			    leaked_by(made, begin) / 4 + PAGES_SLACK / 2);
 		churned = task_line(text, n, churn.pid);
-		if (churned)
+		/* On a host that is too busy a step may see but one side of the churn. */
+		if (churned && before >= 8 * LEAK_PAGES && after >= 8 * LEAK_PAGES)
 			EXPECT_LT(line_number(churned, "grew"), line_number(line, "grew"));
 	}
 	free(text);
