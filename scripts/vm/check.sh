@@ -17,12 +17,14 @@ native_id()
 }
 
 # A job is ID@K/N: guest K of the N guests that share a kernel's tests. With two, a
-# check of one kernel uses both processors.
+# check of one kernel uses both processors. ID@panic, with --all on the required kernels
+# whose rows run all tests: the guests that panic.
 #   OOMLENS_GUESTS  how many, 2 if not set; for single programs (-t) one is enough
 jobs_of()
 {
 	for id; do
 		kernel_row "$id"
+		[ -z "$ALL" ] || [ -n "$SELECT$K_ONLY" ] || [ "$K_NEED" != required ] || echo "$id@panic"
 		guests=${OOMLENS_GUESTS:-2}
 		[ -z "$SELECT$K_ONLY" ] || guests=1
 		k=0
@@ -58,12 +60,18 @@ check_one()
 	id=${1%@*}
 	part=${1#*@}
 	case $part in
-	*/1) SAY_PREFIX="[$id] " ;;
+	*/1 | panic) SAY_PREFIX="[$id] " ;;
 	*) SAY_PREFIX="[$id $part] " ;;
 	esac
 	# Replaced at the end; if the job stops early, this failure stays
 	echo "$id 0 1 0 $(now) $(now) the rig itself failed" >"$result"
 	kernel_row "$id"
+	if [ "$part" = panic ]; then
+		begin=$(now)
+		cmd_panic "$id" >&2 || :
+		echo "$id $panic_passed $panic_failed 0 $begin $(now) $K_RELEASE" >"$result"
+		return
+	fi
 	amounts_of
 	OPT_PARAMS=trigger=1 OPT_INSMOD=1 OPT_BUILD=1 OPT_TESTS=1
 	TIMEOUT=${OOMLENS_TIMEOUT:-900} SILENCE=${OOMLENS_SILENCE:-300}

@@ -335,13 +335,16 @@ panic_way()
 		LOOSE=''
 		[ "$2" != storm ] || LOOSE=1
 		case $2 in
-		kdump*) complaint=$(panic_kdump "$2" "$3" "$4") ;;
-		erst) complaint=$(panic_erst "$3" "$4") ;;
-		*) complaint=$(panic_once "$2" "$3" "$4") ;;
+		kdump*) found=$(panic_kdump "$2" "$3" "$4"; echo "$RUN/console.log") ;;
+		erst) found=$(panic_erst "$3" "$4"; echo "$RUN/console.log") ;;
+		*) found=$(panic_once "$2" "$3" "$4"; echo "$RUN/console.log") ;;
 		esac
-		if [ -n "$complaint" ]; then
-			printf '%s\n' "$complaint" | sed "s/^/# /"
-			echo "not ok $1 $2, round $round: $LOGS/$1/last-${TOP##*/}/console.log"
+		# All but the last line is what is wrong
+		if [ "$found" != "${found##*
+}" ]; then
+			printf '%s\n' "$found" | sed '$d; s/^/# /'
+			echo "not ok $1 $2, round $round: ${found##*
+}"
 			panic_failed=$((panic_failed + 1))
 			return
 		fi
