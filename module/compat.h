@@ -301,8 +301,10 @@ static inline bool oomlens_cgroup_left(const struct task_struct *leader)
 /* 5.11 moved page tables from the zones' counters to the nodes' (f0c0c115fb81). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define OOMLENS_PAGETABLES(node, zone)	((zone)[NR_PAGETABLE])
+#define oomlens_pagetable_pages()	global_zone_page_state(NR_PAGETABLE)
 #else
 #define OOMLENS_PAGETABLES(node, zone)	((node)[NR_PAGETABLE])
+#define oomlens_pagetable_pages()	global_node_page_state(NR_PAGETABLE)
 #endif
 
 /* 5.14 parted a CPU's counters of a zone from its free lists (28f836b6777b). */
@@ -325,16 +327,6 @@ static inline long oomlens_zone_pcp(const struct zone *zone, int cpu)
 #else
 #define OOMLENS_LRU_BATCH	PAGEVEC_SIZE
 #endif
-
-/* 5.11 counts page tables by node, not by zone any more (f0c0c115fb81). */
-static inline unsigned long oomlens_pagetable_pages(void)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-	return global_zone_page_state(NR_PAGETABLE);
-#else
-	return global_node_page_state(NR_PAGETABLE);
-#endif
-}
 
 /*
  * The page cache: Cached and Buffers of /proc/meminfo without Shmem. 5.12 counts the

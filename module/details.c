@@ -179,7 +179,7 @@ static void look(struct work_struct *work)
  */
 void __init oomlens_details_init(void)
 {
-	slabinfo = oomlens_procfs_open("slabinfo");
+	slabinfo = oomlens_procfs_open_seq("slabinfo");
 	if (IS_ERR(slabinfo))
 		slabinfo = NULL;
 	have_sheet = !oomlens_memory_open(&sheet);

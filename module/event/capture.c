@@ -116,7 +116,7 @@ static void capture_limit(struct oomlens_event *e, struct mem_cgroup *memcg)
 	swap = r->v2 ? &memcg->swap : &memcg->memsw;
 	r->swap = page_counter_read(swap);
 	r->swap_limit = READ_ONCE(swap->max);
-	e->limit_id = oomlens_memcg_id(memcg);
+	e->limit_id = oomlens_memcg_serial(memcg);
 	rcu_read_lock();
 	e->limit_memcg = oomlens_event_memcg(e, memcg);
 	rcu_read_unlock();

@@ -73,7 +73,7 @@ int __init oomlens_event_init(void)
 	err = oomlens_thread_start();
 	if (err)
 		goto err_log_exit;
-	oomlens_sysvalues_watch_swap(oomlens_thread_swap_changed);
+	oomlens_sysvalues_watch_swap(oomlens_thread_reread_totals);
 	register_hooks();
 	return 0;
 

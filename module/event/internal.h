@@ -249,7 +249,7 @@ void oomlens_facts_tell(unsigned long number, const struct oomlens_copy *copy);
 int oomlens_thread_start(void);
 void oomlens_thread_stop(void);
 void oomlens_thread_kick(void);
-void oomlens_thread_swap_changed(void);
+void oomlens_thread_reread_totals(void);
 
 /* ---- hooks.c: what the hooks share ---- */
 

@@ -90,7 +90,7 @@ void oomlens_panic_expect(struct oomlens_event *e, const struct oom_control *oc)
 void oomlens_panic_look(void)
 {
 	if (kexec_crash_loaded())
-		oomlens_thread_swap_changed();
+		oomlens_thread_reread_totals();
 }
 
 /* The event of a task whose processor was stopped, or which the panic has interrupted. */

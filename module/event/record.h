@@ -163,7 +163,7 @@ struct oomlens_memcg_record {
  * @comm: of the caller
  * @memory: at entry
  * @memcg: at entry, of the cgroup whose limit was hit
- * @limit_id: id of that cgroup, 0 for none
+ * @limit_id: oomlens_memcg_serial() of that cgroup, 0 for none
  * @idle: an idle call's run up to it: the calls with each outcome
  * @relieved: this module gave memory back
  * @victims: the first that were marked

@@ -12,7 +12,7 @@
 static struct task_struct *thread;
 static struct irq_work wake_work;
 static int kicked;
-static int swap_changed;	/* since the values in the cache were read */
+static int totals_stale;	/* the cached values are to be read again */
 
 /* The kthread's own: an event. */
 static struct oomlens_copy copy;
@@ -41,15 +41,15 @@ void oomlens_thread_kick(void)
 }
 
 /**
- * oomlens_thread_swap_changed() - let the kthread read the machine's totals again
+ * oomlens_thread_reread_totals() - let the kthread read the machine's totals again
  *
  * The candidates of the next OOM are ranked by the totals that were read last.
  *
  * Context: any.
  */
-void oomlens_thread_swap_changed(void)
+void oomlens_thread_reread_totals(void)
 {
-	WRITE_ONCE(swap_changed, 1);
+	WRITE_ONCE(totals_stale, 1);
 	oomlens_thread_kick();
 }
 
@@ -165,7 +165,7 @@ static int run(void *unused)
 		bool quiet;
 
 		stale |= finish_events();
-		stale |= xchg(&swap_changed, 0);
+		stale |= xchg(&totals_stale, 0);
 		delay = min(oomlens_victims_poll(), settle_delay());
 		quiet = delay >= OOMLENS_VICTIM_SLOW_NS;
 		if ((quiet || ktime_get_mono_fast_ns() > log_by) && log_next_event())

@@ -147,7 +147,7 @@ static const char *__init open_file(void)
 
 	if (!IS_ENABLED(CONFIG_PSI))
 		return "CONFIG_PSI";
-	file = oomlens_proc_open("pressure/memory");
+	file = oomlens_procfs_open("pressure/memory");
 	if (IS_ERR(file)) {
 		/* kernel/sched/psi.c, psi_proc_init(): the kernel's own parameter */
 		missing = PTR_ERR(file) == -ENOENT ? "psi=1" : "memory";

@@ -34,6 +34,19 @@ unsigned long oomlens_memory_budget(void)
 }
 
 /**
+/**
+ * oomlens_read_budget() - the most that one read of a file takes for a table of its own
+ *
+ * A user can make thousands of cgroups with paths of 4 KB, or a million objects.
+ *
+ * Context: any.
+ * Return: bytes, 1/64 of RAM and 64 MiB at most.
+ */
+size_t oomlens_read_budget(void)
+{
+	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
+}
+
  * oomlens_keep_alloc() - memory that stays as long as the module is loaded
  * @size: in bytes
  *

@@ -32,6 +32,7 @@ void oomlens_counter_add(enum oomlens_counter counter, long n);
 void oomlens_counter_max(enum oomlens_counter counter, long n);
 long oomlens_counter_read(enum oomlens_counter counter);
 unsigned long oomlens_memory_budget(void);
+size_t oomlens_read_budget(void);
 void *oomlens_keep_alloc(size_t size);
 unsigned long oomlens_kernel_kills(void);
 
@@ -90,10 +91,10 @@ struct oomlens_meminfo {
 extern char oomlens_boot_id[OOMLENS_BOOT_ID_SIZE];
 
 int oomlens_sysvalues_init(void);
-struct file *oomlens_proc_open(const char *path);
+struct file *oomlens_procfs_open(const char *path);
 void oomlens_sysvalues_exit(void);
 int oomlens_sysvalues_read(struct oomlens_sysvalues *v);
-struct file *oomlens_procfs_open(const char *path);
+struct file *oomlens_procfs_open_seq(const char *path);
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo);
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo);
 int oomlens_meminfo_read(struct oomlens_meminfo *meminfo, struct oomlens_sysvalues *v);
@@ -149,7 +150,6 @@ struct mem_cgroup *oomlens_memcg_of(struct task_struct *p);
 bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgroup *root);
 bool oomlens_memcg_tryget(struct mem_cgroup *memcg);
 void oomlens_memcg_put(struct mem_cgroup *memcg);
-u64 oomlens_memcg_id(struct mem_cgroup *memcg);
 int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size);
 void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size);
 struct mem_cgroup *oomlens_memcg_find(const char *path);
@@ -169,7 +169,6 @@ static inline bool oomlens_memcg_within(struct mem_cgroup *memcg, struct mem_cgr
 { return false; }
 static inline bool oomlens_memcg_tryget(struct mem_cgroup *memcg) { return false; }
 static inline void oomlens_memcg_put(struct mem_cgroup *memcg) { }
-static inline u64 oomlens_memcg_id(struct mem_cgroup *memcg) { return 0; }
 static inline int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
 { return strscpy(buf, "-", size) < 0; }
 static inline void oomlens_memcg_path_unlocked(struct mem_cgroup *memcg, char *buf, size_t size)

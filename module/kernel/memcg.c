@@ -65,17 +65,6 @@ void oomlens_memcg_put(struct mem_cgroup *memcg)
 }
 
 /**
- * oomlens_memcg_id() - a number that no other cgroup has, before or after
- * @memcg: alive
- *
- * Context: any.
- */
-u64 oomlens_memcg_id(struct mem_cgroup *memcg)
-{
-	return cgroup_id(memcg->css.cgroup);
-}
-
-/**
  * oomlens_memcg_path() - the path in its hierarchy, as /proc/PID/cgroup has it
  * @memcg: held, or NULL for "-"
  * @buf: where to

@@ -5,7 +5,6 @@
  */
 #include <linux/hash.h>
 #include <linux/log2.h>
-#include <linux/sizes.h>
 
 #include "kernel.h"
 
@@ -158,12 +157,6 @@ struct mem_cgroup *oomlens_memcg_set_memcg(const struct oomlens_memcg_set *set, 
 	return set->entries[i].memcg;
 }
 
-/* A user can make thousands of cgroups, with paths of 4 KB, four bytes for each. */
-static size_t room_max(void)
-{
-	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
-}
-
 /* Escapes @path, if there is room left for it. */
 static int name_entry(struct memcg_entry *e, const char *path, size_t *room)
 {
@@ -192,7 +185,7 @@ static int name_entry(struct memcg_entry *e, const char *path, size_t *room)
 int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set)
 {
 	char *buf = kmalloc(PATH_MAX, OOMLENS_GFP);
-	size_t room = room_max();
+	size_t room = oomlens_read_budget();
 	unsigned int i;
 	int err = 0;
 

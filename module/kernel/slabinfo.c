@@ -71,7 +71,7 @@ static size_t take_lines(char *text, struct oomlens_slab *slabs, unsigned int *n
 
 /**
  * oomlens_slabs_read() - the caches that take most pages
- * @slabinfo: from oomlens_procfs_open("slabinfo")
+ * @slabinfo: from oomlens_procfs_open_seq("slabinfo")
  * @slabs: room for @max
  * @max: how many
  *

@@ -268,8 +268,8 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
 }
 
 /**
- * oomlens_procfs_open() - open a file of the module's own procfs mount
- * @path: of a seq_file, below the mount
+ * oomlens_procfs_open_seq() - open a seq_file of the module's own procfs mount
+ * @path: below the mount
  *
  * Its buffer is there already: its first reading would take the page from the
  * reserves, and keep it.
@@ -277,7 +277,7 @@ int oomlens_sysvalues_read(struct oomlens_sysvalues *v)
  * Context: process context, sleeps; allocates as any open of a file does.
  * Return: the file, for fput() in the end; what opening it returned.
  */
-struct file *oomlens_procfs_open(const char *path)
+struct file *oomlens_procfs_open_seq(const char *path)
 {
 	/* To lockdep all seq_files are one: ours, under which these are read, and these. */
 	static struct lock_class_key seq_lock;
@@ -306,7 +306,7 @@ struct file *oomlens_procfs_open(const char *path)
 int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
 {
 	/* fs/proc/meminfo.c, proc_meminfo_init(): a seq_file */
-	struct file *file = oomlens_procfs_open(sources[MEMINFO].path);
+	struct file *file = oomlens_procfs_open_seq(sources[MEMINFO].path);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
@@ -457,13 +457,13 @@ static int __init read_boot_id(void)
 }
 
 /**
- * oomlens_proc_open() - open a file of the module's own procfs mount
+ * oomlens_procfs_open() - open a file of the module's own procfs mount
  * @path: below the mount
  *
  * Context: process context; allocates as any open of a file does.
  * Return: the file, to be given back by fput(), or an ERR_PTR.
  */
-struct file *oomlens_proc_open(const char *path)
+struct file *oomlens_procfs_open(const char *path)
 {
 	return oomlens_open_at(proc_mnt, path);
 }

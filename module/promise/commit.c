@@ -13,7 +13,7 @@
 #include "promise.h"
 #include "shmem.h"
 
-enum commit_scope { SCOPE_EVERYONE, SCOPE_MEMCG, SCOPE_PID };
+enum commit_scope { SCOPE_ALL, SCOPE_MEMCG, SCOPE_PID };
 
 /* One snapshot. It keeps the scope and the rows that it was taken for. */
 struct commit_table {
@@ -335,7 +335,7 @@ static int commit_command(struct seq_file *m, char *line)
 	struct commit *c = m->private;
 
 	if (!strcmp(line, "all")) {
-		set_scope(c, SCOPE_EVERYONE, NULL);
+		set_scope(c, SCOPE_ALL, NULL);
 		return 0;
 	}
 	if (!strcmp(line, "memcg")) {

@@ -17,12 +17,6 @@
 #define FIRST_ROWS	256
 #define FIRST_NAMES	SZ_8K
 
-/* For the rows of one read, and as much for their names: 1/64 of RAM, 64 MiB at most. */
-static size_t room_max(void)
-{
-	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
-}
-
 /* ---- memory ---- */
 
 static unsigned int *head_of(const struct oomlens_objects *t, const void *inode)
@@ -368,7 +362,7 @@ int oomlens_objects_read(struct oomlens_objects *t, unsigned int largest)
 	struct largest l = { .n = largest };
 	int err;
 
-	err = alloc_table(t, largest ? SZ_64K : room_max());
+	err = alloc_table(t, largest ? SZ_64K : oomlens_read_budget());
 	if (!err && largest)
 		err = walk_all(note_size, &l);
 	if (err)

@@ -10,7 +10,6 @@
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/rwsem.h>
-#include <linux/sizes.h>
 #include <linux/sort.h>
 
 #include "vma.h"
@@ -86,12 +85,6 @@ static bool lock_is_contended(struct mm_struct *mm, unsigned int *left)
 /* "[anon_shmem:NAME]": ANON_VMA_NAME_MAX_LEN allows 80 bytes for NAME. */
 #define NAME_SIZE	96
 
-/* Bytes for the rows of one read, and as many for its names: 1/64 of RAM, 64 MiB at most. */
-static size_t room_max(void)
-{
-	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
-}
-
 /* A name; one for each distinct file. */
 struct oomlens_name {
 	struct oomlens_name *next;
@@ -100,7 +93,8 @@ struct oomlens_name {
 
 static int grow_rows(struct oomlens_vmas *v)
 {
-	unsigned int max = min_t(size_t, v->max + v->max / 2, room_max() / sizeof(*v->rows));
+	unsigned int max = min_t(size_t, v->max + v->max / 2,
+				 oomlens_read_budget() / sizeof(*v->rows));
 	struct oomlens_vma *rows = NULL;
 
 	if (max > v->max)
@@ -408,8 +402,8 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 
 	memset(c, 0, sizeof(*c));
 	v->max = min_t(size_t, READ_ONCE(mm->map_count) + ROWS_SLACK,
-		       room_max() / sizeof(*v->rows));
-	v->names_left = room_max();
+		       oomlens_read_budget() / sizeof(*v->rows));
+	v->names_left = oomlens_read_budget();
 	v->rows = kvmalloc_array(v->max, sizeof(*v->rows), OOMLENS_GFP);
 	if (!v->rows)
 		return -ENOMEM;

@@ -151,7 +151,7 @@ unsigned long oomlens_memory_budget(void)
 	return SZ_512K;
 }
 
-struct file *oomlens_proc_open(const char *path)
+struct file *oomlens_procfs_open(const char *path)
 {
 	return ERR_PTR(-ENOENT);
 }

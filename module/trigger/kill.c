@@ -37,7 +37,7 @@ static void marked(bool claimed, bool killed, const struct oom_control *oc)
 		WRITE_ONCE(kill_seen, true);
 }
 
-struct oomlens_mark_listener oomlens_kill_listener = {
+struct oomlens_mark_listener oomlens_kill_marks = {
 	.marked = marked,
 };
 

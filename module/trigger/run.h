@@ -88,7 +88,7 @@ unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, 
 
 /* ---- kill.c ---- */
 
-extern struct oomlens_mark_listener oomlens_kill_listener;
+extern struct oomlens_mark_listener oomlens_kill_marks;
 
 int oomlens_kill_allowed(const struct oomlens_scope *scope);
 int oomlens_kill_eligible(const struct oomlens_scope *scope);

@@ -143,7 +143,7 @@ const struct oomlens_file_ops oomlens_trigger_file = {
  */
 void __init oomlens_trigger_init(void)
 {
-	oomlens_mark_register(&oomlens_kill_listener);
+	oomlens_mark_register(&oomlens_kill_marks);
 	oomlens_mark_register(&oomlens_pressure_listener);
 	oomlens_relief_register(&oomlens_pressure_relief);
 	oomlens_relief_register(&oomlens_reserve_relief);
