@@ -34,7 +34,7 @@ static DEFINE_SPINLOCK(lock);
 static unsigned long waiting[WAITING];	/* numbers of events; under lock */
 static unsigned int nr_waiting;
 static bool running;			/* under lock */
-static unsigned long next_look;		/* jiffies; under lock */
+static u64 next_look;			/* in jiffies, of 64 bits; under lock */
 static struct file *slabinfo;		/* NULL: this kernel has none */
 static struct oomlens_memory sheet;	/* of the recorder's kthread */
 static bool have_sheet;
@@ -68,12 +68,14 @@ static void start_look(unsigned long delay)
 static void killed(const struct oomlens_facts *facts)
 {
 	if (!worth_a_look(facts->memory))
+	u64 now = get_jiffies_64();
+
 		return;
 	spin_lock(&lock);
 	if (nr_waiting < WAITING && running) {
 		waiting[nr_waiting++] = facts->number;
 		oomlens_event_set_details(facts->number, OOMLENS_DETAILS_PENDING);
-		start_look(time_before(jiffies, next_look) ? next_look - jiffies : 0);
+		start_look(next_look > now ? next_look - now : 0);
 	}
 	spin_unlock(&lock);
 }
@@ -141,21 +143,21 @@ static void put_back(const struct waiters *w)
 	spin_unlock(&lock);
 }
 
-static void finish(const struct waiters *w, unsigned long begun)
+static void finish(const struct waiters *w, u64 begun, enum oomlens_details details)
 {
 	unsigned int i;
 
 	for (i = 0; i < w->n; i++)
-		oomlens_event_set_details(w->numbers[i], OOMLENS_DETAILS_DONE);
+		oomlens_event_set_details(w->numbers[i], details);
 	spin_lock(&lock);
-	next_look = jiffies + PAUSES * (jiffies - begun);
+	next_look = get_jiffies_64() + PAUSES * (get_jiffies_64() - begun);
 	spin_unlock(&lock);
 }
 
 static void look(struct work_struct *work)
 {
 	static unsigned int tries;
-	unsigned long begun = jiffies;
+	u64 begun = get_jiffies_64();
 	struct waiters w;
 	int err;
 
@@ -169,7 +171,7 @@ static void look(struct work_struct *work)
 	}
 	tries = 0;
 	add_slabs(&w);
-	finish(&w, begun);
+	finish(&w, begun, err ? OOMLENS_DETAILS_NONE : OOMLENS_DETAILS_DONE);
 }
 
 /**
