@@ -197,7 +197,7 @@ unsigned int oomlens_rows_put(struct oomlens_row *to, unsigned int max,
 u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns);
 int oomlens_psi_init(void);
 void oomlens_psi_exit(void);
-void oomlens_psi_queue(struct work_struct *work);
+void oomlens_sampler_queue(struct work_struct *work);
 bool oomlens_psi_ask(void);
 void oomlens_psi_answer(u64 now, u64 max_age_ns, u16 *some, u16 *full);
 

@@ -93,7 +93,7 @@ u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns)
  *
  * Context: the sampler; the kernel tells the pressure.
  */
-void oomlens_psi_queue(struct work_struct *work)
+void oomlens_sampler_queue(struct work_struct *work)
 {
 	queue_work(queue, work);
 }
@@ -136,6 +136,9 @@ void oomlens_psi_answer(u64 now, u64 max_age_ns, u16 *some, u16 *full)
 		return;
 	over = last.time_ns - before.time_ns;
 	*some = oomlens_psi_share((last.some_us - before.some_us) * NSEC_PER_USEC, over);
+	/* There was none for some time: it is not the pressure of one interval. */
+	if (over > 2 * max_age_ns)
+		return;
 	*full = oomlens_psi_share((last.full_us - before.full_us) * NSEC_PER_USEC, over);
 }
 
@@ -173,13 +176,14 @@ static const char *__init open_file(void)
 int __init oomlens_psi_init(void)
 {
 	oomlens_psi_lacks = open_file();
-	if (!file)
+	if (!IS_ENABLED(CONFIG_PSI))
 		return 0;
 	/* A rescuer: it goes on while no worker can be had. */
 	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (queue)
 		return 0;
-	fput(file);
+	if (file)
+		fput(file);
 	return -ENOMEM;
 }
 
@@ -190,8 +194,8 @@ int __init oomlens_psi_init(void)
  */
 void oomlens_psi_exit(void)
 {
-	if (!file)
-		return;
-	destroy_workqueue(queue);
-	fput(file);
+	if (queue)
+		destroy_workqueue(queue);
+	if (file)
+		fput(file);
 }

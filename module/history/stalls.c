@@ -217,7 +217,7 @@ static void log_begin(struct oomlens_history *h, const struct oomlens_stall *sta
 		      &h->largest[OOMLENS_TASKS], false);
 	put_rows(log_line + n, sizeof(log_line) - n, "fastest", &h->fastest[OOMLENS_TASKS], true);
 	WRITE_ONCE(log_full, 1);
-	oomlens_psi_queue(&log_work);
+	oomlens_sampler_queue(&log_work);
 }
 
 static void begin(struct oomlens_history *h, const struct oomlens_stalling *now)

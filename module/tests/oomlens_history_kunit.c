@@ -160,6 +160,10 @@ void oomlens_panic_look(void)
 {
 }
 
+void oomlens_kill_pause(void)
+{
+}
+
 void oomlens_kill_register(struct oomlens_kill_listener *listener)
 {
 }
@@ -595,6 +599,21 @@ static void a_name_has_the_sum_of_its_tasks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, "bomb", 0)->grew, 1000);
 }
 
+/* After a pause in which there were no readings. */
+static void the_pressure_of_a_pause_is_not_known(struct kunit *test)
+{
+	u16 some, full;
+
+	readings[1] = (struct reading){ .time_ns = clock_ns, .full_us = USEC_PER_SEC };
+	readings[0] = (struct reading){ .time_ns = clock_ns - 2 * OVER_NS };
+	oomlens_psi_answer(clock_ns, OVER_NS, &some, &full);
+	KUNIT_EXPECT_NE(test, full, OOMLENS_PSI_UNKNOWN);
+	readings[0].time_ns--;
+	oomlens_psi_answer(clock_ns, OVER_NS, &some, &full);
+	KUNIT_EXPECT_EQ(test, full, OOMLENS_PSI_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, some, OOMLENS_PSI_UNKNOWN);
+}
+
 /* ---- The lines of an event ---- */
 
 static void a_kind_is_told_of_from_a_twentieth_on(struct kunit *test)
@@ -627,14 +646,14 @@ static int history_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, h);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, copy);
 	history = h;
-	/* For the line of a stall in the log. */
-	queue = system_wq;
+	/* Without the machine's pressure: a cgroup's stall has its line in the log all the same. */
+	KUNIT_ASSERT_EQ(test, oomlens_psi_init(), 0);
 	return 0;
 }
 
 static void history_test_exit(struct kunit *test)
 {
-	flush_work(&log_work);
+	oomlens_psi_exit();
 	history = NULL;
 	oomlens_history_free(h);
 }
@@ -652,6 +671,7 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(the_floor_bounds_what_is_not_kept),
 	KUNIT_CASE(the_day_compares_the_fewest),
 	KUNIT_CASE(a_name_has_the_sum_of_its_tasks),
+	KUNIT_CASE(the_pressure_of_a_pause_is_not_known),
 	KUNIT_CASE(a_kind_is_told_of_from_a_twentieth_on),
 	{ }
 };
