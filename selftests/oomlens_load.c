@@ -77,7 +77,7 @@ static void test_parameters(void)
 {
 	static const char * const bad[] = {
 		"events=4097", "events=-1", "events=x", "candidates=65",
-		"trigger=maybe", "debugfs=2x", "history=3601", "history_ms=9",
+		"trigger=maybe", "debugfs=2x", "history=3601", "history_ms=9", "stall=101",
 	};
 	int kmsg = kmsg_open();
 	unsigned int i;

@@ -469,13 +469,10 @@ static int set_every(const char *text, const struct kernel_param *kp, unsigned i
 		     unsigned int most)
 {
 	unsigned int *value = kp->arg, old, n;
-	int err = kstrtouint(text, 0, &n);
+	int err = oomlens_param_parse(text, kp, least, most, &n);
 
-	if (err || n > most || (n && n < least)) {
-		pr_err("%s=%.*s: out of range, 0 or %u to %u\n", kp->name,
-		       (int)strcspn(text, "\n"), text, least, most);
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	mutex_lock(&control);
 	asked = true;
 	old = *value;

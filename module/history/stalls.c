@@ -9,8 +9,24 @@
 #include "internal.h"
 
 static unsigned int stall_percent = 40;
-module_param_named(stall, stall_percent, uint, 0644);
-MODULE_PARM_DESC(stall, "percent of an interval that all tasks wait for memory, from which on it is a stall; 0: off (default 40)");
+
+static int set_stall(const char *text, const struct kernel_param *kp)
+{
+	unsigned int n;
+	int err = oomlens_param_parse(text, kp, 1, 100, &n);
+
+	if (!err)
+		WRITE_ONCE(stall_percent, n);
+	return err;
+}
+
+static const struct kernel_param_ops stall_ops = {
+	.set = set_stall,
+	.get = param_get_uint,
+};
+
+module_param_cb(stall, &stall_ops, &stall_percent, 0644);
+MODULE_PARM_DESC(stall, "percent of an interval that all tasks wait for memory, from which on it is a stall, up to 100; 0: off (default 40)");
 
 /* OOMs of the machine that killed: then it is no stall. Counted by growth.c's listener. */
 static atomic_long_t global_kills;

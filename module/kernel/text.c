@@ -124,6 +124,27 @@ int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, uns
  *
  * Return: 0 or -EINVAL.
  */
+/**
+ * oomlens_param_parse() - a module parameter that is 0 or in a range
+ * @text: what was written
+ * @kp: the parameter; its range is told in the log if @text is not in it
+ * @min: the least besides 0
+ * @max: the most
+ * @n: the number
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int oomlens_param_parse(const char *text, const struct kernel_param *kp, unsigned int min,
+			unsigned int max, unsigned int *n)
+{
+	if (!kstrtouint(text, 0, n) && (!*n || (*n >= min && *n <= max)))
+		return 0;
+	pr_err("%s=%.*s: out of range, 0 or %u to %u\n", kp->name,
+	       (int)strcspn(text, "\n"), text, min, max);
+	return -EINVAL;
+}
+
 int oomlens_parse_rows(const char *line, unsigned int *rows)
 {
 	static const char word[] = "rows ";

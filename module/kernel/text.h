@@ -16,6 +16,8 @@ size_t oomlens_path_row_max(void);
 size_t oomlens_escaped_len(const char *s);
 char *oomlens_escape(char *to, const char *s);
 void oomlens_puts_escaped(struct seq_file *m, const char *s);
+int oomlens_param_parse(const char *text, const struct kernel_param *kp, unsigned int min,
+			unsigned int max, unsigned int *n);
 int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *n);
 int oomlens_parse_rows(const char *line, unsigned int *rows);
 int oomlens_parse_size(const char *text, unsigned long *pages);
