@@ -56,7 +56,7 @@ struct oomlens_mark_listener {
 
 /*
  * Both before oomlens_event_init(): the hooks, which read the lists without a
- * lock, begin there. They are asked in the order in which they were registered.
+ * lock, begin there. Reliefs are asked in the order in which they were registered.
  */
 void oomlens_relief_register(struct oomlens_relief *relief);
 void oomlens_mark_register(struct oomlens_mark_listener *listener);
@@ -115,8 +115,9 @@ void oomlens_facts_path(const struct oomlens_facts *facts, unsigned int i, char 
  * struct oomlens_kill_listener - called once an event that killed is complete
  * @killed: called from the recorder's kthread, before readers may have the event, so
  *	that lines which it adds are there at the first read. The kthread times the
- *	victims: no wait, no reading of procfs, and at most a few milliseconds; what
- *	takes longer is for a thread of the listener's own
+ *	victims: no allocation, no wait but oomlens_kill_pause(), of procfs only files
+ *	that it holds open with a buffer, and at most a few milliseconds; what takes
+ *	longer is for a thread of the listener's own
  * @next: the event group's
  */
 struct oomlens_kill_listener {
@@ -126,6 +127,9 @@ struct oomlens_kill_listener {
 
 /* Before oomlens_event_init(), as the two above. */
 void oomlens_kill_register(struct oomlens_kill_listener *listener);
+
+/* thread.c: for a listener that has to wait; victims are timed meanwhile. */
+void oomlens_kill_pause(void);
 
 /* added.c: lines that an event gets after it was recorded. */
 

@@ -3,6 +3,7 @@
  * The recorder's kthread: finishes each event in process context, publishes it,
  * follows the victims, and prints the log lines.
  */
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
@@ -105,6 +106,18 @@ static bool log_next_event(void)
 	    !oomlens_outcome_repeated(copy.event))
 		oomlens_log_event(number, copy.event);
 	return true;
+}
+
+/**
+ * oomlens_kill_pause() - wait for a millisecond at most
+ *
+ * Context: a kill listener's killed(), in the recorder's kthread.
+ */
+void oomlens_kill_pause(void)
+{
+	u64 us = min_t(u64, oomlens_victims_poll(), NSEC_PER_MSEC) / NSEC_PER_USEC;
+
+	usleep_range(us, us + us / 4 + 1);
 }
 
 /* Returns whether there was any. */

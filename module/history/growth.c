@@ -4,19 +4,16 @@
  * last ten. What a task had then is known by marks: three of each span, half a span
  * apart, so that the oldest is one span old, or up to a half more.
  */
-#include <linux/delay.h>
-
 #include "../event/event.h"
 #include "internal.h"
 
 /* Tasks of each span. */
 #define TOLD	5
-/* A kind of memory is told of if it grew by this part of RAM. */
+/* A kind of memory is told of if it grew by 1/KIND_PART of RAM. */
 #define KIND_PART	20
 
-/* For the recorder's kthread, which times victims: then the event goes without. */
+/* The sampler may be in its walk. After so many pauses the event goes without. */
 #define TRIES	40
-#define TRY_US	1000
 
 /* One task of the list of those that grew most. */
 struct grown {
@@ -30,7 +27,7 @@ struct grown {
 	int fact;			/* in the event, -1: it is not */
 };
 
-/* What is being told of; under oomlens_tables_lock. */
+/* Scratch for the growth lines of one event; under oomlens_tables_lock. */
 static struct grown list[TOLD];
 static unsigned int nr_list;
 static char line[OOMLENS_ADDED_MAX];
@@ -206,7 +203,7 @@ static bool try_tables(void)
 	for (i = 0; i < TRIES; i++) {
 		if (mutex_trylock(&oomlens_tables_lock))
 			return true;
-		usleep_range(TRY_US, 2 * TRY_US);
+		oomlens_kill_pause();
 	}
 	return false;
 }
