@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -370,6 +371,68 @@ static void test_scopes(void)
 	test_done("the objects of a process, and all holders of one, as /proc/PID/fd has them");
 }
 
+#define NAMESPACES	200
+
+/* In each of so many IPC namespaces, kept by a descriptor, the first segment. */
+static int make_segments(long pages)
+{
+	int i, id;
+
+	for (i = 0; i < NAMESPACES; i++) {
+		if (unshare(CLONE_NEWIPC))
+			return -errno;
+		id = shmget(IPC_PRIVATE, pages * page_size(), IPC_CREAT | 0600);
+		if (id < 0 || open("/proc/self/ns/ipc", O_RDONLY | O_CLOEXEC) < 0)
+			return -errno;
+	}
+	return shmat(id, NULL, 0) == (void *)-1 ? -errno : 0;
+}
+
+static unsigned int count_lines(const char *text, const char *word)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* All of them have one id, as inodes of one internal mount. */
+static void test_one_id(void)
+{
+	char id[64] = "", scope[96], *text, *last;
+	struct actor a;
+	int fd, err;
+
+	MUST_OK(actor_start(&a));
+	err = actor_do(&a, make_segments, 1);
+	if (err == -ENOSYS || err == -EINVAL) {
+		actor_end(&a);
+		test_skip(1, "no IPC namespaces\n");
+		return;
+	}
+	MUST_OK(err);
+	text = must_read_lens("objects");
+	MUST(sscanf(strstr(text, "\nsysv ") ?: "", "\nsysv %63s", id) == 1);
+	free(text);
+	snprintf(scope, sizeof(scope), "id %s", id);
+	fd = must_open_lens("objects", O_RDWR);
+	MUST_OK(write_fd(fd, scope));
+	text = read_fd(fd);
+	MUST(text);
+	close(fd);
+	EXPECT_EQ(count_lines(text, "\n# object sysv "), NAMESPACES);
+	EXPECT_EQ(count_lines(text, "\n# pid "), 1);
+	/* The columns stand behind the objects, and the process that has the last one. */
+	last = strstr(text, "\n# pid ");
+	snprintf(scope, sizeof(scope), "\n%d 0 1 ", a.pid);
+	EXPECT_TRUE(last && !strstr(last, "\n# object ") && strstr(last, scope));
+	expect_show(text);
+	free(text);
+	actor_end(&a);
+	test_done("objects of one id in %u IPC namespaces", NAMESPACES);
+}
+
 /* ---- which process is named ---- */
 
 static void test_oldest(void)
@@ -475,7 +538,7 @@ static void test_left_behind(void)
 
 int main(void)
 {
-	test_begin(11);
+	test_begin(12);
 	MUST(mkdtemp(top));
 	undo_at_end("rmdir", top);
 	MUST_OK(mount("oomlens", top, "tmpfs", 0, "") ? -errno : 0);
@@ -488,6 +551,7 @@ int main(void)
 	test_namespace();
 	test_thread();
 	test_scopes();
+	test_one_id();
 	test_oldest();
 	test_refused();
 	test_left_behind();

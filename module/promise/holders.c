@@ -384,6 +384,8 @@ int oomlens_holders_read(struct oomlens_holders *h, struct oomlens_objects *t,
 /**
  * oomlens_holders_free() - give back what a read took
  * @h: zeroed, or read; zeroed after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_holders_free(struct oomlens_holders *h)
 {

@@ -86,6 +86,8 @@ static int alloc_table(struct oomlens_objects *t, size_t room)
 /**
  * oomlens_objects_free() - give back what a read took
  * @t: zeroed, or read; zeroed after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_objects_free(struct oomlens_objects *t)
 {
@@ -247,9 +249,8 @@ static void read_inode(struct oomlens_object *o, struct inode *inode)
  * Without room, t->complete becomes false.
  *
  * Context: process context, may sleep; does not run the OOM killer.
- * Return: 0.
  */
-int oomlens_objects_add(struct oomlens_objects *t, struct inode *inode)
+void oomlens_objects_add(struct oomlens_objects *t, struct inode *inode)
 {
 	struct dentry *dentry = find_dentry(inode);
 	struct oomlens_object o;
@@ -257,7 +258,7 @@ int oomlens_objects_add(struct oomlens_objects *t, struct inode *inode)
 
 	/* An internal file that is just being made or freed. */
 	if (!dentry && is_internal(inode))
-		return 0;
+		return;
 	name = dentry ? name_of(dentry, t->path) : "";
 	read_inode(&o, inode);
 	o.kind = kind_of(inode, name);
@@ -269,7 +270,6 @@ int oomlens_objects_add(struct oomlens_objects *t, struct inode *inode)
 		link_row(t, t->n++);
 	}
 	dput(dentry);
-	return 0;
 }
 
 /**
@@ -313,7 +313,8 @@ static int visit_inode(struct inode *inode, void *arg)
 		if (pages_of(&o) < t->least)
 			return 0;
 	}
-	return oomlens_objects_add(t, inode);
+	oomlens_objects_add(t, inode);
+	return 0;
 }
 
 static int walk_all(int (*visit)(struct inode *inode, void *arg), void *arg)
@@ -393,6 +394,8 @@ static int compare_objects(const void *a, const void *b)
 /**
  * oomlens_objects_sort() - the largest object first
  * @t: the table; nothing can be found or added after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_objects_sort(struct oomlens_objects *t)
 {

@@ -167,11 +167,16 @@ static char *put_pages(char *p, const struct oomlens_object *row)
 	return oomlens_put_ulong(p, row->size);
 }
 
+static const struct oomlens_holder *oldest_holder(const struct objects *o,
+						  const struct oomlens_object *row)
+{
+	return row->holders && has_holders(row) ? &o->holders.rows[row->oldest] : NULL;
+}
+
 static void show_row(struct seq_file *m, const struct objects *o,
 		     const struct oomlens_object *row)
 {
-	const struct oomlens_holder *oldest = row->holders && has_holders(row) ?
-		&o->holders.rows[row->oldest] : NULL;
+	const struct oomlens_holder *oldest = oldest_holder(o, row);
 	const char *path = oomlens_memcg_set_path(o->holders.memcgs, oldest ? oldest->memcg : 0);
 	const char *name = row->name ? o->table.names + row->name : "-";
 	size_t name_len = strlen(name);
@@ -196,11 +201,18 @@ static void show_row(struct seq_file *m, const struct objects *o,
 	oomlens_row_end(m, oomlens_put_name(p, name, name_len));
 }
 
-/* A process that has the object; the others are passed over. */
-static void *next_holder(struct objects *o, loff_t *pos)
+/*
+ * With the scope "id" the objects come first: in each IPC namespace there may be one of
+ * that id. Then the processes that have them; the others are passed over.
+ */
+static void *next_of_id(struct objects *o, loff_t *pos)
 {
-	for (; *pos <= o->taken_rows; ++*pos) {
-		struct oomlens_holder *row = &o->holders.rows[*pos - 1];
+	unsigned int n = o->table.n;
+
+	if (*pos <= n)
+		return &o->table.rows[*pos - 1];
+	for (; *pos - n <= o->taken_rows; ++*pos) {
+		struct oomlens_holder *row = &o->holders.rows[*pos - n - 1];
 
 		if (holds_any(row))
 			return row;
@@ -225,24 +237,32 @@ static void show_holder(struct seq_file *m, const struct objects *o,
 
 #define OBJECT_COLUMNS \
 	"kind id resident swapped charge size holders pid comm holder_memcg name"
+#define HOLDER_COLUMNS	"# pid descriptors mappings memcg comm\n"
 
 static void show_header(struct seq_file *m, const struct objects *o)
 {
-	unsigned int i;
-
 	seq_puts(m, "# oomlens objects 1\n");
 	seq_printf(m, "# objects %u resident %lu swapped %lu charge %lu unheld %u complete %d\n",
 		   o->table.n, o->resident, o->swapped, o->charge, o->unheld,
 		   o->table.complete && o->holders.complete);
-	if (o->taken != OBJECTS_ID) {
+	if (o->taken != OBJECTS_ID)
 		seq_puts(m, "# " OBJECT_COLUMNS "\n");
+	else if (!o->table.n)
+		seq_puts(m, HOLDER_COLUMNS);
+}
+
+static void show_of_id(struct seq_file *m, const struct objects *o, void *v)
+{
+	const struct oomlens_object *last = &o->table.rows[o->table.n] - 1;
+
+	if (v < (void *)o->table.rows || v > (void *)last) {
+		show_holder(m, o, v);
 		return;
 	}
-	for (i = 0; i < o->table.n; i++) {
-		seq_puts(m, "# object ");
-		show_row(m, o, &o->table.rows[i]);
-	}
-	seq_puts(m, "# pid descriptors mappings memcg comm\n");
+	seq_puts(m, "# object ");
+	show_row(m, o, v);
+	if (v == last)
+		seq_puts(m, HOLDER_COLUMNS);
 }
 
 static void *objects_row(struct seq_file *m, loff_t *pos)
@@ -250,7 +270,7 @@ static void *objects_row(struct seq_file *m, loff_t *pos)
 	struct objects *o = m->private;
 
 	if (o->taken == OBJECTS_ID)
-		return next_holder(o, pos);
+		return next_of_id(o, pos);
 	return *pos <= o->taken_rows ? &o->table.rows[*pos - 1] : NULL;
 }
 
@@ -261,7 +281,7 @@ static int objects_show(struct seq_file *m, void *v)
 	if (v == SEQ_START_TOKEN)
 		show_header(m, o);
 	else if (o->taken == OBJECTS_ID)
-		show_holder(m, o, v);
+		show_of_id(m, o, v);
 	else
 		show_row(m, o, v);
 	return 0;
@@ -275,8 +295,7 @@ static int objects_show(struct seq_file *m, void *v)
 static void print_keys(char *buf, size_t size, const struct objects *o,
 		       const struct oomlens_object *row)
 {
-	const struct oomlens_holder *oldest = row->holders && has_holders(row) ?
-		&o->holders.rows[row->oldest] : NULL;
+	const struct oomlens_holder *oldest = oldest_holder(o, row);
 	char id[64], comm[4 * TASK_COMM_LEN + 1] = "-", holders[12] = "-", pid[12] = "-";
 	bool pages = row->kind != OOMLENS_OBJECT_DMABUF;
 	size_t n;
@@ -312,7 +331,7 @@ static void print_keys(char *buf, size_t size, const struct objects *o,
  * Takes some ten KB, and as much for each hundred processes.
  *
  * Context: process context, sleeps; does not run the OOM killer.
- * Return: 0, -ENOMEM, or -EAGAIN if tasks came or went too fast.
+ * Return: 0, -ENOMEM, -EINTR, or -EAGAIN if tasks came or went too fast.
  */
 int oomlens_objects_largest(unsigned int n, void (*take)(const char *text, void *arg), void *arg)
 {
@@ -407,10 +426,10 @@ static int objects_command(struct seq_file *m, char *line)
 	return oomlens_parse_rows(line, &o->rows);
 }
 
-/* A cgroup's path and the object's name. */
+/* A cgroup's path, the object's name, and what stands around the row of a scope "id". */
 static size_t objects_row_max(void)
 {
-	return oomlens_path_row_max() + 4 * PATH_MAX;
+	return oomlens_path_row_max() + 4 * PATH_MAX + 64;
 }
 
 const struct oomlens_file_ops oomlens_objects_file = {

@@ -101,7 +101,7 @@ struct oomlens_object_scope {
 #define OOMLENS_LARGEST_MAX	8
 
 int oomlens_objects_read(struct oomlens_objects *t, unsigned int largest);
-int oomlens_objects_add(struct oomlens_objects *t, struct inode *inode);
+void oomlens_objects_add(struct oomlens_objects *t, struct inode *inode);
 struct oomlens_object *oomlens_objects_find(const struct oomlens_objects *t,
 					    const struct inode *inode);
 void oomlens_objects_sort(struct oomlens_objects *t);
