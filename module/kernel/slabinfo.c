@@ -43,13 +43,14 @@ static unsigned int insert(struct oomlens_slab *slabs, unsigned int n, unsigned 
 static bool parse_line(const char *line, struct oomlens_slab *slab)
 {
 	unsigned long objects, total, size, per_slab, pages, active_slabs, slabs;
-	char name[sizeof(slab->name)];
+	size_t name_len = strcspn(line, " ");
 
-	if (sscanf(line, "%31s %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
-		   name, &objects, &total, &size, &per_slab, &pages, &active_slabs, &slabs) != 8)
+	if (sscanf(line + name_len,
+		   " %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
+		   &objects, &total, &size, &per_slab, &pages, &active_slabs, &slabs) != 7)
 		return false;
 	*slab = (struct oomlens_slab){ .pages = pages * slabs, .objects = objects };
-	strscpy(slab->name, name, sizeof(slab->name));
+	memcpy(slab->name, line, min(name_len, sizeof(slab->name) - 1));
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #define __init
 
 #include "../badness/rank.c"
+#include "../kernel/slabinfo.c"
 #include "../kernel/text.c"
 #include "../trigger/page_pool.c"
 
@@ -145,6 +146,19 @@ static void pool_gives_all_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&pool.blocks));
 }
 
+/* As in /proc/slabinfo; what is longer than there is room for is cut. */
+static void a_cache_of_a_long_name(struct kunit *test)
+{
+	struct oomlens_slab slab;
+
+	KUNIT_ASSERT_TRUE(test, parse_line("a_cache_whose_name_has_41_characters_in_it 7 9 8 4 2 "
+					   ": tunables 0 0 0 : slabdata 5 5 0", &slab));
+	KUNIT_EXPECT_STREQ(test, (char *)slab.name, "a_cache_whose_name_has_41_chara");
+	KUNIT_EXPECT_EQ(test, slab.objects, 7UL);
+	KUNIT_EXPECT_EQ(test, slab.pages, 10UL);
+	KUNIT_EXPECT_FALSE(test, parse_line("# name <active_objs> <num_objs>", &slab));
+}
+
 #define ON_THEIR_WAY	8192
 
 /* A page that was on its way when its pool was closed: by the kernel's count of free ones. */
@@ -167,6 +181,7 @@ static struct kunit_case pure_cases[] = {
 	KUNIT_CASE(points_are_the_sum),
 	KUNIT_CASE(rank_is_the_kernels_order),
 	KUNIT_CASE(sizes_as_written),
+	KUNIT_CASE(a_cache_of_a_long_name),
 	KUNIT_CASE(pool_gives_all_back),
 	KUNIT_CASE(pool_keeps_none_when_closed),
 	{ }
