@@ -429,7 +429,9 @@ void oomlens_sysvalues_watch_swap(void (*changed)(void))
 		return;
 	swap_listener = changed;
 	init_poll_funcptr(&table, queue_swap_wait);
-	vfs_poll(source_files[SWAPS], &table);
+	/* It changed since the values were read, and will not be told of again. */
+	if (vfs_poll(source_files[SWAPS], &table) & EPOLLPRI)
+		changed();
 }
 
 /**
