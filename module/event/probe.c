@@ -64,8 +64,8 @@ static int probe_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (oc->memcg || oomlens_notifier_lacks)
 		oomlens_candidates_capture(e, oc, false);
 	trace_oom_begin(e);
-	/* The notifier is the last that is called before a global panic. */
-	if (oc->memcg || oomlens_notifier_lacks)
+	/* The notifier is the last that is called before a global panic; sysrq causes none. */
+	if (oc->memcg || (oomlens_notifier_lacks && oc->order != -1))
 		oomlens_panic_expect(e, oc);
 	oomlens_hook_add_time(e, begin);
 	return 0;
@@ -180,6 +180,8 @@ void __init oomlens_probe_register(void)
 
 /**
  * oomlens_probe_unregister() - and no more; no handler runs on return
+ *
+ * Context: module unload, sleeps.
  */
 void oomlens_probe_unregister(void)
 {
