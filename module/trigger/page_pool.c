@@ -32,7 +32,7 @@ void oomlens_pool_open(struct oomlens_pool *pool)
 {
 	spin_lock(&pool->lock);
 	WRITE_ONCE(pool->order, POOL_ORDER_MAX);
-	pool->closed = false;
+	WRITE_ONCE(pool->closed, false);
 	spin_unlock(&pool->lock);
 }
 

@@ -128,7 +128,7 @@ static bool leave_to_kernel(int ooms)
 	const struct oomlens_pressure_request *req = &pressure.req;
 	struct oomlens_scope scope;
 
-	if (!req->kill || req->memcg || pressure.pool.closed)
+	if (!req->kill || req->memcg || READ_ONCE(pressure.pool.closed))
 		return false;
 	if (ooms == 1)
 		pressure.first_oom = jiffies;
@@ -552,7 +552,7 @@ static int run_to_end(struct oomlens_run *run)
 		end = hold();
 	if (end <= 0)
 		return end;
-	/* The notifier may be at it. */
+	/* The notifier may be giving back. */
 	mutex_lock(&relief_lock);
 	relieved = pressure.relieved;
 	mutex_unlock(&relief_lock);
@@ -561,6 +561,8 @@ static int run_to_end(struct oomlens_run *run)
 
 /**
  * oomlens_pressure_exit() - no run and no recorder is left to give to
+ *
+ * Context: module unload.
  */
 void oomlens_pressure_exit(void)
 {

@@ -39,7 +39,7 @@ union oomlens_request {
 /**
  * struct oomlens_run - what a command of trigger reports besides its result
  * @event: the OOM that it caused, 0 if none
- * @taken: pages, the most that it held
+ * @taken: pages that it gave back, to an OOM or at its end
  * @take_ns: time that taking them took
  * @give_ns: time that giving them back took
  */
