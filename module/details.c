@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What held the memory of an OOM where no process did: the lines "object" and
- * "slab" of an event. Stands above the groups that know the one and the other.
+ * "slab" of an event. Stands above the groups event and promise, which know no
+ * more than their own part of it.
  *
  * A work item of ordinary priority makes them, as the recorder's kthread is
  * SCHED_FIFO and times victims. In a storm the events that wait share one look.
@@ -17,7 +18,7 @@
 /* Of each, in an event. */
 #define LARGEST		5
 
-/* Memory that belongs to no process counts from this part of RAM on. */
+/* Memory that belongs to no process counts from 1/RAM_PART of RAM on. */
 #define RAM_PART	10
 
 /* Events that wait for the next look. */
@@ -67,9 +68,9 @@ static void start_look(unsigned long delay)
 /* From the recorder's kthread. */
 static void killed(const struct oomlens_facts *facts)
 {
-	if (!worth_a_look(facts->memory))
 	u64 now = get_jiffies_64();
 
+	if (!worth_a_look(facts->memory))
 		return;
 	spin_lock(&lock);
 	if (nr_waiting < WAITING && running) {
@@ -190,6 +191,8 @@ void __init oomlens_details_init(void)
 
 /**
  * oomlens_details_exit() - undo oomlens_details_init()
+ *
+ * Context: module unload; event is gone.
  */
 void oomlens_details_exit(void)
 {

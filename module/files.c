@@ -375,6 +375,8 @@ err_proc:
  * oomlens_files_exit() - remove the files
  *
  * Waits for all calls that are inside one.
+ *
+ * Context: module unload, sleeps.
  */
 void oomlens_files_exit(void)
 {

@@ -46,6 +46,8 @@ static struct oomlens_rows *next_chunk(struct oomlens_rows *chunk)
 /**
  * oomlens_snapshot_free() - give back what a snapshot took
  * @t: zeroed, or taken; zeroed after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_snapshot_free(struct oomlens_snapshot *t)
 {

@@ -102,6 +102,9 @@ bool oomlens_added_show(struct seq_file *m, unsigned long number, unsigned int n
 
 /**
  * oomlens_added_size() - bytes that all added lines take at most
+ *
+ * Context: any.
+ * Return: bytes.
  */
 size_t oomlens_added_size(void)
 {

@@ -448,6 +448,8 @@ int __init oomlens_candidates_init(void)
 
 /**
  * oomlens_candidates_exit() - give it back
+ *
+ * Context: module unload.
  */
 void oomlens_candidates_exit(void)
 {

@@ -78,6 +78,9 @@ static struct zone *next_populated_zone(int *nid, int *index)
  * oomlens_count_zones() - populated zones of the machine
  *
  * Those that memory hotplug adds after load have no room in the events.
+ *
+ * Context: module load.
+ * Return: how many.
  */
 unsigned int oomlens_count_zones(void)
 {
@@ -189,6 +192,8 @@ void oomlens_capture_result(struct oomlens_event *e, const struct oom_control *o
  * oomlens_capture_task() - a task's figures into its record
  * @r: all but memcg, tid, start_ns and killed are written
  * @task: its figures
+ *
+ * Context: OOM path.
  */
 void oomlens_capture_task(struct oomlens_task_record *r, const struct oomlens_task *task)
 {

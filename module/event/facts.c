@@ -60,6 +60,7 @@ static const struct oomlens_task_record *record_of(const struct oomlens_facts *f
  * @i: from 0
  * @task: filled in
  *
+ * Context: a kill listener's killed().
  * Return: false if there are no more.
  */
 bool oomlens_facts_task(const struct oomlens_facts *facts, unsigned int i,
@@ -82,6 +83,8 @@ bool oomlens_facts_task(const struct oomlens_facts *facts, unsigned int i,
  * @i: as for oomlens_facts_task(), which returned true
  * @buf: where to
  * @size: of it, in bytes; a longer path is cut
+ *
+ * Context: a kill listener's killed().
  */
 void oomlens_facts_path(const struct oomlens_facts *facts, unsigned int i, char *buf, size_t size)
 {

@@ -57,6 +57,7 @@ void __init oomlens_hooks_init(void)
  * task of a cgroup's group kill twice.
  *
  * Context: any.
+ * Return: how many.
  */
 long oomlens_event_kills(void)
 {
@@ -69,6 +70,7 @@ long oomlens_event_kills(void)
  * oomlens_hook_kills() - kills by the kernel's count since the event was begun
  *
  * Context: OOM path.
+ * Return: how many.
  */
 unsigned long oomlens_hook_kills(void)
 {
@@ -189,6 +191,7 @@ struct oomlens_event *oomlens_hook_begin(bool probed, u64 now)
  * @now: as for oomlens_hook_begin()
  *
  * Context: OOM path.
+ * Return: the event, open; never NULL.
  */
 struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind, u64 now)
 {

@@ -141,6 +141,7 @@ static void file_newest(void)
  * @number: its number, higher than all before
  *
  * Context: OOM path.
+ * Return: the slot; never NULL.
  */
 struct oomlens_slot *oomlens_index_add(unsigned long number)
 {
@@ -232,6 +233,9 @@ unsigned long oomlens_event_kept(unsigned long number)
 
 /**
  * oomlens_event_slots() - events that the ring holds, idle ones not counted
+ *
+ * Context: any, after module load.
+ * Return: how many.
  */
 unsigned int oomlens_event_slots(void)
 {
@@ -250,6 +254,7 @@ static unsigned int __init runs_of(unsigned int events)
  * @events: that the ring is to hold
  *
  * Context: module load.
+ * Return: how many.
  */
 unsigned int __init oomlens_index_slots(unsigned int events)
 {

@@ -143,6 +143,8 @@ void __init oomlens_mark_victim_register(void)
 
 /**
  * oomlens_mark_victim_unregister() - and no more; no handler runs on return
+ *
+ * Context: module unload, sleeps.
  */
 void oomlens_mark_victim_unregister(void)
 {

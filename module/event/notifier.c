@@ -92,6 +92,8 @@ static struct notifier_block notifier = {
 
 /**
  * oomlens_notifier_register() - hear of global OOMs
+ *
+ * Context: module load.
  */
 void __init oomlens_notifier_register(void)
 {
@@ -101,6 +103,8 @@ void __init oomlens_notifier_register(void)
 
 /**
  * oomlens_notifier_unregister() - and no more
+ *
+ * Context: module unload, sleeps.
  */
 void oomlens_notifier_unregister(void)
 {

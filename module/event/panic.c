@@ -132,6 +132,8 @@ static struct notifier_block notifier = {
 
 /**
  * oomlens_panic_register() - hear of a panic
+ *
+ * Context: module load.
  */
 void __init oomlens_panic_register(void)
 {
@@ -140,6 +142,8 @@ void __init oomlens_panic_register(void)
 
 /**
  * oomlens_panic_unregister() - and no more
+ *
+ * Context: module unload.
  */
 void oomlens_panic_unregister(void)
 {

@@ -140,6 +140,8 @@ int __init oomlens_paths_init(void)
 
 /**
  * oomlens_paths_exit() - give it back
+ *
+ * Context: module unload.
  */
 void oomlens_paths_exit(void)
 {

@@ -12,6 +12,7 @@
  * @buf: of OOMLENS_COMM_SIZE
  * @comm: the name
  *
+ * Context: any.
  * Return: @buf.
  */
 const char *oomlens_print_comm(char *buf, const char *comm)
@@ -24,6 +25,8 @@ const char *oomlens_print_comm(char *buf, const char *comm)
  * oomlens_print_head() - the event line up to the cgroup
  * @buf: of OOMLENS_HEAD_SIZE
  * @e: the event
+ *
+ * Context: any.
  */
 void oomlens_print_head(char *buf, const struct oomlens_event *e)
 {
@@ -49,6 +52,8 @@ void oomlens_print_head(char *buf, const struct oomlens_event *e)
  * oomlens_print_tail() - the event line behind the cgroup
  * @buf: of OOMLENS_TAIL_SIZE
  * @e: the event
+ *
+ * Context: any.
  */
 void oomlens_print_tail(char *buf, const struct oomlens_event *e)
 {
@@ -73,6 +78,9 @@ void oomlens_print_tail(char *buf, const struct oomlens_event *e)
 /**
  * oomlens_print_no_limit() - what stands for the cgroup whose limit was hit
  * @e: of another kind than memcg
+ *
+ * Context: any.
+ * Return: a word.
  */
 const char *oomlens_print_no_limit(const struct oomlens_event *e)
 {

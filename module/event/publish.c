@@ -57,6 +57,7 @@ unsigned long oomlens_published_next(unsigned long number)
  * @next: number at which the reader would go on
  *
  * Context: process context.
+ * Return: EPOLLIN | EPOLLRDNORM or 0.
  */
 __poll_t oomlens_published_poll(struct file *file, poll_table *table, unsigned long next)
 {

@@ -75,6 +75,9 @@ static struct oomlens_finish *finish_of(struct oomlens_slot *slot)
 
 /**
  * oomlens_ring_zones() - zones that an event has room for
+ *
+ * Context: any, after module load.
+ * Return: how many, from 1.
  */
 unsigned int oomlens_ring_zones(void)
 {
@@ -83,6 +86,9 @@ unsigned int oomlens_ring_zones(void)
 
 /**
  * oomlens_ring_memcgs() - cgroups that an event can name
+ *
+ * Context: any, after module load.
+ * Return: how many.
  */
 unsigned int oomlens_ring_memcgs(void)
 {
@@ -92,6 +98,9 @@ unsigned int oomlens_ring_memcgs(void)
 /**
  * oomlens_event_zones() - the zones' records of an event or a copy
  * @e: the event
+ *
+ * Context: any.
+ * Return: oomlens_ring_zones() of them.
  */
 struct oomlens_zone_record *oomlens_event_zones(const struct oomlens_event *e)
 {
@@ -101,6 +110,9 @@ struct oomlens_zone_record *oomlens_event_zones(const struct oomlens_event *e)
 /**
  * oomlens_event_candidates() - the candidates' records of an event or a copy
  * @e: the event
+ *
+ * Context: any.
+ * Return: as many as an event has room for.
  */
 struct oomlens_task_record *oomlens_event_candidates(const struct oomlens_event *e)
 {
@@ -109,6 +121,9 @@ struct oomlens_task_record *oomlens_event_candidates(const struct oomlens_event 
 
 /**
  * oomlens_event_size() - bytes of an event with all its records
+ *
+ * Context: any, after module load.
+ * Return: bytes.
  */
 size_t oomlens_event_size(void)
 {
@@ -117,6 +132,9 @@ size_t oomlens_event_size(void)
 
 /**
  * oomlens_finish_size() - bytes of a struct oomlens_finish with its paths
+ *
+ * Context: any, after module load.
+ * Return: bytes.
  */
 size_t oomlens_finish_size(void)
 {
@@ -473,6 +491,8 @@ bool oomlens_event_copy(unsigned long number, struct oomlens_event *e,
 /**
  * oomlens_event_was_read() - a reader was given an event
  * @number: its number
+ *
+ * Context: any but the OOM path.
  */
 void oomlens_event_was_read(unsigned long number)
 {
@@ -521,6 +541,8 @@ struct oomlens_finish *oomlens_finish_begin(unsigned long number)
 
 /**
  * oomlens_finish_end() - end oomlens_finish_begin()
+ *
+ * Context: the recorder's kthread.
  */
 void oomlens_finish_end(void)
 {
@@ -560,6 +582,9 @@ unsigned int oomlens_event_take_memcgs(unsigned long number, struct mem_cgroup *
 
 /**
  * oomlens_event_newest() - the number of the newest event
+ *
+ * Context: any.
+ * Return: from 1; 0 if there is none.
  */
 unsigned long oomlens_event_newest(void)
 {
@@ -588,6 +613,7 @@ void oomlens_event_set_details(unsigned long number, enum oomlens_details detail
  * @number: of the event
  *
  * Context: any but the OOM path.
+ * Return: OOMLENS_DETAILS_NONE if nothing was, or the event is gone.
  */
 enum oomlens_details oomlens_event_details(unsigned long number)
 {
@@ -603,6 +629,7 @@ enum oomlens_details oomlens_event_details(unsigned long number)
  * @number: of its event
  *
  * Context: any.
+ * Return: OOMLENS_EVENT_OVER for one that is gone.
  */
 enum oomlens_event_state oomlens_event_state(unsigned long number)
 {

@@ -82,7 +82,7 @@ static void finish_event(unsigned long number)
  * LOG_WAIT_NS at most.
  */
 #define LOG_WAIT_NS	NSEC_PER_SEC
-/* So many events may wait for it. */
+/* Published events whose log line may be outstanding. */
 #define LOG_WAITING	3
 
 static unsigned long logged;		/* up to this event */

@@ -34,6 +34,9 @@ static struct cell *cell_at(const struct oomlens_names *names, unsigned int i)
  * oomlens_names_size() - bytes that it takes
  * @cells: paths
  * @path: bytes of the longest, at most OOMLENS_NAME_MAX
+ *
+ * Context: any.
+ * Return: bytes.
  */
 size_t oomlens_names_size(unsigned int cells, unsigned int path)
 {
@@ -45,6 +48,9 @@ size_t oomlens_names_size(unsigned int cells, unsigned int path)
  * @memory: oomlens_names_size() bytes, zeroed
  * @cells: as there
  * @path: as there
+ *
+ * Context: the sampler is not running.
+ * Return: it, at @memory.
  */
 struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsigned int path)
 {

@@ -76,6 +76,7 @@ static DECLARE_WORK(work, read_pressure);
  * The kernel adds up what each processor saw at its own time: more than all counts as
  * all, as in its own averages.
  *
+ * Context: any.
  * Return: hundredths of a percent.
  */
 u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns)
@@ -88,10 +89,10 @@ u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns)
 }
 
 /**
- * oomlens_psi_queue() - have something done beside the sampler
+ * oomlens_sampler_queue() - have something done beside the sampler
  * @work: may wait
  *
- * Context: the sampler; the kernel tells the pressure.
+ * Context: the sampler, on a kernel with CONFIG_PSI.
  */
 void oomlens_sampler_queue(struct work_struct *work)
 {
@@ -115,7 +116,7 @@ bool oomlens_psi_ask(void)
 /**
  * oomlens_psi_answer() - the pressure between the last two readings
  * @now: CLOCK_MONOTONIC
- * @max_age_ns: unknown if the last one is older
+ * @max_age_ns: unknown if the last one is older, or they are twice as far apart
  * @some: share of that time
  * @full: likewise
  *
@@ -135,10 +136,10 @@ void oomlens_psi_answer(u64 now, u64 max_age_ns, u16 *some, u16 *full)
 	if (!before.time_ns || now > last.time_ns + max_age_ns)
 		return;
 	over = last.time_ns - before.time_ns;
-	*some = oomlens_psi_share((last.some_us - before.some_us) * NSEC_PER_USEC, over);
 	/* There was none for some time: it is not the pressure of one interval. */
 	if (over > 2 * max_age_ns)
 		return;
+	*some = oomlens_psi_share((last.some_us - before.some_us) * NSEC_PER_USEC, over);
 	*full = oomlens_psi_share((last.full_us - before.full_us) * NSEC_PER_USEC, over);
 }
 
@@ -178,7 +179,7 @@ int __init oomlens_psi_init(void)
 	oomlens_psi_lacks = open_file();
 	if (!IS_ENABLED(CONFIG_PSI))
 		return 0;
-	/* A rescuer: it goes on while no worker can be had. */
+	/* Cgroups have stalls without the file. A rescuer: it goes on without a new worker. */
 	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (queue)
 		return 0;

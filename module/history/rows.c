@@ -13,6 +13,8 @@ static s64 value_of(const struct oomlens_rows *list, const struct oomlens_row *r
  * oomlens_rows_wants() - would a row with that value be taken?
  * @list: the rows
  * @value: pages, or growth
+ *
+ * Context: any.
  */
 bool oomlens_rows_wants(const struct oomlens_rows *list, s64 value)
 {
@@ -49,6 +51,8 @@ static const struct oomlens_row *find_key(const struct oomlens_rows *list, u64 k
  * oomlens_rows_add() - take a row, if it is among the largest
  * @list: the rows
  * @row: of one key the larger row stays
+ *
+ * Context: any.
  */
 void oomlens_rows_add(struct oomlens_rows *list, const struct oomlens_row *row)
 {
@@ -77,6 +81,7 @@ void oomlens_rows_add(struct oomlens_rows *list, const struct oomlens_row *row)
  * @largest: sorted
  * @others: sorted
  *
+ * Context: any.
  * Return: rows written.
  */
 unsigned int oomlens_rows_put(struct oomlens_row *to, unsigned int max,

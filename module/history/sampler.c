@@ -42,6 +42,7 @@ static struct oomlens_history *history;	/* NULL: stopped */
 /**
  * oomlens_interval_ns() - time between two samples, by the parameters
  *
+ * Context: any.
  * Return: 0 if there are to be none.
  */
 u64 oomlens_interval_ns(void)
@@ -70,6 +71,8 @@ struct oomlens_history *oomlens_history_hold(void)
 
 /**
  * oomlens_history_unhold() - end oomlens_history_hold()
+ *
+ * Context: process context.
  */
 void oomlens_history_unhold(void)
 {
@@ -235,7 +238,7 @@ static int visit_task(struct task_struct *p, void *arg)
 	look->h->sample->figures[OOMLENS_NR_TASKS]++;
 	oomlens_task_identity(p, &task);
 	if (oomlens_task_read(p, &task, false)) {
-		/* Its lock is taken: it is as it was. */
+		/* Its lock is contended: the pages of the sample before stand. */
 		e = oomlens_table_find(&look->h->tables[OOMLENS_TASKS],
 				       oomlens_task_key(p->start_time, task.pid));
 		if (!e)

@@ -53,6 +53,9 @@ static unsigned int largest_of(enum oomlens_kind_of_row kind)
 /**
  * oomlens_fastest_of() - rows of a sample that are there for their growth, at most
  * @kind: of the rows
+ *
+ * Context: any, after module load.
+ * Return: how many.
  */
 unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind)
 {
@@ -65,6 +68,9 @@ unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind)
 /**
  * oomlens_rows_of() - rows of a sample, at most
  * @kind: of the rows
+ *
+ * Context: any, after module load.
+ * Return: how many.
  */
 unsigned int oomlens_rows_of(enum oomlens_kind_of_row kind)
 {
@@ -75,6 +81,9 @@ unsigned int oomlens_rows_of(enum oomlens_kind_of_row kind)
  * oomlens_sample_rows() - the rows of a sample
  * @sample: or a copy
  * @kind: of the rows
+ *
+ * Context: any.
+ * Return: oomlens_rows_of() of them.
  */
 struct oomlens_row *oomlens_sample_rows(const struct oomlens_sample *sample,
 					enum oomlens_kind_of_row kind)
@@ -89,6 +98,9 @@ struct oomlens_row *oomlens_sample_rows(const struct oomlens_sample *sample,
 
 /**
  * oomlens_sample_size() - bytes of a sample with its rows
+ *
+ * Context: any, after module load.
+ * Return: bytes.
  */
 size_t oomlens_sample_size(void)
 {
@@ -232,6 +244,8 @@ struct oomlens_history *oomlens_history_alloc(void)
 /**
  * oomlens_history_free() - give it back
  * @h: what oomlens_history_alloc() returned, or NULL
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_history_free(struct oomlens_history *h)
 {
@@ -371,6 +385,8 @@ void oomlens_figures_read(struct oomlens_history *h, long *figures)
  * oomlens_sample_begin() - a new sample
  * @h: the history
  * @now: CLOCK_MONOTONIC
+ *
+ * Context: the sampler.
  */
 void oomlens_sample_begin(struct oomlens_history *h, u64 now)
 {
@@ -529,6 +545,8 @@ static void end_step(struct oomlens_history *h)
 /**
  * oomlens_sample_fill() - the walks are over: the sample gets its rows
  * @h: the history
+ *
+ * Context: the sampler.
  */
 void oomlens_sample_fill(struct oomlens_history *h)
 {
@@ -561,6 +579,8 @@ static void set_marks(struct oomlens_history *h, u64 span_ns)
  * oomlens_sample_end() - the sample is complete
  * @h: the history
  * @step_ns: time between two samples of the day
+ *
+ * Context: the sampler.
  */
 void oomlens_sample_end(struct oomlens_history *h, u64 step_ns)
 {

@@ -71,6 +71,8 @@ static bool is_stall(u16 psi_full)
  * oomlens_stalls_begin() - a new sample
  * @s: the stalls
  * @psi_full: of the machine
+ *
+ * Context: the sampler.
  */
 void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full)
 {
@@ -94,6 +96,8 @@ void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full)
  * Where a cgroup stalls, the ones above it may stall too: the deepest is told of.
  * While the machine stalls most cgroups do, and only those are followed that
  * stalled before.
+ *
+ * Context: the sampler; rcu_read_lock() may be held.
  */
 void oomlens_stalls_memcg(struct oomlens_stalls *s, u64 serial, int level, u16 psi_full)
 {
@@ -115,6 +119,8 @@ void oomlens_stalls_memcg(struct oomlens_stalls *s, u64 serial, int level, u16 p
 /**
  * oomlens_stalls_init() - none yet
  * @s: zeroed
+ *
+ * Context: the sampler is not running.
  */
 void oomlens_stalls_init(struct oomlens_stalls *s)
 {
@@ -309,6 +315,9 @@ bool oomlens_stall_next(struct oomlens_history *h, u32 number, struct oomlens_st
 
 /**
  * oomlens_stall_changes() - stalls that began or ended, since the module was loaded
+ *
+ * Context: any.
+ * Return: how many.
  */
 long oomlens_stall_changes(void)
 {
@@ -322,6 +331,7 @@ long oomlens_stall_changes(void)
  * @seen: oomlens_stall_changes() when the reader began
  *
  * Context: process context.
+ * Return: EPOLLIN | EPOLLRDNORM or 0.
  */
 __poll_t oomlens_stalls_poll(struct file *file, poll_table *table, long seen)
 {

@@ -17,6 +17,9 @@ static unsigned int bits_of(unsigned int entries)
 /**
  * oomlens_table_size() - bytes that a table takes
  * @entries: rounded down to a power of two
+ *
+ * Context: any.
+ * Return: bytes.
  */
 size_t oomlens_table_size(unsigned int entries)
 {
@@ -31,6 +34,8 @@ size_t oomlens_table_size(unsigned int entries)
  * @t: the table
  * @memory: oomlens_table_size() bytes, zeroed
  * @entries: as there
+ *
+ * Context: the sampler is not running.
  */
 void oomlens_table_place(struct oomlens_table *t, void *memory, unsigned int entries)
 {
@@ -59,6 +64,7 @@ static struct oomlens_tracked *find(const struct oomlens_table *t, u64 key, u32 
  * @t: the table
  * @key: not 0
  *
+ * Context: the sampler, or oomlens_tables_lock held.
  * Return: the entry or NULL.
  */
 struct oomlens_tracked *oomlens_table_find(const struct oomlens_table *t, u64 key)
@@ -107,7 +113,9 @@ static bool evict(struct oomlens_floor *floor, const struct oomlens_tracked *e, 
  * @fresh: it began after the sample before
  * @before: what it had then
  *
- * Return: its entry, NULL if it has none; of a new one the caller sets what is its own.
+ * Context: the sampler.
+ * Return: its entry, NULL if it has none; of a new one the caller fills
+ * in pid, uid, memcg and comm.
  */
 struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 pages, u32 tick,
 					  bool fresh, struct oomlens_before *before)
@@ -146,6 +154,8 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
  * oomlens_table_sweep() - the end of a sample: what was not seen is gone
  * @t: the table
  * @tick: the number of the sample
+ *
+ * Context: the sampler.
  */
 void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
 {
@@ -164,6 +174,8 @@ void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
  * oomlens_table_mark() - keep what each has now
  * @t: the table
  * @span: whose oldest mark makes room
+ *
+ * Context: the sampler.
  */
 void oomlens_table_mark(struct oomlens_table *t, unsigned int span)
 {
@@ -180,6 +192,8 @@ void oomlens_table_mark(struct oomlens_table *t, unsigned int span)
 /**
  * oomlens_table_end_step() - the end of a sample of the day
  * @t: the table
+ *
+ * Context: the sampler.
  */
 void oomlens_table_end_step(struct oomlens_table *t)
 {

@@ -26,6 +26,7 @@ void oomlens_counter_add(enum oomlens_counter counter, long n)
  *
  * 1/4096 of RAM, within bounds: half for events, half for history.
  *
+ * Context: any.
  * Return: bytes.
  */
 unsigned long oomlens_memory_budget(void)
@@ -33,7 +34,6 @@ unsigned long oomlens_memory_budget(void)
 	return clamp_t(u64, ((u64)totalram_pages() << PAGE_SHIFT) / 4096, SZ_32K, SZ_1M);
 }
 
-/**
 /**
  * oomlens_read_budget() - the most that one read of a file takes for a table of its own
  *
@@ -47,6 +47,7 @@ size_t oomlens_read_budget(void)
 	return min_t(size_t, totalram_pages() * (PAGE_SIZE / 64), SZ_64M);
 }
 
+/**
  * oomlens_keep_alloc() - memory that stays as long as the module is loaded
  * @size: in bytes
  *
@@ -87,6 +88,7 @@ void oomlens_counter_max(enum oomlens_counter counter, long n)
  * @counter: the counter
  *
  * Context: any.
+ * Return: in the counter's own unit.
  */
 long oomlens_counter_read(enum oomlens_counter counter)
 {
@@ -113,6 +115,7 @@ static unsigned long kills_of_all_cpus(void)
  * caller holds oom_lock, under which the kernel counts.
  *
  * Context: any.
+ * Return: how many.
  */
 unsigned long oomlens_kernel_kills(void)
 {

@@ -11,6 +11,8 @@
  * oomlens_memcg_enabled() - does this kernel account memory by cgroup?
  *
  * No with CONFIG_MEMCG=n and with cgroup_disable=memory.
+ *
+ * Context: any.
  */
 bool oomlens_memcg_enabled(void)
 {
@@ -22,6 +24,7 @@ bool oomlens_memcg_enabled(void)
  * @p: the task
  *
  * Context: rcu_read_lock() held, which is what keeps the result alive.
+ * Return: NULL if the kernel has none.
  */
 struct mem_cgroup *oomlens_memcg_of(struct task_struct *p)
 {
@@ -234,6 +237,9 @@ struct mem_cgroup *oomlens_memcg_find(const char *path)
  *
  * Source: mm/memcontrol.c, mem_cgroup_get_max(), and constrained_alloc().
  * vm_swappiness is not exported, so mem_cgroup_swappiness() cannot be called.
+ *
+ * Context: any.
+ * Return: pages, never 0.
  */
 unsigned long oomlens_memcg_totalpages(struct mem_cgroup *memcg,
 				       const struct oomlens_sysvalues *v)

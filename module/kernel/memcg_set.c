@@ -98,6 +98,8 @@ int oomlens_memcg_set_reserve(struct oomlens_memcg_set *set, unsigned int more)
 /**
  * oomlens_memcg_set_free() - free a table, its names and its references
  * @set: the table, or NULL
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_memcg_set_free(struct oomlens_memcg_set *set)
 {
@@ -151,6 +153,9 @@ unsigned int oomlens_memcg_set_index(struct oomlens_memcg_set *set, struct mem_c
  * oomlens_memcg_set_memcg() - the cgroup of an index
  * @set: the table, not resolved yet
  * @i: the index
+ *
+ * Context: any.
+ * Return: NULL for 0.
  */
 struct mem_cgroup *oomlens_memcg_set_memcg(const struct oomlens_memcg_set *set, unsigned int i)
 {
@@ -213,6 +218,7 @@ int oomlens_memcg_set_resolve(struct oomlens_memcg_set *set)
  * @set: the table, resolved; or NULL, where there was no memory for it
  * @i: the index
  *
+ * Context: any.
  * Return: "-" for 0 too, and where there was no room.
  */
 const char *oomlens_memcg_set_path(const struct oomlens_memcg_set *set, unsigned int i)

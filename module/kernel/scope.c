@@ -77,6 +77,9 @@ static unsigned long nodes_present_pages(const nodemask_t *nodes)
  * @v: the machine's totals
  *
  * Source: mm/oom_kill.c, constrained_alloc().
+ *
+ * Context: any.
+ * Return: pages.
  */
 unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
 				       const struct oomlens_sysvalues *v)
@@ -264,6 +267,8 @@ int oomlens_scope_hold(struct oomlens_scope *scope)
 /**
  * oomlens_scope_unhold() - drop the scope's cgroup
  * @scope: the scope
+ *
+ * Context: any.
  */
 void oomlens_scope_unhold(struct oomlens_scope *scope)
 {
@@ -274,6 +279,8 @@ void oomlens_scope_unhold(struct oomlens_scope *scope)
 /**
  * oomlens_scope_free() - free what a parsed scope owns
  * @scope: the scope, not held
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_scope_free(struct oomlens_scope *scope)
 {
@@ -285,6 +292,8 @@ void oomlens_scope_free(struct oomlens_scope *scope)
  * oomlens_scope_show() - print a scope as one token
  * @m: where to
  * @scope: the scope
+ *
+ * Context: process context.
  */
 void oomlens_scope_show(struct seq_file *m, const struct oomlens_scope *scope)
 {

@@ -317,6 +317,8 @@ int oomlens_meminfo_open(struct oomlens_meminfo *meminfo)
 /**
  * oomlens_meminfo_close() - undo oomlens_meminfo_open()
  * @meminfo: open
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_meminfo_close(struct oomlens_meminfo *meminfo)
 {
@@ -543,6 +545,8 @@ err_unmount:
 
 /**
  * oomlens_sysvalues_exit() - undo oomlens_sysvalues_init()
+ *
+ * Context: module unload, or load that failed.
  */
 void oomlens_sysvalues_exit(void)
 {

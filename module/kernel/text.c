@@ -16,6 +16,7 @@ static bool is_plain(unsigned char c)
 /**
  * oomlens_path_row_max() - the longest row with a path that is escaped throughout
  *
+ * Context: any.
  * Return: bytes.
  */
 size_t oomlens_path_row_max(void)
@@ -28,6 +29,7 @@ size_t oomlens_path_row_max(void)
  * @p: where to
  * @n: not below 10000
  *
+ * Context: any.
  * Return: the end of what was written.
  */
 char *oomlens_put_large(char *p, unsigned long n)
@@ -44,6 +46,7 @@ char *oomlens_put_large(char *p, unsigned long n)
  * oomlens_escaped_len() - how long a name is when it is printed
  * @s: the name
  *
+ * Context: any.
  * Return: bytes; 1 for an empty name, which is "-".
  */
 size_t oomlens_escaped_len(const char *s)
@@ -60,6 +63,7 @@ size_t oomlens_escaped_len(const char *s)
  * @to: room for oomlens_escaped_len(); no NUL is written
  * @s: the name
  *
+ * Context: any.
  * Return: the end of what was written.
  */
 char *oomlens_escape(char *to, const char *s)
@@ -85,6 +89,8 @@ char *oomlens_escape(char *to, const char *s)
  * oomlens_puts_escaped() - print a name as one token
  * @m: where to
  * @s: comm, path or file name, any bytes
+ *
+ * Context: any.
  */
 void oomlens_puts_escaped(struct seq_file *m, const char *s)
 {
@@ -108,6 +114,7 @@ void oomlens_puts_escaped(struct seq_file *m, const char *s)
  *
  * kstrtouint() takes a sign.
  *
+ * Context: any.
  * Return: 0 or -EINVAL.
  */
 int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, unsigned int *n)
@@ -117,13 +124,6 @@ int oomlens_parse_uint(const char *text, unsigned int min, unsigned int max, uns
 	return *n >= min && *n <= max ? 0 : -EINVAL;
 }
 
-/**
- * oomlens_parse_rows() - "rows N", as the tables take it
- * @line: what was written
- * @rows: N; unchanged on error
- *
- * Return: 0 or -EINVAL.
- */
 /**
  * oomlens_param_parse() - a module parameter that is 0 or in a range
  * @text: what was written
@@ -145,6 +145,14 @@ int oomlens_param_parse(const char *text, const struct kernel_param *kp, unsigne
 	return -EINVAL;
 }
 
+/**
+ * oomlens_parse_rows() - "rows N", as the tables take it
+ * @line: what was written
+ * @rows: N; unchanged on error
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
 int oomlens_parse_rows(const char *line, unsigned int *rows)
 {
 	static const char word[] = "rows ";
@@ -161,6 +169,7 @@ int oomlens_parse_rows(const char *line, unsigned int *rows)
  *
  * memparse() takes any base, any trailing text, and what does not fit.
  *
+ * Context: any.
  * Return: 0 or -EINVAL.
  */
 int oomlens_parse_size(const char *text, unsigned long *pages)

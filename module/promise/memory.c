@@ -227,6 +227,8 @@ int oomlens_memory_open(struct oomlens_memory *m)
 /**
  * oomlens_memory_close() - undo oomlens_memory_open()
  * @m: open
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_memory_close(struct oomlens_memory *m)
 {

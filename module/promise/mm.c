@@ -31,6 +31,8 @@ static void drop_mm(struct oomlens_mm *s)
 /**
  * oomlens_mms_free() - give back what a read took
  * @t: zeroed, or read; zeroed after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_mms_free(struct oomlens_mms *t)
 {

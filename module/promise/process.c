@@ -14,6 +14,8 @@
  * @m: the open file
  *
  * What /proc/PID/maps and fd ask for, of the opener and of the caller.
+ *
+ * Context: process context.
  */
 bool oomlens_may_see(const struct seq_file *m)
 {
@@ -25,6 +27,7 @@ bool oomlens_may_see(const struct seq_file *m)
  * oomlens_find_process() - a user process of the initial PID namespace
  * @number: its thread group id, as text
  *
+ * Context: process context.
  * Return: held by get_pid(), so that no other process takes the number; -EINVAL if
  * it is no number or a kernel thread's, -ESRCH if there is none.
  */

@@ -421,6 +421,8 @@ int oomlens_vmas_read(struct oomlens_vmas *v, struct mm_struct *mm,
 /**
  * oomlens_vmas_free() - give back what oomlens_vmas_read() took
  * @v: zeroed, or read; zeroed after
+ *
+ * Context: process context, may sleep.
  */
 void oomlens_vmas_free(struct oomlens_vmas *v)
 {

@@ -360,6 +360,7 @@ static int take_pid(pid_t nr, struct oomlens_run *run)
  * @args: taken apart
  * @req: pid is set
  *
+ * Context: any.
  * Return: 0 or -EINVAL.
  */
 int oomlens_kill_parse(char *args, union oomlens_request *req)

@@ -77,6 +77,7 @@ static int parse_word(struct oomlens_pressure_request *req, char *word, unsigned
  * @args: taken apart
  * @req: pressure is set
  *
+ * Context: any.
  * Return: 0 or -EINVAL.
  */
 int oomlens_pressure_parse(char *args, union oomlens_request *req)

@@ -85,7 +85,7 @@ static void refill(struct work_struct *work)
 {
 	int i;
 
-	/* The writer is at it, or waits for memory: not the time. */
+	/* A writer has it, and may wait for memory. */
 	if (!mutex_trylock(&grow_lock))
 		goto again;
 	oomlens_pool_open(&pool);
@@ -222,6 +222,8 @@ const struct oomlens_file_ops oomlens_reserve_file = {
  * oomlens_reserve_exit() - give everything back
  *
  * The notifier and the files are gone: nothing refills or spends it any more.
+ *
+ * Context: module unload, sleeps.
  */
 void oomlens_reserve_exit(void)
 {

@@ -135,6 +135,23 @@ lint_shell()
 		LC_ALL=C sort | xargs shellcheck -x -P SCRIPTDIR
 }
 
+# Every function of the module with kernel-doc says from where it may be called
+lint_context()
+{
+	find module -name '*.c' ! -path '*/tests/*' -exec awk '
+		/^\/\*\*$/ { doc = 1; name = ""; context = 0 }
+		doc && /^ \* [a-z_0-9]+\(\) - / { name = $2 }
+		doc && /^ \* Context/ { context = 1 }
+		/^ \*\/$/ {
+			if (doc && name != "" && !context) {
+				print FILENAME ": " name " has no Context"
+				bad = 1
+			}
+			doc = 0
+		}
+		END { exit bad }' {} +
+}
+
 lint_spdx()
 {
 	! git ls-files | grep -vE '(^|/)(LICENSE|ABI|[^/]*\.md|[^/]*\.1|settings|config|.*\.json|external\.desc)$' |
@@ -185,6 +202,7 @@ cmd_lint()
 	counted "without options that a kernel may lack ($K_RELEASE)" locked "bare-${OBJ##*/}" lint_bare
 	counted "shellcheck" lint_shell
 	counted "the command line on recorded files" lint_cli
+	counted "kernel-doc has a context" lint_context
 	counted "SPDX lines" lint_spdx
 	counted "the rig judges made-up guests rightly" cmd_selfcheck --quick
 	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
