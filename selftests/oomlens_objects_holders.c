@@ -402,16 +402,14 @@ static void test_one_id(void)
 {
 	char id[64] = "", scope[96], *text, *last;
 	struct actor a;
-	int fd, err;
+	int fd;
 
-	MUST_OK(actor_start(&a));
-	err = actor_do(&a, make_segments, 1);
-	if (err == -ENOSYS || err == -EINVAL) {
-		actor_end(&a);
+	if (access("/proc/self/ns/ipc", F_OK) || access("/proc/sysvipc/shm", F_OK)) {
 		test_skip(1, "no IPC namespaces\n");
 		return;
 	}
-	MUST_OK(err);
+	MUST_OK(actor_start(&a));
+	MUST_OK(actor_do(&a, make_segments, 1));
 	text = must_read_lens("objects");
 	MUST(sscanf(strstr(text, "\nsysv ") ?: "", "\nsysv %63s", id) == 1);
 	free(text);
