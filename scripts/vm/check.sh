@@ -7,7 +7,8 @@ native_id()
 {
 	# shellcheck disable=SC1091 # the machine's own
 	suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	id=$(awk -v s="$suite" -v a="$BUILD_ARCH" '!/^#/ && $2 == s && $3 == a { print $1; exit }' \
+	id=$(awk -v s="$suite" -v a="$BUILD_ARCH" '!/^#/ && $3 == a &&
+		($2 == s || $2 == s "-security") { print $1; exit }' \
 		"$VM_DIR/kernels")
 	# Another Debian: the first row of this architecture that must pass
 	[ -n "$id" ] || id=$(awk -v a="$BUILD_ARCH" '!/^#/ && $3 == a && $5 == "required" {
@@ -155,6 +156,7 @@ cmd_check()
 		shift
 	done
 	[ -n "$ids" ] || ids=$(native_id)
+	drop_twins
 	arches=
 	for id in $ids; do
 		kernel_row "$id"
@@ -168,6 +170,26 @@ cmd_check()
 	CHECK_START=$(now)
 	run_jobs
 	check_table
+}
+
+# drop_twins: without the rows of ids whose kernel, the newest, another of them has too
+drop_twins()
+{
+	shapes=
+	for id in $ids; do
+		kernel_row "$id"
+		shapes="$shapes$id $K_CHOICE $K_KEY $K_MEM $K_CPUS $K_NUMA $K_SWAP $K_APPEND $K_ONLY
+"
+	done
+	ids=$(printf '%s' "$shapes" | awk '
+		{ id = $1; newest = $2 == "newest"; sub(/^[^ ]+ [^ ]+ /, "") }
+		{ row[NR] = id; shape[NR] = $0; twin[NR] = newest }
+		!newest { has[$0] = id }
+		END { for (i = 1; i <= NR; i++)
+			if (twin[i] && shape[i] in has)
+				print row[i] " is " has[shape[i]] "'"'"'s kernel: skipped" >"/dev/stderr"
+			else
+				print row[i] }')
 }
 
 # How much each test does, unless the environment says otherwise. Without options:

@@ -28,9 +28,29 @@ keyring()
 	die "debian-archive-keyring is not installed"
 }
 
-# apt_state SUITE ARCH: make the state where there is none, name its config.
-# SUITE-backports is SUITE with its backports, which are preferred. The index is fetched once; "vm update" renews it, and so does a package that
-# the mirror no longer has.
+# The updates of a suite's security team are on a site of their own
+security_mirror()
+{
+	site=
+	[ -n "${OOMLENS_MIRROR:-}" ] ||
+		site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 2>/dev/null |
+			awk '$1 ~ /^https?:/ && $2 ~ /-security$/ { print $1; exit }')
+	printf '%s\n' "${site:-$(mirror)-security}"
+}
+
+# base_suite SUITE: what SUITE's packages are an addition to; SUITE, if they are none
+base_suite()
+{
+	case $1 in
+	experimental) echo sid ;;
+	*-security | *-backports) echo "${1%-*}" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# apt_state SUITE ARCH: make the state where there is none, name its config. Of a suite
+# and the base of it the newest version counts. The index is fetched once; "vm update"
+# renews it, and so does a package that the mirror no longer has.
 apt_state()
 {
 	APT_DIR=$CACHE/apt/$1-$2
@@ -43,15 +63,10 @@ apt_refresh()
 	[ ! -f "$APT_DIR/fresh" ] || return 0
 	mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/etc"
 	: >"$APT_DIR/status"
-	suites=${1%-backports}
-	[ "$suites" = "$1" ] || suites="$suites $1"
-	for suite in $suites; do
-		printf 'deb [signed-by=%s] %s %s main\n' "$(keyring)" "$(mirror)" "$suite"
-	done >"$APT_DIR/sources.list"
 	cat >"$APT_CONF" <<-CONF
 	Dir::Etc::sourcelist "$APT_DIR/sources.list";
 	Dir::Etc::sourceparts "/dev/null";
-	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferences "$APT_DIR/preferences";
 	Dir::Etc::preferencesparts "/dev/null";
 	Dir::State "$APT_DIR";
 	Dir::State::lists "$APT_DIR/lists";
@@ -60,13 +75,39 @@ apt_refresh()
 	APT::Architecture "$2";
 	APT::Architectures { "$2"; };
 	APT::Sandbox::User "root";
-	APT::Default-Release "$1";
 	Acquire::Check-Valid-Until "false";
 	Acquire::Languages "none";
 	Acquire::Retries "3";
 	CONF
-	step "package index of $1 ($2)" apt_update
+	printf 'Package: *\nPin: release o=*\nPin-Priority: 990\n' >"$APT_DIR/preferences"
+	base=$(base_suite "$1")
+	source_line "$(mirror)" "$base" >"$APT_DIR/sources.list"
+	case $1 in
+	"$base") ;;
+	# Its users have these kernels, but not each mirror has them
+	*-security)
+		source_line "$(security_mirror)" "$1" >>"$APT_DIR/sources.list"
+		if ! apt_has "$(security_mirror)" "$1"; then
+			say "$(security_mirror) has no $1: the kernel is that of $base"
+			source_line "$(mirror)" "$base" >"$APT_DIR/sources.list"
+		fi
+		;;
+	*) source_line "$(mirror)" "$1" >>"$APT_DIR/sources.list" ;;
+	esac
+	step "package index of $1 ($2)" apt_update || return 1
 	: >"$APT_DIR/fresh"
+}
+
+source_line()
+{
+	printf 'deb [signed-by=%s] %s %s main\n' "$(keyring)" "$1" "$2"
+}
+
+# apt_has SITE SUITE
+apt_has()
+{
+	APT_CONFIG=$APT_CONF /usr/lib/apt/apt-helper download-file "$1/dists/$2/InRelease" \
+		"$APT_DIR/InRelease" >/dev/null 2>&1
 }
 
 # A mirror in the middle of its own update serves an index that its Release file
@@ -94,6 +135,24 @@ pkg_depends()
 {
 	pkg_show "$1" | sed -n 's/^Depends: //p' | tr ',|' '\n\n' |
 		sed 's/^ *//; s/[ :(].*//' | grep -E "^$2\$" || :
+}
+
+# newest_suite ARCH FLAVOUR: that of the line "suites newest" with the newest kernel
+newest_suite()
+{
+	case $2 in
+	own-*) set -- "$BUILD_ARCH" linux-source ;;
+	*) set -- "$1" "linux-image-$2" ;;
+	esac
+	newest='' newest_version=0
+	for suite in $(named suites newest); do
+		apt_state "$suite" "$1" || continue
+		suite_version=$(pkg_show "$2" | sed -n 's/^Version: //p' | head -n 1)
+		dpkg --compare-versions "${suite_version:-0}" gt "$newest_version" || continue
+		newest=$suite newest_version=$suite_version
+	done
+	[ -n "$newest" ] || die "no suite of 'suites newest' has $2 ($1)"
+	echo "$newest"
 }
 
 # get_deb SUITE ARCH PACKAGE: download unless it is here; its path in DEB

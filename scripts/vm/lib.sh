@@ -200,8 +200,10 @@ kernel_row()
 		*) K_SKIPS="$K_SKIPS $name" ;;
 		esac
 	done
-	# All but the kernel is the suite's that the backports are for
-	K_BASE=${K_SUITE%-backports}
+	K_CHOICE=$K_SUITE
+	[ "$K_SUITE" != newest ] || K_SUITE=$(newest_suite "$K_ARCH" "$K_FLAVOUR")
+	# All but the kernel is the suite's that the backports or updates are for
+	K_BASE=$(base_suite "$K_SUITE")
 	K_KEY=$K_SUITE-$K_ARCH-$K_FLAVOUR
 	arch_row "$K_ARCH"
 }
@@ -220,7 +222,7 @@ named()
 # kernel_rows: the list's rows, without comments and named lines
 kernel_rows()
 {
-	awk '!/^#/ && NF && $1 != "skips" && $1 != "root"' "$VM_DIR/kernels"
+	awk '!/^#/ && NF && $1 !~ /^(suites|skips|root)$/' "$VM_DIR/kernels"
 }
 
 # kernel_ids [NEED]
