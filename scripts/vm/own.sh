@@ -125,6 +125,8 @@ check_config()
 		FNR == NR && /^(CONFIG_|# CONFIG_.* is not set)/ { want[name($0)] = $0; next }
 		FNR == NR { next }
 		/^(CONFIG_|# CONFIG_.* is not set)/ { have[name($0)] = $0 }
+		# One option since 7.3
+		/^CONFIG_SYSCTL=y/ { have["CONFIG_PROC_SYSCTL"] = "CONFIG_PROC_SYSCTL=y" }
 		END {
 			for (o in want) {
 				got = (o in have) ? have[o] : "nothing"
