@@ -115,9 +115,9 @@ static bool log_next_event(void)
  */
 void oomlens_kill_pause(void)
 {
-	u64 us = min_t(u64, oomlens_victims_poll(), NSEC_PER_MSEC) / NSEC_PER_USEC;
+	unsigned long ns = min_t(u64, oomlens_victims_poll(), NSEC_PER_MSEC);
 
-	usleep_range(us, us + us / 4 + 1);
+	usleep_range(ns / NSEC_PER_USEC, ns / NSEC_PER_USEC + 100);
 }
 
 /* Returns whether there was any. */
