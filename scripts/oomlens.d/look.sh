@@ -82,7 +82,7 @@ top_restore()
 
 cmd_top()
 {
-	DELAY=2 ROWS='' ONCE='' ALL=''
+	DELAY='' ROWS='' ONCE='' ALL=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-d) need_count -d "${2:-}"; DELAY=$2; shift ;;
@@ -95,7 +95,7 @@ cmd_top()
 		esac
 		shift
 	done
-	if [ "$DELAY" -lt 1 ] || [ "$DELAY" -gt 25 ]; then
+	if [ "${DELAY:-1}" -lt 1 ] || [ "${DELAY:-1}" -gt 25 ]; then
 		bad_usage "-d is 1 to 25 seconds"
 	fi
 	find_dir

@@ -173,11 +173,15 @@ function draw(row, s) {
 	if (++drawings > 500)
 		forget_rows()
 	drawn[row] = s
+	drawn_pid[row] = $c_pid
+	drawn_points[row] = $c_points
 }
 
 function forget_rows() {
 	drawings = 0
 	split("", drawn)
+	split("", drawn_pid)
+	split("", drawn_points)
 }
 
 # A line of parts, as many whole ones as the screen has room for

@@ -30,6 +30,28 @@ function hold_row(   i, v) {
 	set_held(i, v)
 }
 
+# True for a row that was drawn before: to look at its columns again costs most of a frame
+function hold_again() {
+	if (sorting != "" || folding)
+		return 0
+	if (held >= rows) {
+		cut = 1
+		return 1
+	}
+	# What the frame before has at this place is held still
+	if ($0 == held_line[held + 1]) {
+		held++
+		return 1
+	}
+	if (!($0 in drawn))
+		return 0
+	disordered = 1
+	held_line[++held] = $0
+	held_pid[held] = drawn_pid[$0]
+	held_points[held] = drawn_points[$0]
+	return 1
+}
+
 function sort_value(p) {
 	if (sorting == "growth")
 		return p in GROWTH ? GROWTH[p] : 0
@@ -37,6 +59,7 @@ function sort_value(p) {
 }
 
 function set_held(i, v) {
+	disordered = 1
 	held_line[i] = $0
 	held_pid[i] = $c_pid
 	held_points[i] = $c_points
@@ -53,6 +76,10 @@ function move_held(from, to) {
 # Two that are within 2% of each other stay in the order of the frame before. The next
 # victim is always the first.
 function keep_places(   i, j) {
+	if (!disordered && held == held_then)
+		return
+	disordered = 0
+	held_then = held
 	for (i = 3; i <= held; i++)
 		for (j = i; j > 2 && was_before(j, j - 1); j--) {
 			move_held(j, 0)

@@ -2,15 +2,22 @@
 # top on a terminal, with rank.awk: one awk runs all the time, as starting a process
 # costs more than a frame.
 #
-# In: looping, delay (seconds), fixed (rows that were asked for), high (of the
-# terminal), history (its path; empty: none), tty (half a second a read, no echo; empty: none), dir, scoped.
+# In: looping, delay (seconds; empty: by the number of processes), fixed (rows that were
+# asked for), high (of the terminal), history (its path; empty: none), tty (half a second
+# a read, no echo; empty: none), dir, scoped.
 
-# read_lines PATH: as if it had been an operand; what on_row() cut off is left
-function read_lines(path,   got) {
+# read_lines PATH: as if it had been an operand; what on_row() cut off is left. Of the
+# figures only a line that is not as it was is looked at.
+function read_lines(path,   got, n) {
 	begin_file(path)
 	cut = 0
-	while ((got = (getline < path)) > 0 && !cut && !dying)
+	while ((got = (getline < path)) > 0 && !cut && !dying) {
+		n++
+		if (file == "badness" ? hold_again() : file != "events" && $0 == LINE[path, n])
+			continue
+		LINE[path, n] = $0
 		take_line()
+	}
 	close(path)
 	return got >= 0
 }
@@ -23,7 +30,8 @@ function read_scoped(   command) {
 	begin_file("badness")
 	cut = 0
 	while ((command | getline) > 0 && !cut && !dying)
-		take_line()
+		if (!hold_again())
+			take_line()
 	close(command)
 }
 
@@ -68,12 +76,10 @@ function frame() {
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
 		return 0
 	look_at_clock()
-	# Long, too, and a process gains little in half a minute.
+	# Long, too, and a process gains little in a minute.
 	if (history != "" && uptime >= history_till) {
-		history_till = uptime + 30
-		forget_history()
-		read_lines(history)
-		find_growth()
+		history_till = uptime + 60
+		read_history()
 		forget_rows()
 		row_format = ""
 	}
@@ -110,6 +116,115 @@ function frame() {
 	return 1
 }
 
+# ---- growth, over the last ten minutes of the history ----
+
+# Of the file only what is new, and of that only the processes: after a day all of it
+# would cost as much as hundreds of frames.
+function read_history(   type) {
+	begin_file(history)
+	while ((getline < history) > 0) {
+		type = substr($0, 1, 5)
+		if (type == "sampl")
+			take_sample()
+		else if (type == "task " && taking)
+			take_growing()
+		else if (type ~ /^#/)
+			take_line()
+	}
+	close(history)
+	find_growing()
+}
+
+# The value of a key of the present line, without a look at the others
+function value_of(name,   p, s) {
+	p = index($0, " " name "=")
+	if (!p)
+		return "-"
+	s = substr($0, p + length(name) + 2)
+	p = index(s, " ")
+	return p ? substr(s, 1, p - 1) : s
+}
+
+# The day's samples are left out, and those that were taken before. After a gap all
+# begins anew.
+function take_sample(   t, every) {
+	t = num(value_of("time_us")) / 1000000
+	every = num(key("history", "every_s"))
+	taking = t > sample_t[sample_ts] && num(value_of("over_s")) <= 3 * every
+	if (!taking)
+		return
+	if (sample_ts && t - sample_t[sample_ts] > 3 * every)
+		forget_growing()
+	sample_t[++sample_ts] = t
+	moments = AT[1] = 1
+	H[1, "psi_full"] = value_of("psi_full")
+}
+
+# A pid that was used again has another start. Before its start a process has nothing.
+function take_growing(   id, born, i) {
+	id = value_of("pid") " " value_of("start_us")
+	if (!(id in grows_to)) {
+		grows_from[id] = 1
+		born = num(value_of("start_us")) / 1000000
+		for (i = 1; i < sample_ts && born <= sample_t[sample_ts]; i++)
+			if (sample_t[i] < born)
+				add_growing(id, i, 0)
+	}
+	add_growing(id, sample_ts, num(value_of("points")))
+}
+
+function add_growing(id, i, v) {
+	grows_at[id, ++grows_to[id]] = i
+	grows_value[id, grows_to[id]] = v
+}
+
+function forget_growing() {
+	sample_ts = 0
+	split("", sample_t)
+	split("", grows_from)
+	split("", grows_to)
+	split("", grows_at)
+	split("", grows_value)
+}
+
+# As take_gain() has it
+function find_growing(   id, i, n, first, X, Y, word, pace) {
+	split("", GROWTH)
+	first = sample_ts - num(key("history", "short")) + 1
+	if (first < 1)
+		first = 1
+	with_growth = sample_ts > first
+	for (id in grows_to) {
+		n = 0
+		for (i = grows_from[id]; i <= grows_to[id]; i++) {
+			if (grows_at[id, i] < first) {
+				delete grows_value[id, i]
+				delete grows_at[id, i]
+				grows_from[id] = i + 1
+				continue
+			}
+			X[++n] = sample_t[grows_at[id, i]]
+			Y[n] = grows_value[id, i]
+		}
+		if (n < 2 || X[n] < sample_t[sample_ts - 1])
+			continue
+		if (n > 2 && (X[n] - X[1]) * 2 >= sample_t[sample_ts] - sample_t[first]) {
+			fit(X, Y, 1, n)
+			pace = LINE_slope > 3 * LINE_error ? LINE_slope : 0
+		} else {
+			pace = (Y[n] - Y[1]) / (sample_t[sample_ts] - sample_t[first])
+		}
+		split(id, word, " ")
+		if (pace * 60 >= 1)
+			GROWTH[word[1]] = pace * 60
+	}
+	# Or it would grow for ever: a line a process that ever was among the largest
+	if (sample_ts > 3000) {
+		forget_growing()
+		history_till = 0
+	}
+}
+
 function forget_events() {
 	events = 0
 	split("", has_event)
@@ -138,6 +253,7 @@ function print_keys() {
 # A key but q
 function obey(k) {
 	forget_rows()
+	split("", held_line)
 	if (helping)
 		helping = 0
 	else if (k ~ /[?h]/)
@@ -154,13 +270,22 @@ function obey(k) {
 	}
 }
 
+# Between two looks. One at 10,000 processes costs the kernel more than it costs awk: so
+# many are looked at less often.
+function pause_s(   s) {
+	if (delay != "")
+		return delay
+	s = int(num(key("badness", "tasks")) / 1500)
+	return s < 2 ? 2 : s > 10 ? 10 : s
+}
+
 # True when q was pressed. A read that finds nothing ends, as at a file's end.
 function wait_key(   i, k) {
 	if (tty == "") {
-		system("sleep " delay)
+		system("sleep " pause_s())
 		return 0
 	}
-	for (i = 0; i < 2 * delay; i++) {
+	for (i = 0; i < 2 * pause_s(); i++) {
 		k = ""
 		getline k < tty
 		close(tty)
