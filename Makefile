@@ -82,6 +82,9 @@ check-configs: ## compile for unusual configurations: KERNELS="ID ...", RANDOM=N
 	@for id in $(or $(KERNELS),$$($(VM) native)); do \
 		$(VM) configs $(if $(RANDOM),-r $(RANDOM)) $(if $(SEED),-s $(SEED)) $$id || exit 1; done
 
+mutants: ## make N= lines of the module wrong, one at a time, by SEED=, and see the tests notice
+	@$(VM) mutants $(if $(N),-n $(N)) $(if $(SEED),-s $(SEED)) $(ONLY:%=-o %) $(KERNELS)
+
 bench: ## measure in a guest, instructions counted: KERNELS= as for check
 	@for id in $(or $(KERNELS),""); do $(VM) bench $$id || exit 1; done
 
@@ -98,4 +101,4 @@ help: ## this list
 	@echo 'Kernels and guest shapes: $(VM) list. Single guests: $(VM) help.'
 
 .PHONY: all install modules_install install-command uninstall deb clean demo check check-all check-configs \
-	bench lint help
+	mutants bench lint help
