@@ -136,22 +136,6 @@ static void test_paths(int fd)
 #define GONE	8
 #define GONE_LIMIT	4000	/* pages: to unmap them takes longer than the recorder's look */
 
-/* Removed cgroups that something still holds, by the kernel's count. */
-static long long dying(void)
-{
-	char path[512], *text, *at;
-	long long n;
-
-	/* Of what their tasks had read. */
-	write_file("/proc/sys/vm/drop_caches", "3");
-	snprintf(path, sizeof(path), "%s/cgroup.stat", cg_root());
-	text = must_read(path);
-	at = MUST_HAVE(strstr(text, "nr_dying_descendants "));
-	n = atoll(at + strlen("nr_dying_descendants "));
-	free(text);
-	return n;
-}
-
 /* 1 if the victim's exit came before its memory was back, -1 if it came after. */
 static int exits_first(long long n)
 {
@@ -175,7 +159,7 @@ static void test_gone(int fd)
 {
 	struct hog_spec spec = { .anon = 100, .comm = "goner" };
 	char *dir[GONE], name[16], *text;
-	long long before = dying(), n;
+	long long before = cg_dying(), n;
 	int earlier = 0;
 	struct hog hog;
 	unsigned int i;
@@ -203,7 +187,7 @@ static void test_gone(int fd)
 		free(dir[i]);
 	}
 	/* The kernel itself may keep one for long, by a page that is on a CPU's list. */
-	EXPECT_TRUE(wait_until(dying() <= before + 1, PATIENCE_MS));
+	EXPECT_TRUE(wait_until(cg_dying() <= before + 1, PATIENCE_MS));
 	test_done("no cgroup is held by its events");
 }
 

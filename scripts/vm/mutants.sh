@@ -34,7 +34,7 @@ programs_of()
 	*) memory=1 tests="rows events_details badness_scope commit_scopes trigger_refusals" ;;
 	esac
 	# shellcheck disable=SC2086 # a list of names
-	printf 'oomlens_%s\n' $tests files files_limit fuzz reload load ${memory:+memory}
+	printf 'oomlens_%s\n' $tests files files_refs files_limit fuzz reload load ${memory:+memory}
 }
 
 # The guest's script: stops at the first program that fails

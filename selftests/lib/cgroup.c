@@ -201,6 +201,15 @@ long long cg_usage(const char *dir)
 			     "memory.usage_in_bytes");
 }
 
+long long cg_dying(void)
+{
+	char path[512];
+
+	write_file("/proc/sys/vm/drop_caches", "3");
+	snprintf(path, sizeof(path), "%s/cgroup.stat", cg_root());
+	return file_key(path, "nr_dying_descendants");
+}
+
 long long cg_swap_usage(const char *dir)
 {
 	long long both;

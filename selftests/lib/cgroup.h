@@ -23,6 +23,8 @@ int cg_oom_group(const char *dir, bool on);		/* -EOPNOTSUPP on v1 */
 long long cg_oom_kills(const char *dir);
 long long cg_usage(const char *dir);		/* pages, -1 if unknown */
 long long cg_swap_usage(const char *dir);	/* pages, -1 without swap accounting */
+/* Removed cgroups that something still holds, on v2; drops what tasks there had read. */
+long long cg_dying(void);
 int cg_delegate(const char *dir);	/* children get the memory controller */
 char *cg_cpuset(const char *mems);	/* with these nodes; NULL: no such controller */
 int cg_remove(const char *dir);
