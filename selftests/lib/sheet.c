@@ -27,8 +27,13 @@ static void take_line(struct sheet *s, const char *key, const char *value)
 
 void sheet_read(struct sheet *s)
 {
-	char *text = must_read_lens("memory"), *line, *save = NULL, key[32], value[32];
+	char *text, *line, *save = NULL, key[32], value[32];
+	int fd = must_open_lens("memory", O_RDONLY);
 
+	/* Of a descriptor's snapshots the second owes nothing to the first. */
+	free(MUST_HAVE(read_fd(fd)));
+	text = MUST_HAVE(read_fd(fd));
+	close(fd);
 	memset(s, 0, sizeof(*s));
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (*line != '#' && sscanf(line, "%31s %31s", key, value) == 2)

@@ -19,7 +19,7 @@ struct sheet {
 	} line[SHEET_LINES];
 };
 
-/* Of the file, read once. */
+/* Of the file, by the second read of a descriptor. */
 void sheet_read(struct sheet *s);
 /* LLONG_MIN if it has no such line, or no number there; "unaccounted" and so on too. */
 long long sheet_pages(const struct sheet *s, const char *key);
