@@ -7,6 +7,7 @@
  * names.
  */
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include "lib/events.h"
@@ -191,6 +192,83 @@ static void test_gone(int fd)
 	test_done("no cgroup is held by its events");
 }
 
+static void pin(pid_t pid, int cpu, int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO ? 10 : 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	MUST(!sched_setaffinity(pid, sizeof(set), &set));
+	MUST(!sched_setscheduler(pid, policy, &param));
+}
+
+/* The event that has a process as its victim, 0 if there is none yet. */
+static long long event_of(pid_t pid)
+{
+	char *text = must_read_lens("events");
+	long long n = event_last(text);
+
+	while (n > 0 && line_number(event_line(text, "victim", n, 0), "pid") != pid)
+		n--;
+	free(text);
+	return n;
+}
+
+/*
+ * A victim that gets no CPU is waited for until the reaper has taken its memory. The
+ * next call kills, and is to have its candidates.
+ */
+static void test_reaped(void)
+{
+	struct hog_spec slow_spec = { .anon = 3000, .adj = 1000, .comm = "slow" };
+	struct hog_spec next_spec = { .anon = 1000, .adj = 500, .comm = "next" };
+	struct hog_spec spec = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "grower" };
+	struct hog slow, next, grower, spin;
+	long long n = 0;
+	char *dir, *text;
+	int kmsg;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		test_skip(1, "one CPU\n");
+		return;
+	}
+	setting_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	dir = must_limit("slow", 5000);
+	must_hog(&spin, &spec);
+	slow_spec.cgroup = dir;
+	next_spec.cgroup = dir;
+	spec.cgroup = dir;
+	must_hog(&slow, &slow_spec);
+	must_hog(&next, &next_spec);
+	must_hog(&grower, &spec);
+	pin(0, 0, SCHED_OTHER);
+	pin(grower.pid, 0, SCHED_OTHER);
+	pin(slow.pid, 1, SCHED_IDLE);
+	pin(spin.pid, 1, SCHED_FIFO);
+	hog_do(&spin, HOG_SPIN, 0);
+	kmsg = kmsg_open();
+	/* What is free, the memory of the first, and half of the second's. */
+	MUST_OK(hog_do(&grower, HOG_GROW, 5000 - cg_usage(dir) + 3000 + 500));
+	EXPECT_EQ(killed_by_log(kmsg, "slow"), slow.pid);
+	EXPECT_EQ(killed_by_log(kmsg, "next"), next.pid);
+	EXPECT_FALSE(hog_gone(&slow));
+	EXPECT_TRUE(wait_until((n = event_of(next.pid)) > 0, PATIENCE_MS));
+	text = must_read_lens("events");
+	EXPECT_EVENT(text, n, "walk=complete victims=1");
+	EXPECT_LINE(event_line(text, "candidate", n, 0), "pid=%d", next.pid);
+	EXPECT_LINE(event_line(text, "victim", n, 0), "pid=%d", next.pid);
+	expect_show(text);
+	test_done("a victim that is reaped and lives: the next kill has its candidates");
+	free(text);
+	free(dir);
+	close(kmsg);
+	hog_end(&spin);
+	hog_end(&slow);
+	hog_end(&next);
+	hog_end(&grower);
+}
+
 int main(void)
 {
 	int fd;
@@ -199,13 +277,14 @@ int main(void)
 	events_need_sources();
 	if (cg_version() != 2)
 		ksft_exit_skip("needs cgroup v2\n");
-	ksft_set_plan(6);
+	ksft_set_plan(7);
 	oom_settings();
 	fd = events_open();
 	test_outside(fd);
 	test_group(fd);
 	test_paths(fd);
 	test_gone(fd);
+	test_reaped();
 	close(fd);
 	test_end();
 }
