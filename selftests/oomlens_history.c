@@ -517,6 +517,19 @@ static long long log_pages(const char *line)
 	return kb * 1024 / page_size();
 }
 
+/* Lines of the span of the event's first growth line that name a process. */
+static unsigned int growth_lines(const char *text, long long n, pid_t pid)
+{
+	const char *span = line_word(event_line(text, "growth", n, 0), "over_s"), *line;
+	unsigned int i, lines = 0;
+	char over[32];
+
+	snprintf(over, sizeof(over), "%s", span ?: "");
+	for (i = 0; (line = event_line(text, "growth", n, i)); i++)
+		lines += line_number(line, "pid") == pid && !strcmp(line_word(line, "over_s"), over);
+	return lines;
+}
+
 /*
  * The first task of each event's growth lines is the victim of a kill by sysrq; the
  * second one is that process, if one is named.
@@ -537,6 +550,8 @@ static void expect_grown(int fd, struct hog *hog, long long from, const char *na
 	EXPECT_LINE(line, "pid=%d comm=%s", hog->pid, name);
 	EXPECT_EQ(line_number(line, "to"), log_pages(killed));
 	EXPECT_NEAR(line_number(line, "from"), from, from ? PAGES_SLACK : 0);
+	/* As victim and as candidate it is the same process. */
+	EXPECT_EQ(growth_lines(text, n, hog->pid), 1);
 	if (second)
 		EXPECT_EQ(line_number(event_line(text, "growth", n, 1), "pid"), second);
 	expect_show(text);
@@ -548,7 +563,9 @@ static void expect_grown(int fd, struct hog *hog, long long from, const char *na
 static void test_growth(void)
 {
 	const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "grown" };
-	const struct hog_spec sudden = { .anon = 4000, .adj = 1000, .comm = "sudden" };
+	/* The kernel marks its thread, which began later. */
+	const struct hog_spec sudden = { .anon = 4000, .adj = 1000, .comm = "sudden",
+					 .threads = 1, .dead_leader = true };
 	const struct hog_spec second = { .anon = 1000, .comm = "less" };
 	struct hog hog, less;
 	long long n, from;
