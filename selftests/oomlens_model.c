@@ -4,7 +4,8 @@
  * of 5.10 to 7.3 and from nothing of this module. It sees /proc and the cgroup's
  * files alone. Each round builds a tree of cgroups with tasks of random shape,
  * lets the model choose, and causes an OOM of the machine or of one cgroup. The
- * kernel's log is the judge of the model, and both are of the event.
+ * kernel's log is the judge of the model, and both are of the event. Swap areas go
+ * and come back between rounds.
  *
  * Nothing runs between the model's reading and the kill, and reclaim only takes
  * pages away: a task with fewer points in the model than another is never right,
@@ -17,6 +18,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -49,7 +51,7 @@ struct task {
 	long long term[TERMS];
 	long long points;
 	unsigned long long start;	/* clock ticks since boot */
-	int adj;
+	int adj, threads;
 	char cgroup[256];
 };
 
@@ -91,15 +93,19 @@ static void slack_set(void)
 	slack = (PGTABLES - ANON) * ((cpus > 16 ? 2 * cpus : 32) - 1);
 }
 
+/* False: the process is gone. */
 static bool task_file(char *buf, size_t size, pid_t pid, const char *name)
 {
-	char path[64], *text;
+	char path[64];
+	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	text = read_file(path);
-	snprintf(buf, size, "%s", text ?: "");
-	free(text);
-	return *buf;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	close(fd);
+	buf[n < 0 ? 0 : n] = '\0';
+	return n > 0;
 }
 
 /* The terms by a thread's status. False: the thread has no mm. */
@@ -122,12 +128,15 @@ static bool terms_of(struct task *t, const char *status)
 /* Source: find_lock_task_mm(): of a group whose leader is dead, any thread. */
 static bool find_mm(struct task *t)
 {
-	unsigned int n = 0;
-	bool found = false;
 	char path[32], text[4096];
+	unsigned int n = 0;
 	struct dirent *d;
+	bool found;
 	DIR *dir;
 
+	found = task_file(text, sizeof(text), t->pid, "status") && terms_of(t, text);
+	if (t->threads < 2)
+		return found;
 	snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
 	dir = opendir(path);
 	while (dir && (d = readdir(dir)) && n < TIDS) {
@@ -144,19 +153,21 @@ static bool find_mm(struct task *t)
 	return found;
 }
 
-/* Field 22 of stat; comm may hold blanks. */
-static unsigned long long start_of(pid_t pid)
-{
-	char text[1024], *at;
-	int field = 2;
+#define KTHREAD	0x200000	/* PF_KTHREAD */
 
-	task_file(text, sizeof(text), pid, "stat");
+/* Its start and its threads. False: no process, but a thread of the kernel. */
+static bool read_stat(struct task *t)
+{
+	unsigned long flags = KTHREAD;
+	char text[1024], *at;
+
+	task_file(text, sizeof(text), t->pid, "stat");
+	/* comm may hold blanks. */
 	at = strrchr(text, ')');
-	while (at && field < 22) {
-		at = strchr(at + 1, ' ');
-		field++;
-	}
-	return at ? strtoull(at, NULL, 10) : 0;
+	if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d"
+			  " %*d %*d %d %*d %llu", &flags, &t->threads, &t->start) != 3)
+		return false;
+	return !(flags & KTHREAD);
 }
 
 static void cgroup_of(struct task *t)
@@ -185,7 +196,7 @@ static bool can_be_chosen(struct task *t, const struct domain *d)
 {
 	char adj[16];
 
-	if (t->pid == 1)
+	if (t->pid == 1 || !read_stat(t))
 		return false;
 	cgroup_of(t);
 	if (d->cgroup && !is_below(t->cgroup, d->cgroup))
@@ -234,31 +245,63 @@ static int goes_before(const void *a, const void *b)
 	return x->pid > y->pid ? -1 : 1;
 }
 
-static void model_read(struct model *m, const struct domain *d)
+static void model_add(struct model *m, const struct domain *d, pid_t pid)
 {
-	DIR *dir = opendir("/proc");
+	struct task *t = &m->task[m->n];
+
+	MUST(m->n < TASKS);
+	memset(t, 0, sizeof(*t));
+	t->pid = pid;
+	if (!can_be_chosen(t, d))
+		return;
+	for (int i = 0; i < TERMS; i++)
+		t->points += t->term[i];
+	t->points += t->adj * (m->totalpages / 1000);
+	m->n++;
+}
+
+/* Source: oom_unkillable_task() of a global OOM: all processes. */
+static void model_add_all(struct model *m, const struct domain *d)
+{
+	DIR *dir = MUST_HAVE(opendir("/proc"));
 	struct dirent *e;
 
-	MUST(dir);
-	memset(m, 0, sizeof(*m));
-	m->totalpages = totalpages_of(d);
-	while ((e = readdir(dir))) {
-		struct task *t = &m->task[m->n];
+	while ((e = readdir(dir)))
+		if (isdigit(e->d_name[0]))
+			model_add(m, d, atoi(e->d_name));
+	closedir(dir);
+}
 
-		if (!isdigit(e->d_name[0]))
+/* Source: mem_cgroup_scan_tasks(): of the cgroup and of all below. */
+static void model_add_cgroup(struct model *m, const struct domain *d, const char *cgroup)
+{
+	char path[PATH_MAX], *text, *at, *end;
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	text = must_read(path);
+	for (at = text; *at; at = *end ? end + 1 : end)
+		model_add(m, d, strtol(at, &end, 10));
+	free(text);
+	dir = MUST_HAVE(opendir(cgroup));
+	while ((e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
-		MUST(m->n < TASKS);
-		memset(t, 0, sizeof(*t));
-		t->pid = atoi(e->d_name);
-		if (!can_be_chosen(t, d))
-			continue;
-		for (int i = 0; i < TERMS; i++)
-			t->points += t->term[i];
-		t->points += t->adj * (m->totalpages / 1000);
-		t->start = start_of(t->pid);
-		m->n++;
+		snprintf(path, sizeof(path), "%s/%s", cgroup, e->d_name);
+		model_add_cgroup(m, d, path);
 	}
 	closedir(dir);
+}
+
+static void model_read(struct model *m, const struct domain *d)
+{
+	memset(m, 0, sizeof(*m));
+	m->totalpages = totalpages_of(d);
+	if (d->cgroup)
+		model_add_cgroup(m, d, d->cgroup);
+	else
+		model_add_all(m, d);
 	qsort(m->task, m->n, sizeof(m->task[0]), goes_before);
 }
 
@@ -302,6 +345,8 @@ static void oom_group_of(const struct task *t, const struct domain *d, char *gro
 #define LOOSE		60000	/* pages below a limit that is not to be hit */
 #define MEMFD_PAGES	700
 #define HUGE_BYTES	(2UL << 20)
+#define HUGETLB_KB	2048	/* a larger page is too much of the memory */
+#define ZRAM_BYTES	(32UL << 20)
 
 enum way { GLOBAL, CHARGE, LOWER, WAYS };
 
@@ -321,15 +366,163 @@ static int hogs;
 static unsigned long paged_out;	/* of them; the kernel may have these pages still */
 static int memfd;
 static void *memfd_at;
-static bool swap, huge;
 static int kmsg, events;
+
+/* What the machine offers. */
+static struct area {
+	char path[128];
+	int flags;		/* of swapon(2) */
+	bool on;
+} areas[2];			/* a swap disk, and one in memory */
+static int nr_areas;
+static bool huge, hugetlb, cpusets;
+
 static struct model before, after;
 
 static unsigned int played[WAYS], wrong[WAYS], unseen[WAYS];
-static unsigned int equals, moved, groups, shapes[5];
-static const char * const shape_name[] = {
-	"dead leaders", "sharers", "in swap", "memfds", "huge pages"
+static unsigned int equals, moved, groups;
+
+enum shape {
+	DEAD_LEADER, SHARER, SWAPPED, MEMFD, LOCKED, HUGE, HUGETLB, IN_CPUSET, SWAPS_CHANGED,
+	SHAPES
 };
+
+static const char * const shape_name[SHAPES] = {
+	[DEAD_LEADER]	= "dead leaders",
+	[SHARER]	= "sharers",
+	[SWAPPED]	= "in swap",
+	[MEMFD]		= "memfds",
+	[LOCKED]	= "mlocked",
+	[HUGE]		= "huge pages",
+	[HUGETLB]	= "hugetlbfs",
+	[IN_CPUSET]	= "cgroups with a cpuset",
+	[SWAPS_CHANGED]	= "swapons and swapoffs",
+};
+static unsigned int shapes[SHAPES];
+
+/* ---- What the machine offers ---- */
+
+/* Source: union swap_header of include/linux/swap.h. */
+static void make_swap(const char *path, size_t bytes)
+{
+	unsigned int *head = calloc(1, page_size());
+	int fd = must_open(path, O_WRONLY);
+
+	head[256] = 1;
+	head[257] = bytes / page_size() - 1;
+	memcpy((char *)head + page_size() - 10, "SWAPSPACE2", 10);
+	MUST(write(fd, head, page_size()) == (ssize_t)page_size());
+	free(head);
+	close(fd);
+}
+
+#define ZRAM		"/sys/block/zram0/"
+#define ZRAM_FLAGS	(SWAP_FLAG_PREFER | 5)	/* before the disk */
+
+static bool zram_ensure(const char *path)
+{
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%lu", ZRAM_BYTES);
+	if (system("modprobe -q zram 2>/dev/null") || write_file(ZRAM "disksize", bytes))
+		return false;
+	undo_at_end("reset", ZRAM "reset");
+	make_swap(path, ZRAM_BYTES);
+	MUST(!swapon(path, ZRAM_FLAGS));
+	undo_at_end("swapoff", path);
+	return true;
+}
+
+static void add_area(const char *path, int flags)
+{
+	struct area *a = &areas[nr_areas++];
+
+	snprintf(a->path, sizeof(a->path), "%s", path);
+	a->flags = flags;
+	a->on = true;
+}
+
+static void find_areas(void)
+{
+	char path[128] = "", *text;
+
+	if (swap_ensure(8000)) {
+		text = must_read("/proc/swaps");
+		MUST(sscanf(text, "%*[^\n]\n%127s", path) == 1);
+		free(text);
+		undo_at_end("swapon", path);
+		add_area(path, 0);
+	}
+	if (zram_ensure("/dev/zram0"))
+		add_area("/dev/zram0", ZRAM_FLAGS);
+}
+
+static void switch_area(struct area *a)
+{
+	if (a->on)
+		MUST(!swapoff(a->path));
+	else
+		MUST(!swapon(a->path, a->flags));
+	a->on = !a->on;
+	shapes[SWAPS_CHANGED]++;
+}
+
+static bool swap_on(void)
+{
+	return areas[0].on || areas[1].on;
+}
+
+static void swap_all_on(void)
+{
+	for (int i = 0; i < nr_areas; i++)
+		if (!areas[i].on)
+			switch_area(&areas[i]);
+}
+
+static void find_hugetlb(void)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", HOGS);
+	hugetlb = meminfo_kb("Hugepagesize") <= HUGETLB_KB &&
+		  !setting_write("/proc/sys/vm/nr_hugepages", text) &&
+		  file_number("/proc/sys/vm/nr_hugepages") == HOGS;
+}
+
+static void find_offers(void)
+{
+	char *dir = must_cgroup(NULL, "offers");
+
+	find_areas();
+	find_hugetlb();
+	/* Not by themselves on a machine with so little memory. */
+	huge = !setting_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
+	/* khugepaged would add pages to the tasks. */
+	setting_write("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0");
+	cpusets = !cg_delegate_cpuset(NULL);
+	MUST_OK(cg_remove(dir));
+	free(dir);
+	for (int i = 0; i < nr_areas; i++)
+		ksft_print_msg("swap: %s\n", areas[i].path);
+	ksft_print_msg("huge pages %d, hugetlbfs %d, cpusets %d\n", huge, hugetlb, cpusets);
+}
+
+/* ---- A round ---- */
+
+/* One node and the first processor, which is where the tasks run: no kill differs. */
+static void confine(unsigned long long *seed, const struct node *n)
+{
+	const char *parent = n->parent < 0 ? NULL : node[n->parent].dir;
+	char path[PATH_MAX];
+
+	if (!cpusets || rnd_range(seed, 0, 2) || cg_delegate_cpuset(parent))
+		return;
+	snprintf(path, sizeof(path), "%s/cpuset.cpus", n->dir);
+	MUST_OK(write_file(path, "0"));
+	snprintf(path, sizeof(path), "%s/cpuset.mems", n->dir);
+	MUST_OK(write_file(path, "0"));
+	shapes[IN_CPUSET]++;
+}
 
 static void build_tree(unsigned long long *seed)
 {
@@ -346,6 +539,7 @@ static void build_tree(unsigned long long *seed)
 		snprintf(name, sizeof(name), "n%d", i);
 		node[i].dir = must_cgroup(i && node[i].parent >= 0 ?
 					  node[node[i].parent].dir : NULL, name);
+		confine(seed, &node[i]);
 	}
 }
 
@@ -383,19 +577,22 @@ static void random_spec(unsigned long long *seed, struct hog_spec *spec)
 		spec->shared = memfd_at;
 	if (!rnd_range(seed, 0, 3))
 		spec->locked = rnd_range(seed, 1, spec->anon / 2);
-	if (swap && !rnd_range(seed, 0, 3))
+	if (swap_on() && !rnd_range(seed, 0, 3))
 		spec->swapped = rnd_range(seed, 1, spec->anon / 2);
 	if (huge && !rnd_range(seed, 0, 5))
 		spec->huge = rnd_range(seed, 1, 2) * HUGE_BYTES / page_size();
+	spec->hugetlb = hugetlb && !rnd_range(seed, 0, 3);
 }
 
 static void note_shapes(const struct hog_spec *spec)
 {
-	shapes[0] += spec->dead_leader;
-	shapes[1] += spec->sharer;
-	shapes[2] += spec->swapped > 0;
-	shapes[3] += spec->shmem && spec->shared;
-	shapes[4] += spec->huge > 0;
+	shapes[DEAD_LEADER] += spec->dead_leader;
+	shapes[SHARER] += spec->sharer;
+	shapes[SWAPPED] += spec->swapped > 0;
+	shapes[MEMFD] += spec->shmem && spec->shared;
+	shapes[LOCKED] += spec->locked > 0;
+	shapes[HUGE] += spec->huge > 0;
+	shapes[HUGETLB] += spec->hugetlb;
 }
 
 /* Its pages stay charged to a cgroup that is no more. */
@@ -701,7 +898,7 @@ static void judge_event(enum way way, const struct domain *d)
 /* By the log; what shares an mm with another may have died with that unlogged. */
 static bool has_died(const struct task *t)
 {
-	struct task now = { .pid = t->pid };
+	struct task now = { .pid = t->pid, .threads = t->threads };
 
 	note_death(0);
 	return is_dead(t->pid) || !find_mm(&now);
@@ -756,6 +953,8 @@ static bool one_round(unsigned long long *seed, enum way way)
 	bool done = true;
 	int leaf;
 
+	if (nr_areas && !rnd_range(seed, 0, 5))
+		switch_area(&areas[rnd_range(seed, 0, nr_areas - 1)]);
 	build_tree(seed);
 	start_hogs(seed);
 	if (way != GLOBAL) {
@@ -795,11 +994,7 @@ int main(void)
 	oom_settings();
 	setting_write("/proc/sys/vm/oom_kill_allocating_task", "0");
 	slack_set();
-	swap = swap_ensure(8000);
-	/* Not by themselves on a machine with so little memory. */
-	huge = !setting_write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
-	/* khugepaged would add pages to the tasks. */
-	setting_write("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0");
+	find_offers();
 	memfd = MUST_GET(syscall(SYS_memfd_create, "model", 0));
 	memfd_at = mmap(NULL, MEMFD_PAGES * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
 			memfd, 0);
@@ -809,7 +1004,7 @@ int main(void)
 
 	while (done < goal && tries++ < 3 * goal)
 		done += one_round(&seed, done % WAYS);
-
+	swap_all_on();
 	ksft_print_msg("in %u the kernel took an equal; in %u tasks lost pages; %u groups\n",
 		       equals, moved, groups);
 	for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)

@@ -220,19 +220,23 @@ long long cg_swap_usage(const char *dir)
 	return both < 0 ? -1 : both - cg_usage(dir);
 }
 
+int cg_delegate_cpuset(const char *dir)
+{
+	static const char file[] = "cgroup.subtree_control";
+
+	if (cg_version() != 2)
+		return -EOPNOTSUPP;
+	/* Stays on: the cgroups that use it go only when the test is over. */
+	return cg_write(root, file, "+cpuset") ?: cg_write(cg_base(), file, "+cpuset") ?:
+	       dir ? cg_write(dir, file, "+cpuset") : 0;
+}
+
 char *cg_cpuset(const char *mems)
 {
 	char *outer, *inner;
 
-	if (cg_version() != 2)
-		return NULL;
 	outer = cg_create(NULL, "outer");
-	if (!outer)
-		return NULL;
-	/* Stays on: the cgroups that use it go only when the test is over. */
-	cg_write(root, "cgroup.subtree_control", "+cpuset");
-	cg_write(cg_base(), "cgroup.subtree_control", "+cpuset");
-	if (cg_write(outer, "cgroup.subtree_control", "+cpuset"))
+	if (!outer || cg_delegate_cpuset(outer))
 		return NULL;
 	inner = cg_create(outer, "inner");
 	return inner && !cg_write(inner, "cpuset.mems", mems) ? inner : NULL;

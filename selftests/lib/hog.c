@@ -90,6 +90,17 @@ static int touch_huge(unsigned long pages)
 	return 0;
 }
 
+static int touch_hugetlb(void)
+{
+	char *at = mmap(NULL, HUGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	touch(at, 1);
+	return 0;
+}
+
 static long long swapped_kb(void)
 {
 	char *text = read_file("/proc/self/status");
@@ -295,6 +306,8 @@ static int fill(const struct hog_spec *spec)
 		touch(at, spec->shmem);
 	}
 	if (spec->promised && !map(spec->promised, MAP_PRIVATE))
+		return -errno;
+	if (spec->hugetlb && touch_hugetlb())
 		return -errno;
 	return spec->huge ? touch_huge(spec->huge) : 0;
 }

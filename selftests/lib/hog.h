@@ -17,6 +17,7 @@
  * @locked: of @anon, pages that are mlocked
  * @huge: private pages besides, written to, in huge pages if the kernel has some: a
  *	multiple of 2 MiB
+ * @hugetlb: a page of hugetlbfs besides, which is in no count of the mm
  * @threads: besides the leader
  * @adj: oom_score_adj
  * @dead_leader: the leader exits and its threads live on (threads > 0)
@@ -30,7 +31,7 @@ struct hog_spec {
 	void *shared;
 	unsigned int threads;
 	int adj;
-	bool dead_leader, sharer, vfork;
+	bool hugetlb, dead_leader, sharer, vfork;
 	const char *cgroup;
 	const char *comm;
 };

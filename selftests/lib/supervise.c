@@ -155,6 +155,8 @@ static void undo_one(const struct undo *u)
 		err = swapon(u->path, 0) && errno != EBUSY ? -errno : 0;
 	} else if (!strcmp(u->what, "swapoff")) {
 		err = swapoff(u->path) ? -errno : 0;
+	} else if (!strcmp(u->what, "reset")) {
+		err = write_file(u->path, "1");
 	}
 	if (err)
 		printf("# left behind: %s %s: %s\n", u->what, u->path, strerror(-err));

@@ -77,7 +77,7 @@ void oom_settings(void);
 
 /*
  * Runs at the end, in the supervisor, the last one noted first: "rmdir",
- * "umount", "swapon" or "swapoff" of @path; "rmcg" removes a cgroup and all below it,
+ * "umount", "swapon" or "swapoff" of @path; "reset" writes 1 to it; "rmcg" removes a cgroup and all below it,
  * "nomemcg" takes the memory controller from the children of one.
  */
 void undo_at_end(const char *what, const char *path);
