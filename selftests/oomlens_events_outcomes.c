@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -32,6 +33,21 @@ struct shortage {
 	char *text;		/* the events' */
 };
 
+static void *join_main(void *unused)
+{
+	write_file(SHORTAGE "join", "1");
+	return NULL;
+}
+
+static void __noreturn run_child(const char *way)
+{
+	pthread_t thread;
+
+	if (!strcmp(way, "again") && pthread_create(&thread, NULL, join_main, NULL))
+		_exit(1);
+	_exit(write_file(SHORTAGE "run", way) ? 1 : 0);
+}
+
 /* Returns false if another task ran out of memory meanwhile. */
 static bool run_once(struct shortage *s, int fd, const char *way)
 {
@@ -45,7 +61,7 @@ static bool run_once(struct shortage *s, int fd, const char *way)
 	s->kills = kernel_kills();
 	pid = fork();
 	if (!pid)
-		_exit(write_file(SHORTAGE "run", way) ? 1 : 0);
+		run_child(way);
 	waitpid(pid, &s->status, 0);
 	if (frozen && write_file("/sys/power/state", "freeze"))
 		ksft_print_msg("the kernel does not freeze: %s\n", strerror(errno));
@@ -211,6 +227,25 @@ static void test_dying(int fd)
 	free(s.text);
 }
 
+/* The kernel marks threads: the next one of a victim is not another victim. */
+static void test_again(int fd)
+{
+	struct shortage s;
+	const char *line;
+
+	EXPECT_TRUE(run_short(&s, fd, "again"));
+	expect_counts(&s, 2, 2, 0);
+	expect_event(&s, s.last - 1, "dying");
+	EXPECT_EVENT(s.text, s.last - 1, "by=- victims=1");
+	line = event_line(s.text, "victim", s.last - 1, 0);
+	EXPECT_LINE(line, "pid=%lld killed=0", s.caller);
+	expect_event(&s, s.last, "dying");
+	EXPECT_EVENT(s.text, s.last, "by=- victims=0");
+	EXPECT_TRUE(times_come(s.last - 1));
+	test_done("dying: a further thread of a victim is not counted again");
+	free(s.text);
+}
+
 static void test_disabled(int fd)
 {
 	struct shortage s;
@@ -303,13 +338,14 @@ int main(void)
 	test_begin(0);
 	events_need_sources();
 	needs_shortage();
-	ksft_set_plan(5);
+	ksft_set_plan(6);
 	oom_settings();
 	watermarks_stay();
 	fd = events_open();
 	test_other(fd);
 	test_no_fs(fd);
 	test_dying(fd);
+	test_again(fd);
 	test_disabled(fd);
 	if (lens_feature("sysrq"))
 		test_exiting(fd);

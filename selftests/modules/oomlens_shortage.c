@@ -8,6 +8,7 @@
  * asked of this module's own OOM notifier is in the other parameters, so that
  * a test need not ask oomlens.
  */
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/freezer.h>
@@ -49,6 +50,7 @@ struct way {
 	unsigned int give_at;		/* call of the notifier; 0: never */
 	bool tell;			/* the kernel is told of what was given */
 	bool die;			/* with a fatal signal pending */
+	bool again;			/* and once more, by the thread that joined */
 	bool frozen;			/* a kernel thread, while user space is frozen */
 	bool thread;			/* a kernel thread */
 };
@@ -58,6 +60,7 @@ static const struct way ways[] = {
 	/* The allocation is tried again and again: some other time there is memory. */
 	{ .name = "no_fs",	.gfp = GFP_NOFS, .give_at = 4 },
 	{ .name = "dying",	.gfp = GFP_KERNEL, .die = true },
+	{ .name = "again",	.gfp = GFP_KERNEL, .die = true, .again = true },
 	/* Another notifier is to give, or a task dies. */
 	{ .name = "plain",	.gfp = GFP_KERNEL },
 	/* For a machine that panics then: all is taken until the OOM killer is called. */
@@ -187,10 +190,66 @@ static struct notifier_block late_notifier = {
 	.priority	= INT_MAX,
 };
 
+static DECLARE_COMPLETION(joined);
+static DECLARE_COMPLETION(marked);
+static DECLARE_COMPLETION(marked_again);
+
+/* Reclaim can find some pages still, and a victim has the reserves. */
+static void call_out(gfp_t mask, unsigned int wanted)
+{
+	while (calls < wanted && !others && !failed)
+		failed = !take(mask, 0);
+}
+
+/* The reaper cannot take the memory meanwhile: of a task without, the kernel kills. */
+static void die(const struct way *w)
+{
+	struct mm_struct *mm = current->mm;
+
+	if (w->again)
+		down_write(&mm->mmap_lock);
+	send_sig(SIGKILL, current, 1);
+	call_out(w->gfp, 1);
+	if (!w->again)
+		return;
+	complete(&marked);
+	wait_for_completion_timeout(&marked_again, HOLD_S * HZ);
+	up_write(&mm->mmap_lock);
+}
+
+/*
+ * For another thread of the process that runs "again": waits until the first thread
+ * is marked, and calls the OOM killer too.
+ */
+static int join(const char *text, const struct kernel_param *kp)
+{
+	kernel_param_unlock(THIS_MODULE);
+	complete(&joined);
+	if (wait_for_completion_timeout(&marked, HOLD_S * HZ)) {
+		call_out(GFP_KERNEL, 2);
+		complete(&marked_again);
+	}
+	kernel_param_lock(THIS_MODULE);
+	return 0;
+}
+
+/* Which needs the parameters' lock on its way in. */
+static bool has_joined(void)
+{
+	long left;
+
+	kernel_param_unlock(THIS_MODULE);
+	left = wait_for_completion_killable_timeout(&joined, HOLD_S * HZ);
+	kernel_param_lock(THIS_MODULE);
+	return left > 0;
+}
+
 static void run_out(const struct way *w)
 {
 	unsigned int order = FIRST_ORDER + 1;
 
+	if (w->again && !has_joined())
+		return;
 	caller = task_tgid_nr(current);
 	gfp = (__force unsigned int)(w->gfp | __GFP_NOWARN);
 	calls = 0;
@@ -203,10 +262,9 @@ static void run_out(const struct way *w)
 		while (!others && take(GFP_KERNEL | __GFP_NORETRY, order))
 			;
 	if (w->die)
-		send_sig(SIGKILL, current, 1);
-	/* Reclaim can find some pages still. */
-	while (!calls && !others && !failed)
-		failed = !take(w->gfp, 0);
+		die(w);
+	else
+		call_out(w->gfp, 1);
 	WRITE_ONCE(under_way, NULL);
 	give_back(ULONG_MAX);
 }
@@ -380,7 +438,11 @@ static int open_in_thread(const char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops run_ops = { .set = run };
 module_param_cb(run, &run_ops, NULL, 0200);
-MODULE_PARM_DESC(run, "other, no_fs, dying, plain, thread; disabled: at the next suspend");
+MODULE_PARM_DESC(run, "other, no_fs, dying, again, plain, thread; disabled: at the next suspend");
+
+static const struct kernel_param_ops join_ops = { .set = join };
+module_param_cb(join, &join_ops, NULL, 0200);
+MODULE_PARM_DESC(join, "a thread that waits for another's \"again\", and is marked too");
 
 static const struct kernel_param_ops avert_ops = { .set = avert };
 module_param_cb(avert, &avert_ops, NULL, 0200);
