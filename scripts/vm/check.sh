@@ -198,15 +198,23 @@ drop_twins()
 # the full amounts; the others do the everyday ones, with what their rows add.
 amounts_of()
 {
+	# shellcheck disable=SC2086 # a list of settings
+	set_unless_set $K_ENV
 	[ -z "$LONG" ] || long_tests
 	[ -z "$ALL" ] || [ "$K_NEED" != required ] || full_tests
 	[ -z "$ALL$LONG" ] || export OOMLENS_WAITS="${OOMLENS_WAITS:-1}"
 	[ -n "$ALL" ] || return 0
 	# shellcheck disable=SC2086 # a list of settings
-	for setting in $K_ALL; do
+	set_unless_set $K_ALL
+	patience
+}
+
+# set_unless_set NAME=VALUE...: in the environment
+set_unless_set()
+{
+	for setting; do
 		eval "export ${setting%%=*}=\"\${${setting%%=*}:-\${setting#*=}}\""
 	done
-	patience
 }
 
 full_tests()
