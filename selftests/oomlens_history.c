@@ -526,7 +526,8 @@ static unsigned int growth_lines(const char *text, long long n, pid_t pid)
 
 	snprintf(over, sizeof(over), "%s", span ?: "");
 	for (i = 0; (line = event_line(text, "growth", n, i)); i++)
-		lines += line_number(line, "pid") == pid && !strcmp(line_word(line, "over_s"), over);
+		lines += line_number(line, "pid") == pid &&
+			 !strcmp(line_word(line, "over_s"), over);
 	return lines;
 }
 

@@ -153,7 +153,10 @@ static bool find_mm(struct task *t)
 	return found;
 }
 
-#define KTHREAD	0x200000	/* PF_KTHREAD */
+#define KTHREAD		0x200000	/* PF_KTHREAD */
+/* Fields 9, 20 and 22 of stat. */
+#define STAT_FORMAT	") %*c %*d %*d %*d %*d %*d %lu " \
+			"%*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu"
 
 /* Its start and its threads. False: no process, but a thread of the kernel. */
 static bool read_stat(struct task *t)
@@ -164,8 +167,7 @@ static bool read_stat(struct task *t)
 	task_file(text, sizeof(text), t->pid, "stat");
 	/* comm may hold blanks. */
 	at = strrchr(text, ')');
-	if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d"
-			  " %*d %*d %d %*d %llu", &flags, &t->threads, &t->start) != 3)
+	if (!at || sscanf(at, STAT_FORMAT, &flags, &t->threads, &t->start) != 3)
 		return false;
 	return !(flags & KTHREAD);
 }
@@ -260,48 +262,21 @@ static void model_add(struct model *m, const struct domain *d, pid_t pid)
 	m->n++;
 }
 
-/* Source: oom_unkillable_task() of a global OOM: all processes. */
-static void model_add_all(struct model *m, const struct domain *d)
+/*
+ * Of a cgroup too by all processes: the OOM killer finds a dead leader in a cgroup that
+ * is removed, whose cgroup.procs is gone.
+ */
+static void model_read(struct model *m, const struct domain *d)
 {
 	DIR *dir = MUST_HAVE(opendir("/proc"));
 	struct dirent *e;
 
+	memset(m, 0, sizeof(*m));
+	m->totalpages = totalpages_of(d);
 	while ((e = readdir(dir)))
 		if (isdigit(e->d_name[0]))
 			model_add(m, d, atoi(e->d_name));
 	closedir(dir);
-}
-
-/* Source: mem_cgroup_scan_tasks(): of the cgroup and of all below. */
-static void model_add_cgroup(struct model *m, const struct domain *d, const char *cgroup)
-{
-	char path[PATH_MAX], *text, *at, *end;
-	struct dirent *e;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
-	text = must_read(path);
-	for (at = text; *at; at = *end ? end + 1 : end)
-		model_add(m, d, strtol(at, &end, 10));
-	free(text);
-	dir = MUST_HAVE(opendir(cgroup));
-	while ((e = readdir(dir))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", cgroup, e->d_name);
-		model_add_cgroup(m, d, path);
-	}
-	closedir(dir);
-}
-
-static void model_read(struct model *m, const struct domain *d)
-{
-	memset(m, 0, sizeof(*m));
-	m->totalpages = totalpages_of(d);
-	if (d->cgroup)
-		model_add_cgroup(m, d, d->cgroup);
-	else
-		model_add_all(m, d);
 	qsort(m->task, m->n, sizeof(m->task[0]), goes_before);
 }
 
@@ -398,6 +373,7 @@ static const char * const shape_name[SHAPES] = {
 	[IN_CPUSET]	= "cgroups with a cpuset",
 	[SWAPS_CHANGED]	= "swapons and swapoffs",
 };
+
 static unsigned int shapes[SHAPES];
 
 /* ---- What the machine offers ---- */
