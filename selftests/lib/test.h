@@ -77,8 +77,8 @@ void oom_settings(void);
 
 /*
  * Runs at the end, in the supervisor, the last one noted first: "rmdir",
- * "umount", "swapon" or "swapoff" of @path; "reset" writes 1 to it; "rmcg" removes a cgroup and all below it,
- * "nomemcg" takes the memory controller from the children of one.
+ * "umount", "swapon" or "swapoff" of @path; "reset" writes 1 to it; "rmcg" removes a
+ * cgroup and all below it, "nomemcg" takes the memory controller from the children of one.
  */
 void undo_at_end(const char *what, const char *path);
 
