@@ -234,6 +234,8 @@ static void test_reaped(void)
 		return;
 	}
 	setting_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	/* From 6.12 on a deadline server runs ordinary tasks beside those of SCHED_FIFO. */
+	setting_write("/sys/kernel/debug/sched/fair_server/cpu1/runtime", "0");
 	dir = must_limit("slow", 5000);
 	must_hog(&spin, &spec);
 	slow_spec.cgroup = dir;
