@@ -144,12 +144,12 @@ static void put_back(const struct waiters *w)
 	spin_unlock(&lock);
 }
 
-static void finish(const struct waiters *w, u64 begun, enum oomlens_details details)
+static void finish(const struct waiters *w, u64 begun)
 {
 	unsigned int i;
 
 	for (i = 0; i < w->n; i++)
-		oomlens_event_set_details(w->numbers[i], details);
+		oomlens_event_set_details(w->numbers[i], OOMLENS_DETAILS_DONE);
 	spin_lock(&lock);
 	next_look = get_jiffies_64() + PAUSES * (get_jiffies_64() - begun);
 	spin_unlock(&lock);
@@ -172,7 +172,7 @@ static void look(struct work_struct *work)
 	}
 	tries = 0;
 	add_slabs(&w);
-	finish(&w, begun, err ? OOMLENS_DETAILS_NONE : OOMLENS_DETAILS_DONE);
+	finish(&w, begun);
 }
 
 /**

@@ -82,7 +82,7 @@ static void finish_event(unsigned long number)
  * LOG_WAIT_NS at most.
  */
 #define LOG_WAIT_NS	NSEC_PER_SEC
-/* Published events whose log line may be outstanding. */
+/* Events that may be published before the first of them has its log line. */
 #define LOG_WAITING	3
 
 static unsigned long logged;		/* up to this event */

@@ -12,7 +12,7 @@
 /* A kind of memory is told of if it grew by 1/KIND_PART of RAM. */
 #define KIND_PART	20
 
-/* The sampler may be in its walk. After so many pauses the event goes without. */
+/* Pauses in which the end of the sampler's walk is waited for; then no growth is told. */
 #define TRIES	40
 
 /* One task of the list of those that grew most. */

@@ -18,8 +18,8 @@ native_id()
 }
 
 # A job is ID@K/N: guest K of the N guests that share a kernel's tests. With two, a
-# check of one kernel uses both processors. ID@panic, with --all on the required kernels
-# whose rows run all tests: the guests that panic.
+# check of one kernel uses both processors. ID@panic: the guests that panic; with
+# --all, one such job for each required kernel whose row has no "only=".
 #   OOMLENS_GUESTS  how many, 2 if not set; for single programs (-t) one is enough
 jobs_of()
 {
@@ -172,7 +172,7 @@ cmd_check()
 	check_table
 }
 
-# drop_twins: without the rows of ids whose kernel, the newest, another of them has too
+# drop_twins: takes a row of suite "newest" out of ids if another row there has its kernel
 drop_twins()
 {
 	shapes=
