@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What /proc/oomlens/history reads in a story of which the end is known: awk -f history.awk
-# name=STORY at=SECONDS seed=N. The story's own end, in seconds, goes to the file "truth", its OOMs to "events".
+# name=STORY at=SECONDS seed=N, and t0=, the uptime when it begins. The story's own end, in
+# seconds, goes to the file "truth", its OOMs to "events".
 # Sizes are pages of 4 KiB; a machine of 1 GiB. The stories:
 #   leak      1 MB a second in one process among noise, from second 300 on
 #   slow      100 kB a minute beside a process that takes and gives back 50 MB
@@ -113,6 +114,8 @@ END {
 		period = 420
 	if (depth == "")
 		depth = 40
+	if (t0 != "")
+		T0 = t0
 	if (name == "hidden")
 		LIMIT = 250000
 	lcg = seed + 12345
