@@ -281,7 +281,7 @@ static void test_verdicts(void)
 /* The task that empties swap is flagged to go first, while it does so. */
 static void test_origin(bool swap)
 {
-	struct swapoff off;
+	struct swap_drain off;
 	bool seen = false;
 
 	if (!swap || !swapoff_start(&off)) {

@@ -300,7 +300,7 @@ static void test_swapoff(void)
 	long long full = meminfo_kb("SwapTotal"), before, after, swap, root;
 	long long total = meminfo_pages("MemTotal");
 	unsigned int seen = 0, tries;
-	struct swapoff off;
+	struct swap_drain off;
 	char *text;
 
 	for (tries = 0; !expect_failed() && !seen && tries < 10; tries++) {

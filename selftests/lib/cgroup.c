@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cgroup.h"
+#include "supervise.h"
 #include "text.h"
 
 static int version = -1;
@@ -84,7 +85,8 @@ static long long cg_read_pages(const char *dir, const char *file)
 	return v < 0 ? -1 : v / (long long)page_size();
 }
 
-int cg_delegate(const char *dir)
+/* Its children get the memory controller. */
+static int cg_delegate(const char *dir)
 {
 	if (cg_version() != 2 || has_memory(dir, "cgroup.subtree_control"))
 		return 0;

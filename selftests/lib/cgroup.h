@@ -25,7 +25,6 @@ long long cg_usage(const char *dir);		/* pages, -1 if unknown */
 long long cg_swap_usage(const char *dir);	/* pages, -1 without swap accounting */
 /* Removed cgroups that something still holds, on v2; drops what tasks there had read. */
 long long cg_dying(void);
-int cg_delegate(const char *dir);	/* children get the memory controller */
 int cg_delegate_cpuset(const char *dir);	/* that one, v2's; NULL: the test's own */
 char *cg_cpuset(const char *mems);	/* with these nodes; NULL: no such controller */
 int cg_remove(const char *dir);

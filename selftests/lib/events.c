@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include "events.h"
+#include "supervise.h"
 #include "text.h"
 
 void watermarks_stay(void)

@@ -23,7 +23,7 @@
 
 #include "cgroup.h"
 #include "hog.h"
-#include "test.h"
+#include "supervise.h"
 #include "text.h"
 
 /* Where an expectation stands, and what it says. */

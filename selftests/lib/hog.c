@@ -18,6 +18,7 @@
 
 #include "cgroup.h"
 #include "hog.h"
+#include "supervise.h"
 #include "text.h"
 
 #ifndef MADV_PAGEOUT
@@ -584,7 +585,7 @@ bool swap_ensure(unsigned long pages)
 	return meminfo_kb("SwapFree") >= need;
 }
 
-bool swapoff_start(struct swapoff *s)
+bool swapoff_start(struct swap_drain *s)
 {
 	const struct hog_spec spec = { .anon = 12000, .swapped = 11000 };
 	char *text = read_file("/proc/swaps");
@@ -610,12 +611,12 @@ bool swapoff_start(struct swapoff *s)
 	return true;
 }
 
-bool swapoff_busy(struct swapoff *s)
+bool swapoff_busy(struct swap_drain *s)
 {
 	return !waitpid(s->pid, &s->status, WNOHANG);
 }
 
-bool swapoff_end(struct swapoff *s)
+bool swapoff_end(struct swap_drain *s)
 {
 	swapon(s->area, 0);
 	hog_end(&s->hog);

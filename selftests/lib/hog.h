@@ -78,15 +78,15 @@ void idle_end(pid_t *pids, unsigned int n);
 bool swap_ensure(unsigned long pages);
 
 /* The first swap area on its way out, by a child of ours, with a hog's pages in it. */
-struct swapoff {
+struct swap_drain {
 	char area[128];
 	struct hog hog;
 	pid_t pid;
 	int status;
 };
 
-bool swapoff_start(struct swapoff *s);	/* false: there is no swap */
-bool swapoff_busy(struct swapoff *s);
-bool swapoff_end(struct swapoff *s);	/* in use again; did the swapoff succeed? */
+bool swapoff_start(struct swap_drain *s);	/* false: there is no swap */
+bool swapoff_busy(struct swap_drain *s);
+bool swapoff_end(struct swap_drain *s);	/* in use again; did the swapoff succeed? */
 
 #endif /* OOMLENS_HOG_H */

@@ -11,6 +11,7 @@
 
 #include "hog.h"
 #include "loader.h"
+#include "supervise.h"
 #include "text.h"
 
 static const char *const parameter_names[] = {

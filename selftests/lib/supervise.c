@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "supervise.h"
 #include "text.h"
 
 #define UNDO_MAX	128

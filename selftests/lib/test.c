@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings, rights, random numbers and time.
+ * Amounts, rights, random numbers and time.
  */
 #include <fcntl.h>
 #include <linux/capability.h>

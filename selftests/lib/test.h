@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The frame of a test: a supervisor that puts everything back, settings from
- * the environment, random numbers and time.
+ * Amounts from the environment, rights, random numbers and time.
  *
- * In all of lib/ a function that returns int gives 0 or a negative errno.
+ * In all of lib/ a function that returns int gives 0 or a negative errno. A file there
+ * uses only those before it: test, text, supervise, cgroup, hog, expect, then the
+ * files that some programs include besides.
  */
 #ifndef OOMLENS_TEST_H
 #define OOMLENS_TEST_H
@@ -37,53 +38,11 @@
 
 #define OOM_ADJ_NEVER	(-1000)
 
-void test_supervise(bool needs_module);
-
-/*
- * Forks: the caller goes on in a child whose pid is never the OOM killer's
- * choice; the parent waits, then kills what the child left running, removes its
- * cgroups and puts back every setting, whichever way the child ended.
- * Skips the program (exit 4) if the module is not loaded or the caller is not
- * root. Prints the KTAP header and, if @plan is not 0, the plan.
- */
-static inline void test_begin(unsigned int plan)
-{
-	test_supervise(true);
-	ksft_print_header();
-	if (plan)
-		ksft_set_plan(plan);
-}
-
-/* The same, for a program that does without the module. */
-static inline void test_begin_unloaded(unsigned int plan)
-{
-	test_supervise(false);
-	ksft_print_header();
-	if (plan)
-		ksft_set_plan(plan);
-}
-
-/* Writes one setting; the value that it had before is written back at the end. */
-int setting_write(const char *path, const char *value);
-
 /* Takes the capability @cap, below 32, from the calling task. */
 int drop_capability(int cap);
 
 /* A descriptor to read and write, opened by a thread that has not @cap; or an error. */
 int open_without(int cap, const char *path);
-
-/* Until the end, an OOM is soon over: no dump of all tasks, no panic, a quiet console. */
-void oom_settings(void);
-
-/*
- * Runs at the end, in the supervisor, the last one noted first: "rmdir",
- * "umount", "swapon" or "swapoff" of @path; "reset" writes 1 to it; "rmcg" removes a
- * cgroup and all below it, "nomemcg" takes the memory controller from the children of one.
- */
-void undo_at_end(const char *what, const char *path);
-
-/* At the end, the module is loaded anew with those parameters. */
-void reload_at_end(const char *ko, const char *parameters);
 
 /* Seed of the random numbers: $OOMLENS_SEED or the clock; printed. */
 unsigned long long test_seed(void);

@@ -5,10 +5,6 @@
 #ifndef OOMLENS_TEXT_H
 #define OOMLENS_TEXT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
-
 #include "test.h"
 
 /* Path of one of the module's files, e.g. "badness"; debugfs or /proc/oomlens. */
