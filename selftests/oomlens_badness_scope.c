@@ -235,10 +235,8 @@ static void test_two_readers(void)
 static pid_t bound_task(int node)
 {
 	unsigned long mask = node < 0 ? 0 : 1UL << node;
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (pid)
 		return pid;
 	set_adj(0, 0);

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -381,9 +380,7 @@ int main(void)
 
 	test_begin(ARRAY_SIZE(statements));
 	mkdir("/tmp", 01777);
-	MUST(mkdtemp(dir) && !mount("oomlens", dir, "tmpfs", 0, NULL));
-	undo_at_end("rmdir", dir);
-	undo_at_end("umount", dir);
+	MUST_OK(mount_tmpfs(dir, NULL));
 	snprintf(file_path, sizeof(file_path), "%s/holes", dir);
 	snprintf(tmpfs_path, sizeof(tmpfs_path), "%s/pages", dir);
 	for (i = 0; i < ARRAY_SIZE(statements); i++)

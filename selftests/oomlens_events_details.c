@@ -4,7 +4,6 @@
  * held against the file that the test made, and "slab", against /proc/slabinfo.
  */
 #include <limits.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -210,10 +209,7 @@ int main(void)
 		ksft_exit_skip("needs mark_victim and sysrq\n");
 	ksft_set_plan(4);
 	oom_settings();
-	MUST(mkdtemp(top));
-	undo_at_end("rmdir", top);
-	MUST_OK(mount("oomlens", top, "tmpfs", 0, "size=90%") ? -errno : 0);
-	undo_at_end("umount", top);
+	MUST_OK(mount_tmpfs(top, "size=90%"));
 	test_objects();
 	test_slabs();
 	test_condition();

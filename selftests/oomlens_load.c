@@ -32,10 +32,8 @@ static void read_dir(const char *name)
 
 static pid_t reader_start(const char *dir)
 {
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (pid)
 		return pid;
 	for (;;) {

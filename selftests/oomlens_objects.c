@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -57,14 +56,6 @@ static void touch(int fd, unsigned int pages)
 }
 
 /* ---- tmpfs ---- */
-
-static void mount_top(void)
-{
-	MUST(mkdtemp(top));
-	undo_at_end("rmdir", top);
-	MUST_OK(mount("oomlens", top, "tmpfs", 0, "size=16m") ? -errno : 0);
-	undo_at_end("umount", top);
-}
 
 static int make_file(const char *name, unsigned int pages)
 {
@@ -529,7 +520,7 @@ static void test_swapped(void)
 int main(void)
 {
 	test_begin(11);
-	mount_top();
+	MUST_OK(mount_tmpfs(top, "size=16m"));
 	test_tmpfs();
 	test_df();
 	test_memfd();

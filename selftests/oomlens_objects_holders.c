@@ -537,10 +537,7 @@ static void test_left_behind(void)
 int main(void)
 {
 	test_begin(12);
-	MUST(mkdtemp(top));
-	undo_at_end("rmdir", top);
-	MUST_OK(mount("oomlens", top, "tmpfs", 0, "") ? -errno : 0);
-	undo_at_end("umount", top);
+	MUST_OK(mount_tmpfs(top, ""));
 	test_fork();
 	test_mapped();
 	test_in_flight();

@@ -6,7 +6,6 @@
  */
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -237,10 +236,7 @@ static void test_killed(void)
 int main(void)
 {
 	test_begin(6);
-	MUST(mkdtemp(top));
-	undo_at_end("rmdir", top);
-	MUST_OK(mount("oomlens", top, "tmpfs", 0, "nr_inodes=0") ? -errno : 0);
-	undo_at_end("umount", top);
+	MUST_OK(mount_tmpfs(top, "nr_inodes=0"));
 	test_descriptors(false);
 	test_descriptors(true);
 	test_churn();

@@ -207,10 +207,8 @@ static void test_empty(void)
 /* One memcg kill after the other, until it is killed itself. */
 static pid_t killing_start(const char *cgroup)
 {
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (pid)
 		return pid;
 	for (;;) {
@@ -324,10 +322,8 @@ static pid_t asking_start(void)
 {
 	const size_t size = 16 * page_size();
 	char *mem;
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -24,10 +24,8 @@ static struct hog bystander;
 
 static pid_t write_start(int fd, const char *text)
 {
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (!pid)
 		_exit(-write_fd(fd, text));
 	return pid;
@@ -77,10 +75,8 @@ static int write_signalled(const char *file, const char *text)
 {
 	struct __ptrace_syscall_info info = { };
 	int status;
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (!pid)
 		write_traced(file, text);
 	do {
@@ -139,10 +135,8 @@ static void test_busy(void)
 /* Empties swap, slowed down by the cgroup's limit on the way. */
 static pid_t emptier_start(const char *cgroup, const char *disk)
 {
-	pid_t pid;
+	pid_t pid = must_fork();
 
-	fflush(stdout);
-	pid = fork();
 	if (pid)
 		return pid;
 	set_adj(0, 0);

@@ -56,6 +56,17 @@ void undo_at_end(const char *what, const char *path)
 	undo_add(what, path);
 }
 
+int mount_tmpfs(char *template, const char *options)
+{
+	if (!mkdtemp(template))
+		return -errno;
+	undo_at_end("rmdir", template);
+	if (mount("oomlens", template, "tmpfs", 0, options))
+		return -errno;
+	undo_at_end("umount", template);
+	return 0;
+}
+
 void reload_at_end(const char *ko, const char *parameters)
 {
 	struct undo *u = undo_add("insmod", ko);

@@ -41,6 +41,9 @@ void oom_settings(void);
  */
 void undo_at_end(const char *what, const char *path);
 
+/* Until the end, on a directory that mkdtemp() makes of @template. */
+int mount_tmpfs(char *template, const char *options);
+
 /* At the end, the module is loaded anew with those parameters. */
 void reload_at_end(const char *ko, const char *parameters);
 
