@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# Reads "nm -A" over the module's objects and prints each dependency cycle between
-# files and between groups, and each arrow between groups that runs up. An arrow A -> B
-# means: A uses a global symbol that B defines. A group is the folder below module/;
-# files directly in module/ are the group "top". Status 1 if anything was printed.
+# Reads "nm -A" over objects and prints each dependency cycle between files, and each
+# arrow between groups that runs up: a cycle of groups has one. An arrow A -> B means:
+# A uses a global symbol that B defines. A group is a file that ORDER names, or else the
+# folder below module/; files directly in module/ are the group "top". Status 1 if
+# anything was printed.
 #
 # ORDER: the groups from the bottom up; those joined by "," may not use one another.
 
@@ -15,15 +16,17 @@ BEGIN {
 	}
 }
 
+# "DIR/module/GROUP/FILE.o:ADDRESS TYPE SYMBOL", or "ARCHIVE:FILE.o:..."
 {
-	colon = index($0, ":")
-	file = substr($0, 1, colon - 1)
+	match($0, /[^:]*\.o:/)
+	file = substr($0, RSTART, RLENGTH - 3)
 	sub(/.*module\//, "", file)
-	sub(/\.o$/, "", file)
-	n = split(substr($0, colon + 1), word, " ")
-	symbol = word[n]
-	type = word[n - 1]
-	add_node("file", file)
+	if (!(file in known)) {
+		known[file] = 1
+		files[++nodes] = file
+	}
+	symbol = $NF
+	type = $(NF - 1)
 	if (type ~ /^[Uvw]$/) {
 		uses++
 		user[uses] = file
@@ -33,26 +36,11 @@ BEGIN {
 	}
 }
 
-# A graph's nodes are at[graph, 1..nodes[graph]], its arrows are arrow[graph, from, to]
-function add_node(graph, name)
+function group_of(file)
 {
-	if ((graph, name) in known)
-		return
-	known[graph, name] = 1
-	at[graph, ++nodes[graph]] = name
-}
-
-function add_arrow(graph, from, to, why)
-{
-	if (!((graph, from, to) in arrow)) {
-		arrow[graph, from, to] = why
-		arrows++
-	}
-}
-
-function group_of(name)
-{
-	return name ~ /\// ? substr(name, 1, index(name, "/") - 1) : "top"
+	if (file in height)
+		return file
+	return file ~ /\// ? substr(file, 1, index(file, "/") - 1) : "top"
 }
 
 function complain(text)
@@ -61,18 +49,18 @@ function complain(text)
 	bad = 1
 }
 
-# The shortest way from start to end along arrows, by breadth: before[node] is the node
+# The shortest way from start to end along arrows, by breadth: before[file] is the file
 # that comes before it. Returns its length, 0 if there is none.
-function way(graph, start, end,   queue, head, tail, far, from, to, i)
+function way(start, end,   queue, head, tail, far, from, to, i)
 {
 	split("", before)
 	queue[tail = 1] = start
 	far[start] = 0
 	for (head = 1; head <= tail; head++) {
 		from = queue[head]
-		for (i = 1; i <= nodes[graph]; i++) {
-			to = at[graph, i]
-			if (!((graph, from, to) in arrow) || (to in before))
+		for (i = 1; i <= nodes; i++) {
+			to = files[i]
+			if (!((from, to) in arrow) || (to in before))
 				continue
 			before[to] = from
 			if (to == end)
@@ -86,66 +74,62 @@ function way(graph, start, end,   queue, head, tail, far, from, to, i)
 	return 0
 }
 
-function print_cycle(graph, start,   text, node)
+function print_cycle(start,   text, file)
 {
-	way(graph, start, start)
-	node = start
+	way(start, start)
+	file = start
 	do {
-		text = " -> " node " (" arrow[graph, before[node], node] ")" text
-		node = before[node]
-	} while (node != start)
+		text = " -> " file " (" arrow[before[file], file] ")" text
+		file = before[file]
+	} while (file != start)
 	complain("  " start text)
 }
 
-# Nodes that reach each other are one knot: prints their names and a shortest cycle
-function find_knots(graph,   i, j, size, names, least, best, around, told)
+# Files that reach each other are one knot: prints their names and a shortest cycle
+function find_knots(   i, j, size, names, least, best, around, told)
 {
-	for (i = 1; i <= nodes[graph]; i++) {
-		if (at[graph, i] in told)
+	for (i = 1; i <= nodes; i++) {
+		if (files[i] in told)
 			continue
 		size = best = 0
 		names = ""
-		for (j = i; j <= nodes[graph]; j++) {
-			if (!way(graph, at[graph, i], at[graph, j]) || !way(graph, at[graph, j], at[graph, i]))
+		for (j = i; j <= nodes; j++) {
+			if (!way(files[i], files[j]) || !way(files[j], files[i]))
 				continue
-			told[at[graph, j]] = 1
+			told[files[j]] = 1
 			size++
-			names = names " " at[graph, j]
-			around = way(graph, at[graph, j], at[graph, j])
+			names = names " " files[j]
+			around = way(files[j], files[j])
 			if (!best || around < least) {
 				least = around
-				best = at[graph, j]
+				best = files[j]
 			}
 		}
 		if (size) {
-			complain("a cycle among " size " " graph "s:" names)
-			print_cycle(graph, best)
+			complain("a cycle among " size " files:" names)
+			print_cycle(best)
 		}
 	}
 }
 
 END {
-	for (i = 1; i <= nodes["file"]; i++)
-		add_node("group", group_of(at["file", i]))
-	for (i = 1; i <= nodes["group"]; i++)
-		if (!(at["group", i] in height))
-			complain("the group " at["group", i] " has no place in the order: " ORDER)
+	for (i = 1; i <= nodes; i++)
+		if (!(group_of(files[i]) in height))
+			complain(files[i] " has no place in the order: " ORDER)
 	for (i = 1; i <= uses; i++) {
 		if (!(used[i] in home) || home[used[i]] == user[i])
 			continue
-		add_arrow("file", user[i], home[used[i]], used[i])
-		from = group_of(user[i])
-		to = group_of(home[used[i]])
-		if (from == to)
+		to = home[used[i]]
+		if ((user[i], to) in arrow)
 			continue
-		add_arrow("group", from, to, user[i] " uses " used[i])
-		if (height[from] <= height[to])
-			up[++ups] = "an arrow up: " user[i] " -> " home[used[i]] " (" used[i] ")"
+		arrow[user[i], to] = used[i]
+		arrows++
+		if (group_of(user[i]) != group_of(to) && height[group_of(user[i])] <= height[group_of(to)])
+			up[++ups] = "an arrow up: " user[i] " -> " to " (" used[i] ")"
 	}
 	if (!arrows)
-		complain("no file uses another: these are not the module's objects")
-	find_knots("file")
-	find_knots("group")
+		complain("no file uses another: these are not our objects")
+	find_knots()
 	for (i = 1; i <= ups; i++)
 		complain(up[i])
 	exit bad

@@ -62,11 +62,6 @@ SPARSE_WRONG="context imbalance in '(lock_thread_with_mm|oomlens_task_(read|grab
 
 # Checkers need a build of their own: build_module may find the module in the cache,
 # built from another checkout
-lint_sources()
-{
-	mirror_sources
-}
-
 lint_sparse()
 {
 	mirror_sources
@@ -82,13 +77,15 @@ lint_sparse()
 		grep -vE "$SPARSE_WRONG"
 }
 
-# The groups of module/ from the bottom up, for cycles.awk
+# The groups of module/ and the files of selftests/lib from the bottom up
 GROUP_ORDER="kernel badness,promise event history trigger top"
+LIB_ORDER="test text supervise cgroup hog expect
+	actor,events,free,fuzz_model,held,loader,objects,sheet,slab,writer fuzz_kcov,unchanged"
 
-# find_cycles: cycles.awk over the output of nm on standard input
+# find_cycles ORDER: cycles.awk over the output of nm on standard input
 find_cycles()
 {
-	awk -v ORDER="$GROUP_ORDER" -f "$VM_DIR/cycles.awk"
+	awk -v ORDER="$1" -f "$VM_DIR/cycles.awk"
 }
 
 # The objects that lint_sparse left, by kbuild's own list: others may be of files that
@@ -96,7 +93,24 @@ find_cycles()
 lint_cycles()
 {
 	in_root "$OBJ:/build/oomlens" sh -c 'cd /build/oomlens &&
-		tr " " "\n" <oomlens.mod | grep "\.o$" | xargs nm -A' | find_cycles
+		tr " " "\n" <oomlens.mod | grep "\.o$" | xargs nm -A' |
+		find_cycles "$GROUP_ORDER"
+}
+
+# By calls and by includes. Objects of our own: build_tests may have found the tests in
+# the cache.
+lint_lib_cycles()
+{
+	mkdir -p "$CACHE/build/lint$src_tag"
+	mirror_tree "$src/selftests/" "$CACHE/build/lint$src_tag/"
+	in_root "$CACHE/build/lint$src_tag:/build/tests $KSFT_TREE:/build/linux" \
+		sh -ec 'cd /build/tests
+		make -s KSFT=/build/linux/tools/testing/selftests /build/tests/lib/oomlens.a
+		cd lib
+		nm -A oomlens.a
+		ls *.h | sed "s/\(.*\)\.h/\1.o: T &/"
+		grep "#include \"" *.[ch] | sed "s/\.[ch]:#include \"\(.*\)\"/.o: U \1/"' |
+		find_cycles "$LIB_ORDER"
 }
 
 # The headers were configured for gcc. Kbuild tries each flag, so they serve clang too.
@@ -198,6 +212,7 @@ cmd_lint()
 	OBJ=$CACHE/build/$K_KEY$src_tag
 	counted "sparse C=2 ($K_RELEASE)" locked "build-${OBJ##*/}" lint_sparse
 	counted "no dependency cycle, no arrow up" locked "build-${OBJ##*/}" lint_cycles
+	counted "the same in selftests/lib" locked "lint$src_tag" lint_lib_cycles
 	counted "clang, W=1 -Werror ($K_RELEASE)" locked "clang-${OBJ##*/}" lint_clang
 	counted "without options that a kernel may lack ($K_RELEASE)" locked "bare-${OBJ##*/}" lint_bare
 	counted "shellcheck" lint_shell
