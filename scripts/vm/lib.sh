@@ -237,7 +237,7 @@ arch_row()
 	[ -n "$row" ] || die "arch: no row for '$1'"
 	# shellcheck disable=SC2086 # a row of blank-separated columns
 	set -- $row
-	A_KARCH=$2 A_TRIPLET=$3 A_QEMU=$4 A_QEMU_PKG=$5 A_MACHINE=$6 A_CPU=$7
+	A_KARCH=$2 A_TRIPLET=$3 A_QEMU=$4 A_MACHINE=$6 A_CPU=$7
 	A_CONSOLE=$8 A_VIRTIO=$9
 	A_CROSS=
 	[ "$K_ARCH" = "$BUILD_ARCH" ] || A_CROSS=$A_TRIPLET-
