@@ -9,7 +9,7 @@ LOGGED=
 read_log()
 {
 	[ -z "$LOGGED" ] || return 0
-	reader=$(for p in text log dump json; do part $p.awk || exit; done) || exit
+	reader=$(parts text.awk log.awk dump.awk json.awk) || exit
 	[ -z "$LAST_BOOT" ] || {
 		read_last_boot
 		return

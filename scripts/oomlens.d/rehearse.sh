@@ -15,7 +15,7 @@ read_plan()
 	[ ! -d "$AT" ] || die $E_USAGE "$1 is a directory"
 	[ -r "$AT" ] || [ "$1" = - ] || die $E_USAGE "$1 cannot be read"
 	[ "$1" != - ] || AT=-
-	parser=$(part plan.awk) || exit
+	parser=$(parts plan.awk) || exit
 	plan=$(awk "$parser" mode="$COMMAND" named="$(printf '%s' "$1" | sed 's/\\/\\\\/g')" "$AT") || exit $E_USAGE
 	TITLE='' IN='' DO='' EXPECTED=''
 	while IFS=$TAB read -r word rest; do
@@ -156,7 +156,7 @@ tell_results()
 {
 	OOMLENS_TITLE=$TITLE OOMLENS_IN=$IN OOMLENS_DO=$DO OOMLENS_FILE=$FILE OOMLENS_SAID=${RUN_SAID:-}
 	export OOMLENS_TITLE OOMLENS_IN OOMLENS_DO OOMLENS_FILE OOMLENS_SAID
-	teller=$(part results.awk && program) || exit
+	teller=$(parts results.awk && program) || exit
 	printf '%s' "$RESULTS" | awk "$teller" json="$JSON" metrics="${METRICS:-}" first="${FIRST:-}" last="${NEWEST:-}" -
 }
 
