@@ -229,7 +229,10 @@ cmd_metrics()
 		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
 		return
 	fi
-	[ -z "$OUT" ] || [ -n "$FROM" ] || [ -e /proc/oomlens ] || [ -d /sys/module/oomlens ] || module_down
+	if [ -n "$OUT" ] && [ -z "$FROM" ]; then
+		(find_dir) 2>/dev/null
+		[ $? != $E_NO_MODULE ] || module_down
+	fi
 	find_dir
 	set_clock
 	for f in badness overcommit commit events features stats; do
