@@ -145,12 +145,12 @@ hash_of()
 	printf '%s\n' "$@" | sha256sum | cut -c1-16
 }
 
-# Names and contents of all files below the given paths, as one hash: the same in
-# each checkout, wherever it lies.
+# Names and contents of all files but documents below the given paths, as one hash: the
+# same in each checkout, wherever it lies.
 hash_files()
 {
 	for hf_path; do
-		(cd "${hf_path%/*}" && find "${hf_path##*/}" -type f -exec sha256sum {} + |
+		(cd "${hf_path%/*}" && find "${hf_path##*/}" -type f ! -name "*.md" -exec sha256sum {} + |
 			LC_ALL=C sort -k2)
 	done | sha256sum | cut -c1-16
 }
