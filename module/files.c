@@ -14,7 +14,7 @@
 #include "promise/promise.h"
 #include "trigger/trigger.h"
 
-/* The longest line that can be meant: a command and an escaped path. */
+/* The longest valid line: a command and an escaped path. */
 #define WRITE_MAX	PATH_MAX
 
 enum where {

@@ -31,11 +31,11 @@ static struct task_struct **sample_tasks;	/* alive under the walk's RCU */
 static u8 *best;	/* the candidates as indices of samples, the first victim first */
 static u64 next_walk_ns[2];	/* for calls that do something, and for idle ones */
 static struct {
-	const struct oomlens_event *e;	/* with another number: no longer kept */
+	const struct oomlens_event *e;	/* overwritten if it has another number */
 	unsigned long number;
 	u64 next_ns;
 } last_walk;
-static bool must_walk;	/* however soon, and whatever the kernel waits for */
+static bool must_walk;	/* for WALK_NS, without a pause, and with a victim awaited too */
 
 /*
  * The scope that the kernel will find; constrained_alloc() has not run yet. A

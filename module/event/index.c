@@ -28,7 +28,7 @@ struct run {
 	u32 calls[OOMLENS_NR_OUTCOMES];
 };
 
-/* Bytes of the three tables lie in one piece; all written under oom_lock. */
+/* The three tables lie in one piece of memory. All of it is written under oom_lock. */
 static struct place *ring;		/* ring[n % ring_size] for n below filed */
 static unsigned int ring_size;
 static unsigned long filed;		/* events put into the ring so far */

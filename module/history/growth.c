@@ -184,7 +184,7 @@ static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
 	for (span = 0; span < OOMLENS_SPANS; span++) {
 		int mark = oldest_mark(h, NULL, span);
 
-		/* Not loaded for longer than the minute: the same again. */
+		/* Loaded for less than the span: its oldest mark is that of the minute. */
 		if (mark < 0 ||
 		    (span && h->marks[span][mark].time_ns >=
 		     h->marks[0][oldest_mark(h, NULL, 0)].time_ns))

@@ -136,7 +136,7 @@ void oomlens_psi_answer(u64 now, u64 max_age_ns, u16 *some, u16 *full)
 	if (!before.time_ns || now > last.time_ns + max_age_ns)
 		return;
 	over = last.time_ns - before.time_ns;
-	/* There was none for some time: it is not the pressure of one interval. */
+	/* A reading was left out: the two are further apart than one interval. */
 	if (over > 2 * max_age_ns)
 		return;
 	*some = oomlens_psi_share((last.some_us - before.some_us) * NSEC_PER_USEC, over);

@@ -492,8 +492,8 @@ static void row_of(struct oomlens_row *row, enum oomlens_kind_of_row kind,
 }
 
 /*
- * In ten minutes most of what rises falls again. So growth is told of the fewest
- * pages that a task had in a step and in the step before: that of a leak rises.
+ * In ten minutes most memory that rises falls again. So growth compares the fewest
+ * pages that a task had in a step with the fewest in the step before: a leak's rise.
  */
 static s32 step_growth(const struct oomlens_tracked *e)
 {
@@ -558,7 +558,7 @@ void oomlens_sample_fill(struct oomlens_history *h)
 						    &h->fastest[k]);
 }
 
-/* What growth.c tells of an OOM is since a mark. */
+/* growth.c tells how much a task has grown since a mark. */
 static void set_marks(struct oomlens_history *h, u64 span_ns)
 {
 	int span;

@@ -86,7 +86,7 @@ static struct oomlens_tracked *free_or_smallest(const struct oomlens_table *t, u
 	return best;
 }
 
-/* An entry makes room; false if it is the larger one. */
+/* Makes the room of @e free; returns false if @e is larger than @pages. */
 static bool evict(struct oomlens_floor *floor, const struct oomlens_tracked *e, u32 pages,
 		  u32 tick)
 {
@@ -96,7 +96,7 @@ static bool evict(struct oomlens_floor *floor, const struct oomlens_tracked *e, 
 		floor->next = max(floor->next, pages);
 		return false;
 	}
-	/* Not seen yet: what it has here is of the sample before. */
+	/* An entry that was not seen yet has the pages of the sample before. */
 	if (e->seen == tick)
 		floor->next = max(floor->next, e->now);
 	else
@@ -145,7 +145,7 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 	e->now = pages;
 	e->low = pages;
 	e->low_before = before->pages ? OOMLENS_UNKNOWN : 0;
-	/* What began since has begun after all marks. */
+	/* A task that began after the last sample began after all marks. */
 	memset(e->marks, before->pages ? 0xff : 0, sizeof(e->marks));
 	return e;
 }

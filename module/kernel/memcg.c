@@ -178,7 +178,7 @@ static struct mem_cgroup *find_path(const char *path, int level, char *buf)
 			found = mem_cgroup_from_css(css);
 			break;
 		}
-		/* From one that is held the walk can go on; else the next will do. */
+		/* The walk can go on from a held cgroup only: else the pause is at the next. */
 		if (++n % FIND_CHUNK || !css_tryget(css))
 			continue;
 		rcu_read_unlock();

@@ -145,7 +145,7 @@ static void merge(struct oomlens_mms *t)
 			kept = row;
 			continue;
 		}
-		/* The same process again has counted the same again. */
+		/* A second visit of the same process has read the same figure. */
 		if (row[-1].pid != row->pid)
 			kept->cached += row->cached;
 		row->gone = true;
@@ -187,7 +187,7 @@ static int measure_round(struct oomlens_mms *t, bool last)
 			continue;
 		}
 		if (err == -EAGAIN) {
-			/* What is known so far is not the whole. */
+			/* These are charges of a part of the VMAs only. */
 			memset(&row->charges, 0, sizeof(row->charges));
 			row->skipped = 1;
 		}

@@ -295,7 +295,7 @@ struct oomlens_object *oomlens_objects_find(const struct oomlens_objects *t,
 	return NULL;
 }
 
-/* What has pages of its own. */
+/* Does an inode have pages of its own? */
 static bool is_object(const struct inode *inode)
 {
 	return S_ISREG(inode->i_mode) || S_ISLNK(inode->i_mode);

@@ -44,7 +44,7 @@ static void free_table(struct objects *o)
 
 static bool has_holders(const struct oomlens_object *row)
 {
-	/* Its handles are no descriptors. */
+	/* GEM handles are not file descriptors. */
 	return row->kind != OOMLENS_OBJECT_GEM;
 }
 
@@ -104,7 +104,7 @@ static bool holds_any(const struct oomlens_holder *row)
 	return row->descriptors || row->mappings;
 }
 
-/* Behind the last holder to be printed. */
+/* The index behind the last holder to be printed. */
 static unsigned int end_of_holders(const struct objects *o)
 {
 	unsigned int i, left = o->rows ?: UINT_MAX;

@@ -84,7 +84,7 @@ static bool get_root(struct task_struct *p, struct path *root)
 	return there;
 }
 
-/* Of a type that is not registered: the others have been walked. */
+/* Only a root of a type that is not registered: the others have been walked. */
 static void walk_root(struct batch *b, struct path *root, const struct file_system_type *tmpfs)
 {
 	struct super_block *sb = root->mnt->mnt_sb;

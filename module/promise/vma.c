@@ -172,7 +172,7 @@ static void fill_row(struct oomlens_vmas *v, struct vm_area_struct *vma,
 	add_vma(c, vma, v->from);
 	*row = (struct oomlens_vma){
 		.start = max(vma->vm_start, v->from),
-		/* The sum that has grown tells the row's kind. */
+		/* The VMA's part is what add_vma() has added to the sum. */
 		.charged = oomlens_charge(c) - oomlens_charge(&before),
 		.noreserve = c->noreserve - before.noreserve,
 		.perms = {

@@ -21,9 +21,9 @@
 
 /* For a busy mmap_lock, which is tried for, never waited for. */
 #define LOCK_MS		5000
-/* For the kworker that runs the OOM killer, and a dump on a slow console. */
+/* Time for the kworker that runs the OOM killer, and for its dump on a slow console. */
 #define OOM_MS		30000
-/* Then, while a process must be held: another one would die in its place. */
+/* After OOM_MS, as long as the target must be held: another task would die instead. */
 #define STUCK_MS	(10 * 60 * 1000)
 
 #define POLL_US		200
@@ -127,10 +127,10 @@ int oomlens_kill_allowed(const struct oomlens_scope *scope)
 }
 
 /*
- * Until the run of the OOM killer that was asked for is over, and whether it
- * took @p (NULL: any task, and then for OOM_MS at most). @p's flag must not be
- * put back before, or the OOM killer would take another process: so no signal
- * of the writer's ends this within OOM_MS, and after that only a fatal one does.
+ * Waits for the end of the run of the OOM killer. Returns whether it took @p, or, with
+ * NULL, any task; then it waits for OOM_MS at most. If @p's flag were put back earlier,
+ * the OOM killer would take another process. So no signal to the writer ends the wait
+ * within OOM_MS, and after that only a fatal one does.
  *
  * Without the probe the end of an event is a guess: the dump before the kill
  * may last longer.
@@ -197,7 +197,7 @@ static int check_target(struct task_struct *p)
 		return -EALREADY;
 	case OOMLENS_VERDICT_VFORK:
 	case OOMLENS_VERDICT_ORIGIN:
-		/* For a while; and its memory is its parent's. */
+		/* Both are temporary. A vfork child's memory is its parent's. */
 		return -EBUSY;
 	default:
 		return -EPERM;
@@ -285,7 +285,7 @@ static int take_target(struct task_struct *p, struct task_struct *writer,
 	mm = pin_target(p, writer);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
-	/* Both again, now that it cannot exit. */
+	/* Both checks again, now that @p cannot exit. */
 	err = check_target(p) ?: refuse_rivals();
 	if (err)
 		goto out;

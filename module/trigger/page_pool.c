@@ -13,9 +13,9 @@
 #include "run.h"
 
 /*
- * 1 MiB of 4 KiB pages; every architecture's page allocator has it. Not a huge
- * page's order: of that, as of up to 8 pages, the CPUs keep lists of their own,
- * and what goes there or comes from there does not show as free.
+ * 1 MiB of 4 KiB pages; every architecture's page allocator has this order. Not the
+ * order of a huge page: for it, as for up to 8 pages, each CPU has a list, and the pages
+ * on these lists are not counted as free.
  */
 #define POOL_ORDER_MAX	8
 

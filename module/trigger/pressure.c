@@ -21,7 +21,7 @@
 #define GFP_LAST	(GFP_HIGHUSER | __GFP_NOWARN)
 #define GFP_FILL	(GFP_LAST | __GFP_RETRY_MAYFAIL)
 
-/* In the notifier; what is left then, the writer gives back. */
+/* Bound of the notifier. The writer gives back what is left then. */
 #define RELIEF_NS	(20 * NSEC_PER_MSEC)
 
 /*
@@ -32,29 +32,28 @@
  */
 #define FRUITLESS_MS	10000
 
-/* From the last try of an allocation to the notifier. */
+/* Bound of the time between an allocation's last try and its call of the notifier. */
 #define LATE_NS		(20 * NSEC_PER_MSEC)
-/* The same for a task that had to wait for a processor, if the pages are still free. */
+/* The same if the task had to wait for a processor; the pages must still be free. */
 #define LATE_FREE_NS	NSEC_PER_SEC
 
 /* Between two looks at the level while it is held. */
 #define HOLD_TICK_MS	50
 
-/* Room in a cgroup that the CPUs' stocks and its own tasks may make in between. */
+/* Pages that CPU stocks and the cgroup's own tasks may free between two looks. */
 #define MEMCG_SLACK	256UL
 
 /* Pages taken between two looks at the level, at most. */
 #define STRIDE_MAX	8192UL
 
 /*
- * Pages by which the level may be missed. Half of it is the smallest block that
- * is taken near the level: of smaller ones the CPUs have lists of their own,
- * which they fill by up to 2016 pages at a time (6.7 and newer), and the level
- * would be missed by as much.
+ * Pages by which the level may be missed. Near the level no block is smaller than
+ * half of this. For smaller blocks each CPU has a list, which it fills by up to 2016
+ * pages at a time (6.7 and newer): the level would be missed by as much.
  */
 #define LEVEL_SLACK	32UL
 
-/* Giving back may have to be made up for; a few times, then it is settled. */
+/* Rounds of taking and giving back until the level is reached. */
 #define SETTLE_TRIES	4
 
 /*
@@ -142,7 +141,7 @@ static bool leave_to_kernel(int ooms)
 	return oomlens_kill_eligible(&scope) > 0;
 }
 
-/* Gives back for RELIEF_NS and one batch at most, and lets nothing in any more. */
+/* Gives back for RELIEF_NS and one batch at most. The pool takes no more pages. */
 static unsigned long give_some(void)
 {
 	u64 start = ktime_get_ns();
@@ -164,7 +163,7 @@ static unsigned long give_some(void)
 	return given;
 }
 
-/* All of it; the notifier, which the kernel's oom_lock waits for, gets between. */
+/* Gives all back. Between two rounds the notifier, under oom_lock, can have the lock. */
 static void give_all(struct work_struct *unused)
 {
 	unsigned long given;
@@ -287,7 +286,7 @@ static bool over(void)
 	return atomic_read(&pressure.ooms) && killed();
 }
 
-/* Pages that could still be had, as far as the level is concerned. */
+/* Pages that can still be taken: the figure that @leave is compared with. */
 static unsigned long available(void)
 {
 	if (pressure.req.memcg)
@@ -304,7 +303,7 @@ static unsigned long stride(void)
 	if (req->leave) {
 		unsigned long now = available();
 
-		/* leave may be near ULONG_MAX, and so may now, without a limit. */
+		/* leave may be near ULONG_MAX; so may now, if there is no limit. */
 		if (now < req->leave || now - req->leave < LEVEL_SLACK)
 			return 0;
 		/* Others take memory too; and the figure lags behind. */
@@ -374,7 +373,7 @@ static int take(void)
 	}
 }
 
-/* Gives back what is missing at the level; false if nothing is, or is left. */
+/* Gives back down to the level. Returns false if no page was given back. */
 static bool ease(void)
 {
 	unsigned long now = available(), leave = pressure.req.leave;
@@ -385,8 +384,8 @@ static bool ease(void)
 }
 
 /*
- * take(), and to the level from below too: it was overshot, where memory is in
- * such small pieces that only the CPUs' lists have some, or others took some.
+ * Takes up to the level, and gives back what was too much: other tasks took memory,
+ * or a CPU filled its list because there were no larger blocks.
  */
 static int reach(void)
 {
@@ -400,7 +399,7 @@ static int reach(void)
 	return 0;
 }
 
-/* Stays at the level: others' memory is made up for, in both directions. */
+/* Stays at the level: takes what other tasks free, and gives back what they take. */
 static int hold(void)
 {
 	const struct oomlens_pressure_request *req = &pressure.req;
@@ -417,7 +416,7 @@ static int hold(void)
 			return 1;
 		WRITE_ONCE(pressure.deadline, end);
 		err = req->leave ? reach() : 0;
-		/* No memory just now is no reason to end the run. */
+		/* -ENOMEM does not end the run: memory may be free at the next look. */
 		if (err && err != -ENOMEM)
 			return err == -ETIMEDOUT ? 0 : err;
 	}

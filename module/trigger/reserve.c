@@ -75,7 +75,7 @@ static unsigned long spare_pages(void)
 	return spare;
 }
 
-/* After taking what is missing, as much again and a 64th of all stays spare. */
+/* Would as much again, and 1/64 of RAM, stay spare after taking @wanted pages? */
 static bool plentiful(unsigned long wanted)
 {
 	return spare_pages() > 2 * wanted + totalram_pages() / 64;
@@ -85,7 +85,7 @@ static void refill(struct work_struct *work)
 {
 	int i;
 
-	/* A writer has it, and may wait for memory. */
+	/* A writer has the lock, and may wait for memory. */
 	if (!mutex_trylock(&grow_lock))
 		goto again;
 	oomlens_pool_open(&pool);
@@ -171,7 +171,7 @@ static int set_target(unsigned long pages)
 	unsigned long now;
 	int err = 0;
 
-	/* More than half of what it is taken from is a mistake, and would end in an OOM. */
+	/* More than half of the memory that it is taken from would end in an OOM. */
 	if (pages > (totalram_pages() - totalhigh_pages()) / 2)
 		return -ENOMEM;
 	if (mutex_lock_interruptible(&grow_lock))
@@ -187,7 +187,7 @@ static int set_target(unsigned long pages)
 		WRITE_ONCE(missing, false);
 	}
 	mutex_unlock(&grow_lock);
-	/* Whole blocks are given back; what that is too much comes again. */
+	/* Whole blocks are given back: the refill takes back what was too much. */
 	queue_delayed_work(system_dfl_wq, &refill_work, REFILL_AGAIN);
 	return err;
 }
