@@ -52,7 +52,7 @@ function area(k,   i, up, down) {
 }
 
 # The task of that gain as a line
-function growth_line(g,   i, r, s, points) {
+function growth_line(g,   i, r, points) {
 	for (i = chart_first; i <= moments; i++)
 		for (r = 1; r <= row_count(AT[i], "task"); r++)
 			if (row_of(AT[i], "task", r, "pid") == G["task", g, "pid"] && row_of(AT[i], "task", r, "start_us") == G["task", g, "start_us"])

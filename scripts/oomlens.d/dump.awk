@@ -217,8 +217,8 @@ function usage_line(what, line,   p) {
 	}
 }
 
-function zone_line(t,   w, n, node, name, z) {
-	n = split(t, w, " ")
+function zone_line(t,   w, node, name, z) {
+	split(t, w, " ")
 	node = w[1] == "Node" ? w[2] : 0
 	name = w[1] == "Node" ? w[3] : w[1]
 	if ((node, name) in Z || zones >= 1000)
@@ -251,8 +251,8 @@ function sum_of(a, b) {
 }
 
 # The five largest caches
-function slab_line(t,   w, n, i, kb) {
-	n = split(t, w, " ")
+function slab_line(t,   w, i, kb) {
+	split(t, w, " ")
 	sub(/KB/, "", w[3])
 	kb = num_of(w[3])
 	for (i = slabs < 5 ? ++slabs : 6; i > 1 && SLAB[i - 1, "kb"] < kb; i--)
@@ -302,7 +302,7 @@ function task_row(t,   w, n, i, split_rss, last, name) {
 
 # The paths of cgroups may have commas in them, and a name too
 function summary_line(t,   p, q, rest) {
-	D["event"] = D["summary"] = 1
+	D["event"] = 1
 	foreign = 0
 	D["constraint"] = match(t, /CONSTRAINT_[A-Z_]+/) ? substr(t, RSTART + 11, RLENGTH - 11) : ""
 	if (match(t, /,nodemask=[0-9(][-0-9,a-z)]*,cpuset=/)) {
@@ -499,7 +499,7 @@ function memcg_path() {
 }
 
 # The kernel's totalpages, where the dump has its parts (oom_badness() judges by it)
-function total_pages(kind,   ram, swap, z, limit) {
+function total_pages(kind,   ram, swap, z) {
 	if (kind == "memcg")
 		return memcg_total()
 	if (!("present" in D) || !("reserved" in D) || !("swap_total" in D) || D["swap_total"] == "-")
@@ -565,7 +565,7 @@ function of_stats(k, old) {
 
 # ---- the tasks: in the order in which the kernel chooses ----
 
-function dump_tasks(e,   r, best, n, total, known, i, j, exempt, first) {
+function dump_tasks(e,   r, best, n, total, i, exempt, first) {
 	total = EK[e, "totalpages"]
 	first = victims && (D["v", 1, "pid"] in tid_row) ? tid_row[D["v", 1, "pid"]] : 0
 	for (r = 1; r <= rows; r++) {

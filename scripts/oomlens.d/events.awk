@@ -7,7 +7,7 @@
 function on_row() {
 }
 
-function json_event(n,   s, i) {
+function json_event(n,   s) {
 	use_page(n)
 	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb log memory memcg_state zones candidates victims growths objects slabs")
 	s = s ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null") ",\"page_kb\":" page_kb()

@@ -17,7 +17,7 @@ function on_row() {
 # ---- cgroups ----
 
 # The ends of the cgroups that have a limit, into C[i, k]; their number
-function cgroup_ends(   i, r, s, path, n, p, paths, at, X, Y, limit, kept) {
+function cgroup_ends(   i, r, s, path, n, X, Y, limit, kept) {
 	for (r = 1; r <= row_count(AT[moments], "memcg"); r++) {
 		path = row_of(AT[moments], "memcg", r, "path")
 		limit = row_of(AT[moments], "memcg", r, "limit")
@@ -145,7 +145,7 @@ function forecast_text(   d) {
 	}
 }
 
-function why_not(   s) {
+function why_not() {
 	if (END_state == "saw")
 		return "Memory falls, but it has risen again from such falls before."
 	if (END_state == "far")

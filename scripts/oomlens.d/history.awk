@@ -78,7 +78,7 @@ function mark(level) {
 	return substr("_.,-~=*#", level, 1)
 }
 
-function print_curves(first, last, title,   n, i, k, name, label, room, a, b, s) {
+function print_curves(first, last, title,   n, i, k, label, room, a, b, s) {
 	room = wide && wide < 80 ? wide - 46 : 34
 	if (room < 8)
 		room = 8

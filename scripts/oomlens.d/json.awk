@@ -201,7 +201,7 @@ function journal_entry(   text, i, n, part) {
 }
 
 # An event as "events --json" wrote it, back into its lines
-function json_event(   e, i, p, q, path, type, at, text, n, number, k, us) {
+function json_event(   e, i, p, q, path, type, at, text, number, k, us) {
 	number = fig(J["event"])
 	if (number == "-" || number < 0 || length(number) > 15)
 		return

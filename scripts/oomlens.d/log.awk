@@ -61,8 +61,8 @@ function take_raw(line) {
 
 # pstore keeps the end of a log in parts of a few KB, of which the first is the newest.
 # The parts of one record are put in order; a part that is there already begins another.
-function begin_piece(line,   n, w, key) {
-	n = split(line, w, /[# \t]+/)
+function begin_piece(line,   w, key) {
+	split(line, w, /[# \t]+/)
 	key = w[1] "#" fig(w[2])
 	sub(/^Part/, "", w[3])
 	if (!(key in record_of) || (record_of[key], fig(w[3])) in part_at)
@@ -531,7 +531,7 @@ function merge(to, from,   n, k, i, lacks) {
 
 # The kernel's dump of an event that the module told of: the same caller or victim, and
 # near in time. A dump may be there twice, as in pstore's records of one panic.
-function join_dumps(   e, f, d, best, near) {
+function join_dumps(   e, d, best, near) {
 	for (d = 1; d <= entries; d++) {
 		if (source_of[d] != "dump" || d in gone)
 			continue

@@ -132,7 +132,7 @@ function overcommit(   swap, pct) {
 		print "One new mapping may now be " bytes(oc("max_mapping_user")) ", root's " bytes(oc("max_mapping_root")) "."
 }
 
-function json_overcommit(   i, n, k, name, s) {
+function json_overcommit(   i, n, name, s) {
 	n = split("mode mode_name ratio kbytes ram hugetlb swap_total swap_free commit_limit committed headroom enforced admin_reserve user_reserve max_mapping_root max_mapping_user reader_vm_total batch available locked", name, " ")
 	for (i = 1; i <= n; i++)
 		s = followed(s, ",") json_pair(name[i], oc(name[i]))

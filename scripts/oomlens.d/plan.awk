@@ -94,7 +94,7 @@ function take_in() {
 }
 
 # As module/ABI has the commands of trigger
-function take_do(   line, what, w, k, n, i, seen) {
+function take_do(   line, what, w, k, seen) {
 	once("do")
 	line = rest
 	what = next_word()

@@ -6,7 +6,7 @@
 # In: OOMLENS_HOST and OOMLENS_KERNEL of the environment, as awk would take a backslash
 # in an operand for an escape; up (seconds), now, uptime. With why.awk, for its sentences.
 
-function on_row(   m) {
+function on_row() {
 	if (file == "badness")
 		keep_badness()
 	else
@@ -21,7 +21,6 @@ function keep_badness(   i) {
 	bar_pid[i] = cell("pid")
 	bar_memcg[i] = cell("memcg")
 	bar_adj[i] = cell("adj")
-	bar_score[i] = cell("score")
 	bar_points[i] = cell("points") + 0
 	bar_fate[i] = cell("fate")
 	bar[i, 1] = num(cell("rss_anon"))
@@ -301,7 +300,7 @@ function decade(us,   h) {
 	return us > 100 ? h + (us - 100) / 900 : h
 }
 
-function timeline(   e, n, from, to, x, last_x, y, v, h, outcome, side) {
+function timeline(   e, n, from, to, x, last_x, y, v, h, outcome) {
 	print "<h2>OOMs so far</h2>"
 	if (!events) {
 		print "<p>None " (logged ? "in this log" : "since the module was loaded") ".</p>"
@@ -512,7 +511,7 @@ function event_detail(n, open,   i) {
 	print "</details>"
 }
 
-function sources(   n, i, name, s) {
+function sources(   n, i, name) {
 	print "<h2>What the module sees on this kernel</h2><div class=\"scroll\"><table>"
 	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
 	for (i = 1; i <= n; i++)

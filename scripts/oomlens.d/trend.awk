@@ -79,7 +79,7 @@ function no_sample() {
 # The line through Y[first..n] over X. Each point weighs as much as the time around it,
 # as the day's samples are further apart. Neighbours whose residuals go the same way tell
 # less than as many by chance: the error grows by their correlation.
-function fit(X, Y, first, n,   i, w, W, sw, sww, sx, sy, sxx, sxy, v, r, before, rr, ra, r0, err, deviation) {
+function fit(X, Y, first, n,   i, w, W, sw, sww, sx, sy, sxx, sxy, v, r, before, rr, ra, r0) {
 	for (i = first; i <= n; i++) {
 		w = ((i < n ? X[i + 1] : X[i]) - (i > first ? X[i - 1] : X[i])) / 2
 		W[i] = w > 0 ? w : 0.001
@@ -170,7 +170,7 @@ function largest_rise(X, Y, n, back, end,   i, low, rise, coarse, r, coarse_rise
 function run_out(X, Y, n, slack,   first, step, k, steep, flat, soon, late, fall, saw, state, best, level) {
 	END_first = 0
 	END_state = n < 8 ? "few" : "steady"
-	END_slope = END_from = END_span = 0
+	END_slope = END_span = 0
 	if (n && Y[n] <= slack)
 		END_state = "now"
 	if (END_state != "steady")
@@ -208,7 +208,6 @@ function run_out(X, Y, n, slack,   first, step, k, steep, flat, soon, late, fall
 			END_first = first
 			END_slope = LINE_slope
 			END_span = LINE_span
-			END_from = level + fall
 			END_about = (level - slack / 2) / -LINE_slope
 			END_not_before = soon
 			END_within = late
@@ -246,7 +245,7 @@ function of_the_day(i) {
 
 # The end of the machine's memory, by run_out(). The kernel kills when what reads as
 # available is between nothing and a hundredth of RAM.
-function machine_end(   i, ram) {
+function machine_end(   ram) {
 	order_samples()
 	take_left()
 	ram = num(key("overcommit", "ram"))
@@ -365,14 +364,4 @@ function move_gain(type, from, to,   n, i, k) {
 	n = split("name pid start_us memcg count from to pace", k, " ")
 	for (i = 1; i <= n; i++)
 		G[type, to, k[i]] = G[type, from, k[i]]
-}
-
-# Before the file is read again
-function forget_history() {
-	samples = stalls = ordered = 0
-	split("", sample_name)
-	split("", stall_name)
-	split("", history_rows)
-	split("", H)
-	split("", HR)
 }

@@ -186,7 +186,7 @@ function sheet_phrase(name) {
 	return "of " name
 }
 
-function sheet_cure(name,   n, w) {
+function sheet_cure(name) {
 	if (name == "hugetlb")
 		return huge_cure()
 	if (name == "vmalloc")
