@@ -589,7 +589,7 @@ function dump_tasks(e,   r, best, n, total, i, exempt, first) {
 		if (i <= 10)
 			best[i] = r
 	}
-	# Of tasks that cannot be placed any may stand between.
+	# Any task that cannot be placed may stand between the others.
 	if (D["unplaced"]) {
 		if (first)
 			candidate(e, first, 1, "victim")

@@ -10,8 +10,8 @@ function on_row() {
 	}
 }
 
-# In mode 2 the kernel refuses what it cannot promise, and counts that nowhere. So who asks
-# after "fork: Cannot allocate memory" is told that no OOM is needed for it.
+# In mode 2 the kernel refuses what it cannot promise, and counts that nowhere. A user who
+# asks after "fork: Cannot allocate memory" is told that this takes no OOM.
 function refusal(   s) {
 	if (logged || asked != "" || key("overcommit", "mode") != "2")
 		return ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What grew before an OOM, from the event's own lines. With pace.awk and why.awk.
 
-# The lines of event n over so many seconds (the three largest), in one sentence
+# The three largest growth lines of event n over that time in seconds, in one sentence
 function grown_over(n, over,   i, best, done, k, s, gain, most) {
 	for (k = 1; k <= 3; k++) {
 		best = 0
@@ -9,7 +9,7 @@ function grown_over(n, over,   i, best, done, k, s, gain, most) {
 			if (!(i in done) && rec(n, "growth", i, "over_s") == over && (!best || gain_of(n, i) > gain_of(n, best)))
 				best = i
 		gain = best ? gain_of(n, best) : 0
-		# What is small beside the first says nothing.
+		# A growth that is small beside the first explains nothing.
 		if (gain <= 0 || gain * 20 < most)
 			break
 		if (k == 1)

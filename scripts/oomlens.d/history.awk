@@ -48,8 +48,8 @@ function time_of(i) {
 
 # ---- curves ----
 
-# From the moments first..last, the values of one figure as so many characters. Each has
-# the last value of its time; a blank is a time without one.
+# The values of one figure from moment first to last, as a curve of room characters. A
+# character is the last value of its time; a blank is a time without a value.
 function curve(k, first, last, room,   i, c, v, low, high, value, s, span) {
 	split("", value)
 	low = high = ""

@@ -76,8 +76,9 @@ function take_title() {
 		die(3, "\"" file "\" has format " $4 ", this command reads 1: get the command that came with the module")
 }
 
-# Dies if a file was not read (of a log there are only events): a read fails where the module finds no memory for a
-# table, which not every awk reports, and a recording may be empty.
+# Dies if a file was not read (of a log there are only events). A read fails where the
+# module finds no memory for a table, which not every awk reports; a recording may be
+# empty.
 function unread(names,   n, i, name) {
 	n = split(names, name, " ")
 	for (i = 1; i <= n && !dying; i++)
@@ -445,7 +446,8 @@ function not_kept(n) {
 	return "no event " n ": the newest is " event_at[events]
 }
 
-# A path to so many columns, where there is a width: both ends tell more than one
+# A path cut in its middle to that many columns, where there is a width: both ends tell
+# more than one
 function middle(s, room,   tail) {
 	if (!wide || room < 8 || length(s) <= room)
 		return s

@@ -134,7 +134,7 @@ function without_prefix(line,   p) {
 		# journalctl -o short-monotonic
 		if (match(line, /^([^ ]+ )?kernel: /))
 			line = substr(line, RLENGTH + 1)
-		# A console, or who pasted it, has lost the end of a line.
+		# A console, or a copy and paste, has lost the end of a line.
 		if (match(line, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /)) {
 			rest_of_line = substr(line, RSTART)
 			line = substr(line, 1, RSTART - 1)

@@ -70,8 +70,8 @@ report_of_log()
 
 # What is kept of it: the journal's kernel lines and the service's events, which may lack
 # the last seconds, then pstore's, which has those of a crash. /var/log tells no boots:
-# the reader does, and the last is taken for the present one. OOMLENS_ROOT stands before
-# each path, for tests.
+# the reader finds them, and takes the last for the present one. OOMLENS_ROOT stands
+# before each path, for tests.
 read_last_boot()
 {
 	ROOT=${OOMLENS_ROOT:-}

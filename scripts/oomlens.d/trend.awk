@@ -271,9 +271,10 @@ function kinds(name) {
 	return split("shmem slab_unreclaimable kernel_stack pagetables unaccounted", name, " ")
 }
 
-# What each task, name, cgroup and kind of memory gained from moment first on, by type
-# (task, comm, memcg, kind), the most first, but for what only goes up and down: G[type, i, k], k one of name, pid, memcg,
-# count, from, to, pace (pages a second, by a line). GAINS[type] is their number.
+# What each task, name, cgroup and kind of memory gained from moment first on, the most
+# first; without those that only go up and down. In G[type, i, k]: type is task, comm,
+# memcg or kind, k is name, pid, start_us, memcg, count, from, to or pace (pages a second,
+# by a line). GAINS[type] is their number.
 function what_grows(first,   i, r, s, id, n, name) {
 	split("", G)
 	split("", GAINS)

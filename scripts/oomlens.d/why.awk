@@ -348,7 +348,7 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	T["others_free"] = bytes(other_nodes)
 }
 
-# Pages of so many MiB
+# n MiB in pages
 function mib(n) {
 	return n * 1024 / page_kb()
 }
