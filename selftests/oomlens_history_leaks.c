@@ -7,6 +7,7 @@
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "lib/events.h"
@@ -48,12 +49,23 @@ static unsigned int samples(void)
 	return n;
 }
 
+/* Reading costs what the leak should have: not too often. */
+static void await_samples(unsigned int n)
+{
+	double end = clock_s() + PATIENCE_MS / 1000.0;
+
+	while (samples() < n) {
+		MUST(clock_s() < end);
+		nap_ms(50);
+	}
+}
+
 /* ---- The command ---- */
 
 static struct {
 	double from, to;		/* when it was asked, and when it had answered */
 	int status;
-	char json[8192];
+	char json[65536];
 } said;
 
 static void find_command(void)
@@ -71,7 +83,7 @@ static void find_command(void)
 		ksft_exit_skip("the command oomlens is not installed\n");
 }
 
-static void ask_forecast(void)
+static void ask(const char *command)
 {
 	FILE *f;
 	size_t n;
@@ -79,12 +91,17 @@ static void ask_forecast(void)
 
 	fflush(stdout);
 	said.from = clock_s();
-	f = MUST_HAVE(popen("oomlens forecast --json", "r"));
+	f = MUST_HAVE(popen(command, "r"));
 	n = fread(said.json, 1, sizeof(said.json) - 1, f);
 	said.json[n] = '\0';
 	status = pclose(f);
 	said.to = clock_s();
 	said.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void ask_forecast(void)
+{
+	ask("oomlens forecast --json");
 }
 
 /* A number of the JSON, the first of that name behind @after. */
@@ -132,6 +149,7 @@ static void touch(char *at, unsigned long page)
 }
 
 struct leak {
+	const char *cgroup;		/* or NULL */
 	double pace;			/* pages a second */
 	double begin;			/* s */
 	unsigned long pages;		/* touched so far */
@@ -146,6 +164,8 @@ static void __noreturn leak_main(struct leak *l)
 
 	prctl(PR_SET_NAME, "leak");
 	set_adj(0, 1000);
+	if (l->cgroup && cg_attach(l->cgroup, 0))
+		_exit(1);
 	l->begin = clock_s();
 	for (;;) {
 		while (n < l->max && n < (clock_s() - l->begin) * l->pace) {
@@ -226,7 +246,7 @@ static void test_leak(void)
 			noise_main(NOISE_MB * 1048576 / page_size(), seed + i);
 	}
 	/* What the neighbours do was there before. */
-	MUST(wait_until(samples() >= 10, PATIENCE_MS));
+	await_samples(10);
 	l->pace = (double)available / LEAK_S;
 	l->max = 2 * available;
 	kmsg = kmsg_open();
@@ -273,6 +293,149 @@ static void test_leak(void)
 	close(kmsg);
 	idle_end(noise, NOISES);
 	test_done("and the event names it first");
+}
+
+/* ---- Below a cgroup's limit ---- */
+
+/* From the first page to the limit, and when it is asked. */
+#define CGROUP_S	30
+#define CGROUP_ASK_S	18
+
+static void test_cgroup(void)
+{
+	unsigned long limit = meminfo_pages("MemAvailable") / 4;
+	char killed[512] = "", grown[300], entry[300];
+	struct leak *l = must_share(sizeof(*l));
+	double end, not_before, within;
+	int kmsg;
+
+	l->cgroup = must_limit("leaking", limit);
+	l->pace = (double)limit / CGROUP_S;
+	l->max = 2 * limit;
+	restart(PARAMETERS "history_ms", "800");
+	await_samples(3);
+	kmsg = kmsg_open();
+	leak_start(l);
+	nap_until(l->begin + CGROUP_ASK_S);
+	ask("oomlens history");
+	snprintf(grown, sizeof(grown), " cgroup %s\n", cg_shown(l->cgroup));
+	EXPECT_TRUE(strstr(said.json, grown));
+	expect_show(said.json);
+	ask_forecast();
+	snprintf(entry, sizeof(entry), "\"cgroups\":[{\"path\":\"%s\",\"limit\":%lu,",
+		 cg_shown(l->cgroup), limit);
+	EXPECT_EQ(said.status, 6);
+	EXPECT_TRUE(strstr(said.json, entry));
+	EXPECT_NEAR(said_number(entry, "pages_s"), leak_pace(l), leak_pace(l) / 10);
+	EXPECT_EQ(said_number(entry, "pid"), l->pid);
+	expect_show(said.json);
+	not_before = said.from + said_number(entry, "not_before_s");
+	within = said.to + said_number(entry, "within_s");
+	test_done("a cgroup's leak below its limit is named");
+
+	MUST(kmsg_wait(kmsg, "Killed process", killed, sizeof(killed), 4 * CGROUP_S * 1000));
+	end = clock_s();
+	expect_of("%s", killed);
+	EXPECT_TRUE(strstr(killed, "(leak)"));
+	EXPECT_IN(end, not_before - 1, within + 1);
+	waitpid(l->pid, NULL, 0);
+	close(kmsg);
+	test_done("and the kill comes between \"not before\" and \"within\"");
+}
+
+/* ---- Slowly ---- */
+
+/*
+ * By the sampler's clock, of which SLOW_MS are a second here: 100 kB a minute, beside
+ * 50 MB that come and go.
+ */
+#define SLOW_MS		2
+#define SLOW_PAGES_S	(25 / 60.0 * 1000 / SLOW_MS)
+#define CHURN_PAGES	12800
+#define SLOW_STEPS	16
+
+static void __noreturn churn_main(unsigned long long seed)
+{
+	char *at = map(CHURN_PAGES);
+	unsigned long i, have = 0, want;
+
+	prctl(PR_SET_NAME, "churn");
+	set_adj(0, 1000);
+	for (;;) {
+		want = rnd_range(&seed, 0, CHURN_PAGES);
+		for (i = have; i < want; i++)
+			touch(at, i);
+		madvise(at + want * page_size(), (CHURN_PAGES - want) * page_size(),
+			MADV_DONTNEED);
+		have = want;
+		nap_ms(rnd_range(&seed, 1, 40));
+	}
+}
+
+/* The day's: the last "What grew over", whose first line ends with @name. */
+static void expect_first_grown(const char *name)
+{
+	const char *at = said.json, *found = NULL, *line;
+
+	while ((at = strstr(at, "What grew over ")))
+		found = at++;
+	line = found ? strchr(found, '\n') : NULL;
+	EXPECT_TRUE(line);
+	expect_of("%.*s", line ? (int)strcspn(line + 1, "\n") : 0, line ? line + 1 : "");
+	at = line ? strstr(line, name) : NULL;
+	EXPECT_TRUE(at && at - line < (long)strcspn(line + 1, "\n") + 1);
+}
+
+static void test_slow(void)
+{
+	struct leak *l = must_share(sizeof(*l));
+	unsigned long long seed = test_seed();
+	char every[16], name[40], *text;
+	int fd = events_open();
+	const char *line;
+	unsigned int i;
+	pid_t churn;
+	long long n;
+
+	if (meminfo_pages("MemAvailable") < 3 * CHURN_PAGES || !lens_feature("sysrq")) {
+		test_skip(2, "no 150 MB, or no sysrq\n");
+		return;
+	}
+	snprintf(every, sizeof(every), "%d", 10 * SLOW_MS);
+	restart(PARAMETERS "history_ms", every);
+	churn = must_fork();
+	if (!churn)
+		churn_main(seed);
+	l->pace = SLOW_PAGES_S;
+	l->max = 100000;
+	leak_start(l);
+	/* Then it is not the one that a kill takes. */
+	MUST_OK(set_adj(l->pid, -1000));
+	nap_until(l->begin + SLOW_STEPS * 600 * SLOW_MS / 1000.0);
+	ask("oomlens history");
+	snprintf(name, sizeof(name), " leak (%d)", l->pid);
+	expect_first_grown(name);
+	expect_show(said.json);
+	test_done("100 kB a minute beside 50 MB that come and go: what grew over the day");
+
+	oom_settings();
+	MUST_OK(write_file("/proc/sysrq-trigger", "f"));
+	text = MUST_HAVE(next_killed(fd, &n));
+	/* Of the last ten minutes, which are the last lines. */
+	line = NULL;
+	for (i = 0; event_line(text, "growth", n, i); i++)
+		if (line_number(event_line(text, "growth", n, i), "pid") == l->pid)
+			line = event_line(text, "growth", n, i);
+	EXPECT_TRUE(line);
+	expect_of("%.*s", line ? (int)strcspn(line, "\n") : 0, line ?: "");
+	EXPECT_NEAR(line_number(line, "to") - line_number(line, "from"),
+		    SLOW_PAGES_S * (line ? atof(line_word(line, "over_s")) : 0), 100);
+	expect_show(text);
+	free(text);
+	close(fd);
+	idle_end(&churn, 1);
+	idle_end(&l->pid, 1);
+	test_done("and an event tells of it");
 }
 
 /* ---- All in two seconds ---- */
@@ -342,7 +505,7 @@ static void test_bomb(void)
 	unsigned int n;
 
 	restart(PARAMETERS "history_ms", "500");
-	MUST(wait_until(samples() >= 10, PATIENCE_MS));
+	await_samples(10);
 	begin = clock_s();
 	for (n = 0; n < BOMBS; n++) {
 		nap_until(begin + n / (double)BOMBS_S);
@@ -363,6 +526,7 @@ static void test_bomb(void)
 
 #define KIND_S		10
 
+static char bytes[65536];
 static int memfd = -1;
 static int pipes[1024][2];
 static unsigned int nr_pipes;
@@ -384,7 +548,6 @@ static void give_shmem(void)
 static bool take_pipes(unsigned long pages)
 {
 	static unsigned long taken;
-	static char page[65536];
 	int size;
 
 	if (!nr_pipes)
@@ -399,7 +562,7 @@ static bool take_pipes(unsigned long pages)
 		if (size < 0)
 			size = fcntl(p[1], F_GETPIPE_SZ);
 		for (; size > 0; size -= page_size()) {
-			if (write(p[1], page, page_size()) != (ssize_t)page_size())
+			if (write(p[1], bytes, page_size()) != (ssize_t)page_size())
 				break;
 			taken++;
 		}
@@ -414,6 +577,83 @@ static void give_pipes(void)
 		close(pipes[nr_pipes][1]);
 	}
 	nr_pipes = 0;
+}
+
+/*
+ * What is written and not read, in sockets whose descriptors are in flight: no process
+ * has one.
+ */
+#define SOCKET_BYTES	(1 << 20)
+static int flying[2] = { -1, -1 }, filled[2] = { -1, -1 };
+
+static void close_two(int *two)
+{
+	close(two[0]);
+	close(two[1]);
+	two[0] = -1;
+	two[1] = -1;
+}
+
+static bool new_sockets(int *two)
+{
+	const int size = SOCKET_BYTES;
+
+	return !socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, two) &&
+	       !setsockopt(two[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+}
+
+static bool let_fly(int fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .head = {
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec iov = { bytes, 1 };
+	const struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(flying[0], &msg, 0) == 1;
+}
+
+static bool take_sockets(unsigned long pages)
+{
+	static unsigned long taken;
+	ssize_t n;
+
+	if (flying[0] < 0) {
+		taken = 0;
+		if (!new_sockets(flying))
+			return false;
+	}
+	while (taken < pages) {
+		if (filled[0] < 0 && !new_sockets(filled))
+			return false;
+		/* Of this size they are whole pages. */
+		n = write(filled[0], bytes, 32768);
+		if (n > 0) {
+			taken += n / page_size();
+			continue;
+		}
+		if (errno != EAGAIN || !let_fly(filled[1]))
+			return false;
+		close_two(filled);
+	}
+	return true;
+}
+
+static void give_sockets(void)
+{
+	close_two(filled);
+	close_two(flying);
 }
 
 static bool take_module(unsigned long pages)
@@ -436,6 +676,7 @@ static const struct kind {
 } kinds[] = {
 	{ "tmpfs", "shmem", take_shmem, give_shmem },
 	{ "pipes", "unaccounted", take_pipes, give_pipes },
+	{ "sockets", "unaccounted", take_sockets, give_sockets },
 	{ "a driver's pages", "unaccounted", take_module, give_module },
 };
 
@@ -449,7 +690,7 @@ static void test_kind(const struct kind *kind)
 	}
 	/* A machine with little memory keeps some 30 samples. */
 	restart(PARAMETERS "history_ms", "400");
-	MUST(wait_until(samples() >= 10, PATIENCE_MS));
+	await_samples(10);
 	begin = clock_s();
 	while ((s = clock_s() - begin) < KIND_S) {
 		MUST(kind->take(pace * s + 1));
@@ -500,7 +741,7 @@ static void test_saw(unsigned int period_s, unsigned int percent)
 	pid_t pid;
 
 	restart(PARAMETERS "history_ms", "100");
-	MUST(wait_until(samples() >= 10, PATIENCE_MS));
+	await_samples(10);
 	pid = must_fork();
 	if (!pid)
 		saw_main(pages, period_s);
@@ -512,6 +753,7 @@ static void test_saw(unsigned int period_s, unsigned int percent)
 		expect_of("after %.1f s", said.from - begin);
 		EXPECT_EQ(said.status, 0);
 		expect_show(said.json);
+		nap_ms(500);
 	}
 	idle_end(&pid, 1);
 	EXPECT_GE(asks, 3);
@@ -530,7 +772,7 @@ int main(void)
 		ksft_exit_skip("no memory cgroups\n");
 	if (all)
 		find_command();
-	ksft_set_plan(all ? 5 + 1 + ARRAY_SIZE(kinds) + 2 : 1);
+	ksft_set_plan(all ? 5 + 2 + 2 + 1 + ARRAY_SIZE(kinds) + 2 : 1);
 	expect_sudden(must_limit("sudden", 4000), 40000 * page_size());
 	test_done("what takes all of a cgroup's memory between two samples is named");
 	if (!all)
@@ -538,6 +780,8 @@ int main(void)
 	expect_sudden(NULL, 2 * meminfo_pages("MemTotal") * page_size());
 	test_done("what takes all of the machine's memory between two samples is named");
 	test_leak();
+	test_cgroup();
+	test_slow();
 	test_bomb();
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		test_kind(&kinds[i]);
