@@ -275,7 +275,7 @@ function obey(k) {
 function pause_s(   s) {
 	if (delay != "")
 		return delay
-	s = int(num(key("badness", "tasks")) / 1500)
+	s = int(num(key("badness", "tasks")) / 1250)
 	return s < 2 ? 2 : s > 10 ? 10 : s
 }
 
