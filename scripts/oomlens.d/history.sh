@@ -5,9 +5,7 @@
 # need_history: or exit, with what would bring it
 need_history()
 {
-	find_dir
-	set_clock
-	file overcommit
+	need_files overcommit
 	if [ ! -e "$DIR/history" ]; then
 		[ -z "$FROM" ] || die $E_NO_MODULE "$DIR/history is not there: it was saved from a module without history"
 		if [ -e /sys/module/oomlens/parameters/history ]; then

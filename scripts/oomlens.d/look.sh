@@ -20,11 +20,9 @@ cmd_rank()
 		esac
 		shift
 	done
-	find_dir
-	set_clock
+	need_files overcommit
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	file overcommit
 	head_of "${ROWS:-20}" $AND_OWN
 	open_scoped badness "$HEAD"
 	run "own pace trend rows rank" mode=rank self="$SELF" rows="${ROWS:-20}" all="$ALL" json="$JSON" wide="$WIDE" colour="$COLOUR" \
@@ -64,10 +62,8 @@ cmd_whatif()
 			bad_usage "ADJ is -1000 to 1000"
 		fi
 	fi
-	find_dir
-	set_clock
+	need_files overcommit
 	look_at_terminal
-	file overcommit
 	open_scoped badness
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
 	run "own pace trend rows rank" mode=whatif self="$SELF" json="$JSON" rows="${ROWS:-10}" pid="$pid" adj="$adj" behind="$behind" wide="$WIDE" colour="$COLOUR" \
@@ -98,13 +94,9 @@ cmd_top()
 	if [ "${DELAY:-1}" -lt 1 ] || [ "${DELAY:-1}" -gt 25 ]; then
 		bad_usage "-d is 1 to 25 seconds"
 	fi
-	find_dir
-	for f in events overcommit stats; do
-		file $f
-	done
+	need_files events overcommit stats
 	[ -z "$FROM" ] || ONCE=1
 	look_at_terminal
-	set_clock
 	head_of "${ROWS:-20}" $AND_OWN
 	open_scoped badness "$HEAD"
 	if [ -n "$ONCE" ] || ! [ -t 1 ]; then
@@ -144,19 +136,15 @@ only_json()
 cmd_overcommit()
 {
 	only_json "$@"
-	find_dir
-	set_clock
-	file overcommit
+	need_files overcommit
 	run memory mode=overcommit json="$JSON" "$(meminfo)" "$DIR/overcommit"
 }
 
 cmd_memory()
 {
 	only_json "$@"
-	find_dir
-	set_clock
+	need_files memory
 	look_at_terminal
-	file memory
 	run "sheet print_sheet" json="$JSON" wide="$WIDE" "$(meminfo)" "$DIR/memory"
 }
 
@@ -181,11 +169,9 @@ cmd_commit()
 		esac
 		shift
 	done
-	find_dir
-	set_clock
+	need_files overcommit
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	file overcommit
 	if [ "$SCOPED" = --shared ]; then
 		show_objects shared
 		return
@@ -231,11 +217,9 @@ cmd_objects()
 		esac
 		shift
 	done
-	find_dir
-	set_clock
+	need_files overcommit
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	file overcommit
 	show_objects objects
 }
 
@@ -305,11 +289,8 @@ cmd_events()
 		run_log "stalls events" json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE"
 		return
 	fi
-	find_dir
-	set_clock
+	need_files overcommit events
 	look_at_terminal
-	file overcommit
-	file events
 	if [ -z "$FOLLOW" ]; then
 		run "stalls events" json="$JSON" title="$TITLE" rows="$ROWS" only="$only" wide="$WIDE" \
 			"$(meminfo)" "$DIR/overcommit" "$(history)" "$DIR/events"
@@ -347,11 +328,7 @@ cmd_why()
 		run_log "own pace growth stalls trend sheet place unowned why fromlog explain" only="$only" json="$JSON" allocating='' wide="$WIDE"
 		return
 	fi
-	find_dir
-	set_clock
-	for f in overcommit features events; do
-		file $f
-	done
+	need_files overcommit features events
 	allocating='' min_ttl=''
 	[ -n "$FROM" ] || allocating=$(cat /proc/sys/vm/oom_kill_allocating_task 2>/dev/null)
 	[ -n "$FROM" ] || min_ttl=$(cat /sys/kernel/mm/lru_gen/min_ttl_ms 2>/dev/null)

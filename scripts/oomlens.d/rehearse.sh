@@ -179,11 +179,7 @@ cmd_check()
 	[ -z "$JSON" ] || [ -z "$METRICS" ] || bad_usage "--json or --metrics, not both"
 	[ -z "$OUT" ] || [ -n "$METRICS" ] || bad_usage "-o goes with --metrics"
 	read_plan "$FILE"
-	find_dir
-	set_clock
-	for f in overcommit badness; do
-		file $f
-	done
+	need_files overcommit badness
 	SCOPE_OF_DO=''
 	case " $DO " in
 	*' memcg '*)
@@ -276,10 +272,7 @@ cmd_rehearse()
 	done
 	read_plan "$FILE"
 	control_file trigger
-	set_clock
-	for f in overcommit badness events; do
-		file $f
-	done
+	need_files overcommit badness events
 	refuse_unsafe
 	[ -z "$KEEP" ] || (
 		umask 077

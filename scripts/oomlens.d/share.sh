@@ -129,11 +129,7 @@ cmd_report()
 		report_of_log
 		return
 	fi
-	find_dir
-	set_clock
-	for f in badness overcommit commit events features stats; do
-		file $f
-	done
+	need_files badness overcommit commit events features stats
 	# Made whole before anything is written: half a page is no report.
 	if [ -n "$HTML" ]; then
 		host=$(hostname 2>/dev/null || uname -n)
@@ -233,11 +229,7 @@ cmd_metrics()
 		(find_dir) 2>/dev/null
 		[ $? != $E_NO_MODULE ] || module_down
 	fi
-	find_dir
-	set_clock
-	for f in badness overcommit commit events features stats; do
-		file $f
-	done
+	need_files badness overcommit commit events features stats
 	boot=
 	[ -n "$FROM" ] || read -r boot </proc/sys/kernel/random/boot_id
 	AT=/dev/null
@@ -272,11 +264,7 @@ cmd_save()
 {
 	[ $# = 1 ] || bad_usage "save takes one directory"
 	[ -z "$FROM" ] || bad_usage "save reads the live module"
-	find_dir
-	set_clock
-	for f in badness overcommit commit objects events features stats; do
-		file $f
-	done
+	need_files badness overcommit commit objects events features stats
 	path_of "$1"
 	while [ "${AT%/}" != "$AT" ]; do
 		AT=${AT%/}
@@ -349,10 +337,7 @@ cmd_status()
 		esac
 		shift
 	done
-	find_dir
-	set_clock
-	file features
-	file stats
+	need_files features stats
 	module=
 	[ -n "$FROM" ] || module=$(cat /sys/module/oomlens/version 2>/dev/null)
 	run status json="$JSON" version="$VERSION" module="$module" "$DIR/features" "$DIR/stats"
