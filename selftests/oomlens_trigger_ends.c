@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a command is told that cannot begin or cannot go on: two writers on one
- * descriptor, a signal that was there before it began, a target whose memory is
- * busy, and another task that the kernel has flagged to go first.
- * $OOMLENS_WAITS=1 adds the busy target, which takes some seconds.
+ * descriptor, a signal that was there before it began, an OOM killer that does not
+ * get on, a target whose memory is busy, and another task that the kernel has flagged
+ * to go first.
+ * $OOMLENS_WAITS=1 adds the busy target, which takes some seconds, and twice the half
+ * minute after which a kill is given up.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -112,6 +114,104 @@ static void test_signals(void)
 	test_done("and a reserve, which stays as it was");
 }
 
+/* ---- An OOM killer that does not get on ---- */
+
+/* What the kernel takes if it is not told which; lives on otherwise. */
+static struct hog decoy;
+
+static void decoy_start(void)
+{
+	const struct hog_spec spec = { .anon = 100, .adj = 1000, .comm = "decoy" };
+
+	must_hog(&decoy, &spec);
+}
+
+/* A writer that waits for it. */
+static pid_t stalled_start(const char *command)
+{
+	pid_t pid;
+
+	MUST_OK(write_file(SHORTAGE "stall", "1"));
+	pid = writer_start(command, NULL);
+	EXPECT_TRUE(wait_until(file_number(SHORTAGE "stalled") == 1, PATIENCE_MS));
+	return pid;
+}
+
+static void expect_killed(struct hog *h)
+{
+	MUST_OK(write_file(SHORTAGE "stall", "0"));
+	EXPECT_TRUE(wait_until(hog_killed(h), PATIENCE_MS));
+	hog_end(h);
+}
+
+static bool writer_ended(pid_t pid)
+{
+	siginfo_t info = { };
+
+	return waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == pid;
+}
+
+static void test_signalled_kill(void)
+{
+	const struct hog_spec spec = { .anon = 100, .comm = "asked for" };
+	char command[32];
+	struct hog hog;
+	pid_t pid;
+
+	decoy_start();
+	pid = stalled_start("kill");
+	kill(pid, SIGTERM);
+	EXPECT_TRUE(wait_until(writer_ended(pid), 5000));
+	EXPECT_EQ(writer_end(pid), SIGTERM);
+	EXPECT_KEYS("trigger", "last_result=%d running=0", -EINTR);
+	expect_killed(&decoy);
+	test_done("a signal ends kill: EINTR");
+
+	/* Or the OOM killer would take the decoy. */
+	decoy_start();
+	must_hog(&hog, &spec);
+	snprintf(command, sizeof(command), "kill pid=%d", hog.pid);
+	pid = stalled_start(command);
+	kill(pid, SIGKILL);
+	EXPECT_FALSE(wait_until(writer_ended(pid), 200));
+	expect_killed(&hog);
+	EXPECT_EQ(writer_end(pid), SIGKILL);
+	EXPECT_KEYS("trigger", "last_result=0 running=0");
+	EXPECT_FALSE(hog_gone(&decoy));
+	hog_end(&decoy);
+	test_done("and not kill pid=N, which takes N");
+}
+
+#define BOUND_MS	30000
+
+/* Given up after half a minute, and what the OOM killer takes then is its own choice. */
+static void expect_given_up(const char *command, int sig, int want)
+{
+	unsigned long long begin = now_ns();
+	pid_t pid;
+
+	decoy_start();
+	pid = stalled_start(command);
+	if (sig)
+		kill(pid, sig);
+	EXPECT_EQ(writer_end(pid), want);
+	EXPECT_IN((now_ns() - begin) / 1000000, BOUND_MS - 10, BOUND_MS + 10000);
+	EXPECT_KEYS("trigger", "last_result=%d running=0", -ETIMEDOUT);
+	expect_killed(&decoy);
+	EXPECT_FALSE(hog_gone(&bystander));
+}
+
+static void test_bound(void)
+{
+	char command[32];
+
+	expect_given_up("kill", 0, -ETIMEDOUT);
+	test_done("kill is given up after half a minute");
+	snprintf(command, sizeof(command), "kill pid=%d", bystander.pid);
+	expect_given_up(command, SIGKILL, SIGKILL);
+	test_done("and kill pid=N, if its writer is to die: N is as it was");
+}
+
 /* ---- A target whose memory is busy ---- */
 
 static void expect_busy(pid_t target)
@@ -188,18 +288,25 @@ static void test_rival(void)
 int main(void)
 {
 	const struct hog_spec spec = { .anon = 1000, .comm = "bystander" };
-	bool busy;
+	bool waits = env_number("OOMLENS_WAITS", 0);
 
 	test_begin(0);
 	needs_trigger("notifier");
 	needs_trigger("sysrq");
-	busy = env_number("OOMLENS_WAITS", 0) && loader_helper("oomlens_shortage", "");
-	ksft_set_plan(busy ? 5 : 4);
+	needs_shortage();
+	ksft_set_plan(waits ? 9 : 6);
 	oom_settings();
 	must_hog(&bystander, &spec);
 	test_one_descriptor();
 	test_signals();
-	if (busy)
+	if (lens_feature("oom_probe")) {
+		test_signalled_kill();
+		if (waits)
+			test_bound();
+	} else {
+		test_skip(waits ? 4 : 2, "no return probe\n");
+	}
+	if (waits)
 		test_busy();
 	test_rival();
 	hog_end(&bystander);

@@ -90,6 +90,13 @@ MODULE_PARM_DESC(failed, "the allocation got no page");
 static unsigned int heard;
 module_param(heard, uint, 0444);
 MODULE_PARM_DESC(heard, "all calls of the OOM notifier since load");
+static unsigned int stall;
+module_param(stall, uint, 0600);
+MODULE_PARM_DESC(stall, "1: OOMs wait in the notifier until 0 is written, "
+		 __stringify(HOLD_S) " s at most");
+static unsigned int stalled;
+module_param(stalled, uint, 0444);
+MODULE_PARM_DESC(stalled, "one waits there");
 
 /* Under the kernel's oom_lock, or by the one that runs while it takes. */
 static LIST_HEAD(held);
@@ -176,7 +183,13 @@ static struct pid *ending;
 static int notify_late(struct notifier_block *nb, unsigned long unused, void *arg)
 {
 	struct pid *pid = xchg(&ending, NULL);
+	unsigned long end = jiffies + HOLD_S * HZ;
 
+	while (READ_ONCE(stall) && time_before(jiffies, end)) {
+		stalled = 1;
+		usleep_range(1000, 2000);
+	}
+	stalled = 0;
 	if (pid) {
 		kill_pid(pid, SIGKILL, 1);
 		put_pid(pid);
