@@ -41,7 +41,15 @@ static bool swap;
 static int kmsg;
 static long long limit;			/* of cg_limited, pages */
 
-static unsigned int rounds[WAYS], wrong[WAYS];
+/* After these no more is asked. */
+#define FEW_WRONG	3
+/* Nor after these in a row: the first rank is no task of ours, again and again. */
+#define FEW_UNPLAYED	20
+/* And from the first on a death that does not come is not waited for as long. */
+#define WRONG_PATIENCE_MS	1000
+
+static unsigned int rounds[WAYS], wrong[WAYS], all_wrong;
+static unsigned int patience_ms = PATIENCE_MS;	/* for a death that was predicted */
 static bool group_on[2], limited_group_on;	/* memory.oom.group of the leaves, of cg_limited */
 static unsigned int seconds, equals, ties, groups, sharers, dead_leaders, with_swap;
 
@@ -453,12 +461,14 @@ static bool deaths_are_right(bool strict)
 	for (i = 0; i < HOGS; i++) {
 		struct subject *s = &subjects[i];
 
-		if (s->dies && !wait_until(hog_gone(&s->hog), PATIENCE_MS)) {
+		if (s->dies && !wait_until(hog_gone(&s->hog), patience_ms)) {
 			ksft_print_msg("%d was to die and lives\n", s->hog.pid);
+			patience_ms = WRONG_PATIENCE_MS;
 			good = false;
 		}
-		if (s->second_dies && !wait_until(hog_second_gone(&s->hog), PATIENCE_MS)) {
+		if (s->second_dies && !wait_until(hog_second_gone(&s->hog), patience_ms)) {
 			ksft_print_msg("%d was to die along and lives\n", s->hog.second);
+			patience_ms = WRONG_PATIENCE_MS;
 			good = false;
 		}
 	}
@@ -547,6 +557,7 @@ static bool one_round(unsigned long long *seed, enum way way)
 	note_dead();
 	if (!good) {
 		wrong[way]++;
+		all_wrong++;
 		print_table(shown);
 	}
 	table_free(shown);
@@ -570,7 +581,7 @@ static void make_cgroups(void)
 
 int main(void)
 {
-	unsigned long goal = env_number("OOMLENS_ROUNDS", 120), played = 0, tries = 0;
+	unsigned long goal = env_number("OOMLENS_ROUNDS", 120), played = 0, unplayed = 0;
 	/* It takes all memory that there is: not on a large machine of a user. */
 	bool pressure = meminfo_pages("MemTotal") < SMALL_PAGES ||
 			env_number("OOMLENS_PRESSURE", 0);
@@ -591,14 +602,19 @@ int main(void)
 	if (cg_version())
 		make_cgroups();
 
-	while (played < goal && tries++ < goal * 4) {
+	while (played < goal && unplayed < FEW_UNPLAYED && all_wrong < FEW_WRONG) {
 		enum way way = SYSRQ;
 
 		if (pressure && played % 200 == 99 % goal)
 			way = PRESSURE;
 		else if (cg_version() && rnd_range(&seed, 0, 1))
 			way = MEMCG;
-		played += one_round(&seed, way);
+		if (one_round(&seed, way)) {
+			played++;
+			unplayed = 0;
+		} else {
+			unplayed++;
+		}
 	}
 	for (i = 0; i < HOGS; i++)
 		hog_end(&subjects[i].hog);
@@ -616,6 +632,10 @@ int main(void)
 		EXPECT_EQ(wrong[i], 0);
 		test_done("%u predictions, by %s: %u wrong", rounds[i], way_name[i], wrong[i]);
 	}
+	if (all_wrong == FEW_WRONG)
+		ksft_exit_fail_msg("%u wrong predictions: no more is asked\n", all_wrong);
+	if (unplayed == FEW_UNPLAYED)
+		ksft_print_msg("%lu rounds in a row could not be played\n", unplayed);
 	EXPECT_EQ(played, goal);
 	test_done("%lu of %lu rounds could be played", played, goal);
 	EXPECT_TRUE(ties && sharers && dead_leaders);
