@@ -18,8 +18,8 @@ programs_of()
 		overcommit_modes rows commit_touch objects_holders commit_deficit
 		commit_hostile" ;;
 	module/event/*) memory=1 tests="events events_log events_outcomes model events_victims
-		events_ties events_details events_swapon events_sources events_storm
-		events_idle events_console" ;;
+		events_ties events_details events_swapon events_highatomic events_sources
+		events_storm events_idle events_console" ;;
 	module/history/*) memory=1 tests="history history_stall history_leaks" ;;
 	module/trigger/*) tests="kill trigger_refusals pressure reserve trigger_ends
 		trigger_pinned pressure_late pressure_held trigger_busy" ;;

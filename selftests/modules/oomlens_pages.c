@@ -3,8 +3,8 @@
  * For the tests: takes memory of the kinds that a driver takes. Not part of
  * oomlens, and built with OOMLENS_TESTS=1 only.
  *
- * A parameter is the number of pages to hold of that kind; writing it takes or
- * gives back the difference.
+ * A parameter is the number of pages or pieces to hold of that kind; writing it
+ * takes or gives back the difference.
  */
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
@@ -16,6 +16,9 @@
 #include <linux/percpu.h>
 #include <linux/vmalloc.h>
 
+/* No processor keeps such for itself. */
+#define URGENT_ORDER	4
+
 /* One page of vmalloc, or one for each CPU: the first words link it to the others. */
 struct piece {
 	struct list_head list;
@@ -23,11 +26,12 @@ struct piece {
 };
 
 static LIST_HEAD(pages_held);		/* struct page, by lru */
+static LIST_HEAD(urgent_held);		/* likewise, of URGENT_ORDER */
 static LIST_HEAD(vmalloc_held);		/* struct piece, in the page itself */
 static LIST_HEAD(percpu_held);		/* struct piece, in the page of the first CPU */
 
 /* Under the parameters' lock, as all of this. */
-static unsigned int pages, vmalloc_pages, percpu_pages;
+static unsigned int pages, urgent_pieces, vmalloc_pages, percpu_pages;
 
 static bool take_page(void)
 {
@@ -44,6 +48,23 @@ static void give_page(void)
 
 	list_del(&page->lru);
 	__free_page(page);
+}
+
+static bool take_urgent(void)
+{
+	struct page *page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, URGENT_ORDER);
+
+	if (page)
+		list_add(&page->lru, &urgent_held);
+	return page;
+}
+
+static void give_urgent(void)
+{
+	struct page *page = list_first_entry(&urgent_held, struct page, lru);
+
+	list_del(&page->lru);
+	__free_pages(page, URGENT_ORDER);
 }
 
 static bool take_vmalloc(void)
@@ -91,6 +112,7 @@ struct kind {
 };
 
 static const struct kind pages_kind = { &pages, take_page, give_page };
+static const struct kind urgent_kind = { &urgent_pieces, take_urgent, give_urgent };
 static const struct kind vmalloc_kind = { &vmalloc_pages, take_vmalloc, give_vmalloc };
 static const struct kind percpu_kind = { &percpu_pages, take_percpu, give_percpu };
 
@@ -126,6 +148,8 @@ static const struct kernel_param_ops ops = { .set = set, .get = get };
 
 module_param_cb(pages, &ops, (void *)&pages_kind, 0600);
 MODULE_PARM_DESC(pages, "pages to hold, by alloc_pages()");
+module_param_cb(urgent, &ops, (void *)&urgent_kind, 0600);
+MODULE_PARM_DESC(urgent, "pieces of 16 pages to hold, by alloc_pages(GFP_ATOMIC)");
 module_param_cb(vmalloc, &ops, (void *)&vmalloc_kind, 0600);
 MODULE_PARM_DESC(vmalloc, "pages to hold, by vmalloc()");
 module_param_cb(percpu, &ops, (void *)&percpu_kind, 0600);
@@ -139,6 +163,7 @@ static int __init oomlens_pages_init(void)
 static void __exit oomlens_pages_exit(void)
 {
 	hold(&pages_kind, 0);
+	hold(&urgent_kind, 0);
 	hold(&vmalloc_kind, 0);
 	hold(&percpu_kind, 0);
 }
