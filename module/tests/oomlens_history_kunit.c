@@ -34,6 +34,7 @@ static u64 clock_ns;
 
 /* ---- The machine ---- */
 
+/* The interval, unless a case has another one. */
 #define OVER_NS		(10ULL * NSEC_PER_SEC)
 
 static struct fake_task {
@@ -215,11 +216,13 @@ static struct oomlens_memcg_figures *begin_memcg(u64 serial, int level)
 /* An interval in which the machine stalls for that many percent; a copy of its sample. */
 static void interval(unsigned int percent)
 {
-	clock_ns += OVER_NS;
-	readings[0] = (struct reading){ .time_ns = clock_ns - OVER_NS };
+	u64 over_ns = oomlens_interval_ns();
+
+	clock_ns += over_ns;
+	readings[0] = (struct reading){ .time_ns = clock_ns - over_ns };
 	readings[1] = (struct reading){
 		.time_ns = clock_ns,
-		.full_us = div_u64(OVER_NS, NSEC_PER_USEC) * percent / 100,
+		.full_us = div_u64(div_u64(over_ns, NSEC_PER_USEC) * percent, 100),
 	};
 	take_sample(h);
 	oomlens_sample_next(h, h->tick, copy);
@@ -599,6 +602,104 @@ static void a_name_has_the_sum_of_its_tasks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, "bomb", 0)->grew, 1000);
 }
 
+/* The growth that @nr samples of the day tell of a process, in all. */
+static s64 grew_in_day(pid_t pid, u64 first, unsigned int nr)
+{
+	s64 sum = 0;
+	u64 n;
+
+	for (n = first; n < first + nr; n++) {
+		memcpy(copy, slot_at(&h->day, n)->sample, oomlens_sample_size());
+		sum += row(OOMLENS_TASKS, NULL, pid)->grew;
+	}
+	return sum;
+}
+
+/* 100 kB a minute: pages in one interval, times six. */
+#define SLOW		25
+/* 50 MB come and go. */
+#define CHURN		12800
+/* Ten minutes each; a sample takes ten milliseconds in a debug guest. */
+#define STEPS		24
+
+static void a_slow_leak_is_named_within_the_day(struct kunit *test)
+{
+	struct fake_task *slow = begin_task(test, 10, "slow", 0);
+	struct fake_task *churn = begin_task(test, 11, "churn", 0);
+	u32 dice = 12345;
+	u64 first = 1;
+	unsigned int i;
+
+	for (i = 0; h->day.written <= STEPS; i++) {
+		dice = dice * 1664525 + 1013904223;
+		slow->pages = 1000 + i * SLOW / 6;
+		churn->pages = 1000 + (dice >> 16) % CHURN;
+		interval(0);
+	}
+	/* The first has none before it. */
+	KUNIT_EXPECT_EQ(test, grew_in_day(10, first, STEPS), STEPS * SLOW * 10LL);
+	/* In two hours, too, it is the one that grew. */
+	for (; first + 12 <= STEPS; first++)
+		KUNIT_EXPECT_GT(test, grew_in_day(10, first, 12), grew_in_day(11, first, 12));
+	/* An event tells of the last ten minutes, or up to a half more. */
+	added[0] = '\0';
+	kill_by(true);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, strstr(added, " pid=10 comm=slow "));
+}
+
+/* The samples that are kept, from the newest back, by their numbers. */
+static void expect_ages(struct kunit *test, u64 over_ns)
+{
+	u64 number = 1, kept = 0;
+
+	while (oomlens_sample_next(h, number, copy)) {
+		KUNIT_ASSERT_GE(test, copy->number, number);
+		KUNIT_ASSERT_EQ(test, clock_ns - copy->time_ns,
+				(h->tick - copy->number) * over_ns);
+		KUNIT_ASSERT_EQ(test, copy->over_ns, over_ns);
+		number = copy->number + 1;
+		kept++;
+	}
+	KUNIT_EXPECT_EQ(test, number - 1, (u64)h->tick);
+	KUNIT_EXPECT_GE(test, kept, (u64)min_t(u32, h->minutes.nr, h->tick - 1));
+}
+
+/* The longest interval that the parameter takes: each sample is one of the day too. */
+#define LONG_NS		((u64)EVERY_MAX_S * NSEC_PER_SEC)
+
+static void sixty_days_of_uptime(struct kunit *test)
+{
+	struct fake_task *old = begin_task(test, 10, "old", 1000), *young = NULL;
+	unsigned int i, nr = 60 * 24 * 3600 / EVERY_MAX_S;
+
+	every_s = EVERY_MAX_S;
+	interval(0);
+	for (i = 1; i <= nr; i++) {
+		old->pages = 1000 + i;
+		if (i == nr - 1) {
+			young = begin_task(test, 11, "young", 300);
+			clock_ns -= NSEC_PER_MSEC;
+		}
+		interval(i == nr ? 90 : 0);
+		KUNIT_ASSERT_EQ(test, row(OOMLENS_TASKS, NULL, 10)->grew, 1);
+		if (i % 100 == 99)
+			expect_ages(test, LONG_NS);
+	}
+	KUNIT_EXPECT_GE(test, clock_ns, nr * LONG_NS);
+	expect_ages(test, LONG_NS);
+	oomlens_sample_next(h, h->tick, copy);
+	KUNIT_EXPECT_EQ(test, oomlens_key_start(row(OOMLENS_TASKS, NULL, 10)->key, 10),
+			old->p->start_time);
+	KUNIT_EXPECT_EQ(test, oomlens_key_start(row(OOMLENS_TASKS, NULL, 11)->key, 11),
+			young->p->start_time);
+	KUNIT_EXPECT_EQ(test, stall(1).begin_ns, clock_ns - LONG_NS);
+	/* A mark is two intervals old. */
+	added[0] = '\0';
+	kill_by(true);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test,
+				     strstr(added, "over_s=7200 pid=10 comm=old memcg=- from="));
+}
+
 /* After a pause in which there were no readings. */
 static void the_pressure_of_a_pause_is_not_known(struct kunit *test)
 {
@@ -636,6 +737,7 @@ static void a_kind_is_told_of_from_a_twentieth_on(struct kunit *test)
 static int history_test_init(struct kunit *test)
 {
 	clock_ns = 1000 * NSEC_PER_SEC;
+	every_s = 10;
 	nr_tasks = 0;
 	nr_memcgs = 0;
 	waited = false;
@@ -671,6 +773,8 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(the_floor_bounds_what_is_not_kept),
 	KUNIT_CASE(the_day_compares_the_fewest),
 	KUNIT_CASE(a_name_has_the_sum_of_its_tasks),
+	KUNIT_CASE(a_slow_leak_is_named_within_the_day),
+	KUNIT_CASE(sixty_days_of_uptime),
 	KUNIT_CASE(the_pressure_of_a_pause_is_not_known),
 	KUNIT_CASE(a_kind_is_told_of_from_a_twentieth_on),
 	{ }
