@@ -106,7 +106,8 @@ clones()
 installs()
 {
 	# Emulated, one compiler takes a quarter of an hour
-	export MAKEFLAGS="-j$(nproc)"
+	MAKEFLAGS=-j$(nproc)
+	export MAKEFLAGS
 	# Its indexes are the system's own
 	depmod
 	list_files >"$work/before"
@@ -172,8 +173,12 @@ rehearses()
 uninstalls()
 {
 	# Emulated, one compiler takes a quarter of an hour
-	export MAKEFLAGS="-j$(nproc)"
-	types 'rmmod oomlens' && ! loaded && types 'sudo make uninstall' && ! command -v oomlens || return 1
+	MAKEFLAGS=-j$(nproc)
+	export MAKEFLAGS
+	types 'rmmod oomlens' && ! loaded && types 'sudo make uninstall' || return 1
+	# A shell remembers where a command was
+	hash -r
+	! command -v oomlens || return 1
 	list_files >"$work/after"
 	diff "$work/before" "$work/after" | sed 's/^/# left: /'
 	cmp -s "$work/before" "$work/after"
