@@ -172,9 +172,6 @@ rehearses()
 
 uninstalls()
 {
-	# Emulated, one compiler takes a quarter of an hour
-	MAKEFLAGS=-j$(nproc)
-	export MAKEFLAGS
 	types 'rmmod oomlens' && ! loaded && types 'sudo make uninstall' || return 1
 	# A shell remembers where a command was
 	hash -r
