@@ -10,8 +10,8 @@ function on_row() {
 	}
 }
 
-# In mode 2 the kernel refuses what it cannot promise, and counts that nowhere. A user who
-# asks after "fork: Cannot allocate memory" is told that this takes no OOM.
+# In mode 2 the kernel refuses memory over the limit, without an OOM and without a count.
+# This explains a "fork: Cannot allocate memory" for which there is no event.
 function refusal(   s) {
 	if (logged || asked != "" || key("overcommit", "mode") != "2")
 		return ""
