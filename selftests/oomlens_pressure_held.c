@@ -2,11 +2,14 @@
 /*
  * A writer that is preempted with pressure's lock, for as long as the test wants: the
  * OOM notifier, which has the kernel's oom_lock, does not wait for it, and gives
- * back what the run holds. Judged by the allocation, which returns while the lock is
- * held, and by /proc/vmstat. oomlens_block.ko holds the lock.
+ * back what the run holds; and a cgroup has room after its kill although the kworker
+ * that gives back has to wait. Judged by the allocation, which returns while the lock
+ * is held, by /proc/vmstat and the cgroup's count. oomlens_block.ko holds the lock.
  */
 #include <signal.h>
+#include <sys/utsname.h>
 
+#include "lib/cgroup.h"
 #include "lib/expect.h"
 #include "lib/free.h"
 #include "lib/loader.h"
@@ -88,6 +91,56 @@ static void test_given(void)
 	test_done("and takes what the writer's run holds: no task dies");
 }
 
+/*
+ * The kill is of a task that has next to nothing, and another goes on: but for the
+ * run's pages it would need a second kill, and a third.
+ */
+static void test_room(void)
+{
+	char *cg = cg_create_limited("room", 4 * TAKEN_PAGES);
+	const struct hog_spec small = { .anon = 4, .adj = 1000, .comm = "small", .cgroup = cg };
+	const struct hog_spec server = { .anon = 4, .adj = OOM_ADJ_NEVER, .comm = "server",
+					 .cgroup = cg };
+	long long taken_kb = TAKEN_PAGES * (long long)page_size() / 1024;
+	struct hog victims[SPARE], asker;
+	unsigned int i, gone = 0;
+	char command[80];
+	pid_t writer;
+
+	for (i = 0; i < SPARE; i++)
+		must_hog(&victims[i], &small);
+	must_hog(&asker, &server);
+	snprintf(command, sizeof(command), "pressure outcome=kill memcg limit=%lldK hold=60000",
+		 taken_kb);
+	writer = writer_start(command, cg);
+	EXPECT_TRUE(wait_until(cg_usage(cg) >= TAKEN_PAGES, PATIENCE_MS));
+	must_hold();
+	/* What the cgroup has is in use from here on. */
+	EXPECT_OK(cg_limit(cg, cg_usage(cg)));
+	EXPECT_OK(hog_do(&asker, HOG_GROW, 256));
+	EXPECT_EQ(number(BLOCK "held"), 1);
+	EXPECT_EQ(cg_oom_kills(cg), 1);
+	for (i = 0; i < SPARE; i++)
+		gone += hog_killed(&victims[i]);
+	EXPECT_EQ(gone, 1);
+	MUST_OK(write_file(BLOCK "hold", "0"));
+	EXPECT_EQ(writer_end(writer), 0);
+	test_done("a cgroup's kill: there is room at once, no second task dies");
+	for (i = 0; i < SPARE; i++)
+		hog_end(&victims[i]);
+	hog_end(&asker);
+	cg_remove(cg);
+	free(cg);
+}
+
+/* There no page can be freed at the mark. */
+static bool preempt_rt(void)
+{
+	struct utsname u;
+
+	return !uname(&u) && strstr(u.version, "PREEMPT_RT");
+}
+
 int main(void)
 {
 	const struct hog_spec spec = { .anon = 1000, .adj = 1000, .comm = "spare" };
@@ -97,9 +150,9 @@ int main(void)
 	test_begin(0);
 	needs_trigger("notifier");
 	needs_shortage();
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	if (!loader_helper("oomlens_block", "")) {
-		test_skip(2, "no return probe\n");
+		test_skip(3, "no return probe\n");
 		test_end();
 	}
 	oom_settings();
@@ -110,6 +163,10 @@ int main(void)
 	MUST(number(BLOCK "found") == 1);
 	test_not_waited_for();
 	test_given();
+	if (cg_version() && !preempt_rt())
+		test_room();
+	else
+		test_skip(1, preempt_rt() ? "PREEMPT_RT\n" : "no memory controller\n");
 	for (i = 0; i < SPARE; i++)
 		hog_end(&spare[i]);
 	loader_no_helper("oomlens_block");

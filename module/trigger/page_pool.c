@@ -106,13 +106,53 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 }
 
 /**
+ * oomlens_pool_give_batch() - give a few blocks back, where nothing may sleep
+ * @pool: the pool
+ * @pages: how many at least, if GIVE_BATCH blocks have as many
+ *
+ * The largest blocks go first, and will be tried for again.
+ *
+ * Context: as for spin_lock() and __free_pages(): not in an interrupt, and on
+ * PREEMPT_RT not with preemption disabled.
+ * Return: pages given back, 0 if there are none.
+ */
+unsigned long oomlens_pool_give_batch(struct oomlens_pool *pool, unsigned long pages)
+{
+	struct page *page, *next;
+	unsigned long taken = 0;
+	LIST_HEAD(batch);
+	int i;
+
+	spin_lock(&pool->lock);
+	for (i = 0; i < GIVE_BATCH && taken < pages; i++) {
+		page = list_first_entry_or_null(&pool->blocks, struct page, lru);
+		if (!page)
+			break;
+		list_move_tail(&page->lru, &batch);
+		taken += 1UL << page_private(page);
+	}
+	WRITE_ONCE(pool->pages, pool->pages - taken);
+	WRITE_ONCE(pool->order, POOL_ORDER_MAX);
+	spin_unlock(&pool->lock);
+
+	list_for_each_entry_safe(page, next, &batch, lru) {
+		unsigned int order = page_private(page);
+
+		list_del(&page->lru);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+	}
+	oomlens_counter_add(OOMLENS_POOL_PAGES, -(long)taken);
+	return taken;
+}
+
+/**
  * oomlens_pool_give() - give pages back to the kernel
  * @pool: the pool
  * @pages: how many at least, if there are as many
  * @bound_ns: give up after that long; 0: never
  *
- * Never waits for the task that grows the pool. The largest blocks go first, and
- * will be tried for again.
+ * Never waits for the task that grows the pool.
  *
  * Context: process context, the OOM notifier included; may sleep, and does not
  * allocate. With @bound_ns it lasts that long and GIVE_BATCH blocks more.
@@ -121,37 +161,13 @@ unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gf
 unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, u64 bound_ns)
 {
 	u64 start = ktime_get_ns();
-	unsigned long given = 0;
+	unsigned long given = 0, n;
 
 	while (given < pages) {
-		struct page *page, *next;
-		unsigned long taken = 0;
-		LIST_HEAD(batch);
-		int i;
-
-		spin_lock(&pool->lock);
-		for (i = 0; i < GIVE_BATCH && given + taken < pages; i++) {
-			page = list_first_entry_or_null(&pool->blocks, struct page, lru);
-			if (!page)
-				break;
-			list_move_tail(&page->lru, &batch);
-			taken += 1UL << page_private(page);
-		}
-		WRITE_ONCE(pool->pages, pool->pages - taken);
-		WRITE_ONCE(pool->order, POOL_ORDER_MAX);
-		spin_unlock(&pool->lock);
-		if (!taken)
+		n = oomlens_pool_give_batch(pool, pages - given);
+		if (!n)
 			break;
-
-		list_for_each_entry_safe(page, next, &batch, lru) {
-			unsigned int order = page_private(page);
-
-			list_del(&page->lru);
-			set_page_private(page, 0);
-			__free_pages(page, order);
-		}
-		oomlens_counter_add(OOMLENS_POOL_PAGES, -(long)taken);
-		given += taken;
+		given += n;
 		if (bound_ns && ktime_get_ns() - start > bound_ns)
 			break;
 		cond_resched();

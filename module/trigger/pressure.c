@@ -43,6 +43,12 @@
 /* Pages that CPU stocks and the cgroup's own tasks may free between two looks. */
 #define MEMCG_SLACK	256UL
 
+/*
+ * Pages that a cgroup gets back with the mark: what the stocks of some CPUs take, and
+ * its tasks until the kworker has run. Single pages, at worst, of some 0.1 us each.
+ */
+#define MARK_ROOM	512UL
+
 /* Pages taken between two looks at the level, at most. */
 #define STRIDE_MAX	8192UL
 
@@ -82,6 +88,7 @@ static struct {
 	u64 start_ns;			/* before any that gives back */
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
 	unsigned long relieved;		/* pages given back; under relief_lock */
+	atomic_long_t given_at_mark;	/* pages, besides these */
 	u64 relieved_at;		/* the last pages, of any run; under relief_lock */
 	unsigned long relieved_free;	/* pages free if most came back; under relief_lock */
 	wait_queue_head_t wait;		/* for the end, while holding */
@@ -236,19 +243,39 @@ struct oomlens_relief oomlens_pressure_relief = {
 	.relieve	= relieve,
 };
 
-/*
- * After a kill the pages must be back before a second one. The allocator asks
- * the notifier again before it gets there, but a cgroup's charge goes round in
- * the kernel, so the pages have to be given back by another task.
- */
+/* For what is not given back at the mark. */
 static DECLARE_WORK(give_work, give_all);
+
+/*
+ * After a kill the pages must be back before a second one. The allocator asks the
+ * notifier again before it gets there, but a cgroup's charge goes round in the
+ * kernel, whichever of its tasks makes it, and a small victim is soon gone: so the
+ * charge finds some room now, and the kworker gives the rest.
+ *
+ * Not on PREEMPT_RT: a tracepoint's probe (before 7.0) has preemption disabled, in which
+ * no page can be freed there.
+ */
+static void give_room(void)
+{
+	unsigned long given = 0, n;
+
+	oomlens_pool_close(&pressure.pool);
+	if (pressure.req.memcg && !IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		do {
+			n = oomlens_pool_give_batch(&pressure.pool, MARK_ROOM - given);
+			given += n;
+		} while (n && given < MARK_ROOM);
+		atomic_long_add(given, &pressure.given_at_mark);
+	}
+	queue_work(system_highpri_wq, &give_work);
+}
 
 /*
  * The OOM killer has marked a task. The mark of another OOM does not end a run,
  * nor make it one that killed: other cgroups have OOMs too.
  *
  * RCU keeps the run and its cgroup in place here: since 7.0 the kernel calls a
- * tracepoint's probes without it.
+ * tracepoint's probes without it. The task's task_lock() is held.
  */
 static void marked(bool claimed, bool killed, const struct oom_control *oc)
 {
@@ -264,7 +291,7 @@ static void marked(bool claimed, bool killed, const struct oom_control *oc)
 	if (ours && killed)
 		WRITE_ONCE(pressure.kill_seen, true);
 	if (ours && active && pressure.req.kill)
-		queue_work(system_highpri_wq, &give_work);
+		give_room();
 	rcu_read_unlock();
 }
 
@@ -486,6 +513,7 @@ static int start_run(void)
 	pressure.start_ns = ktime_get_ns();
 	pressure.relief_ns = 0;
 	pressure.relieved = 0;
+	atomic_long_set(&pressure.given_at_mark, 0);
 	atomic_set(&pressure.ooms, 0);
 	oomlens_pool_open(&pressure.pool);
 	/* The claim comes before active, so that the first OOM is adopted. */
@@ -506,7 +534,7 @@ static void end_run(struct oomlens_run *run)
 	give_all(NULL);
 	mutex_lock(&relief_lock);
 	WRITE_ONCE(pressure.active, false);
-	run->taken = pressure.relieved;
+	run->taken = pressure.relieved + atomic_long_read(&pressure.given_at_mark);
 	run->give_ns = pressure.relief_ns;
 	mutex_unlock(&relief_lock);
 	/* What this run's kill has queued must not end the next one. */

@@ -84,6 +84,7 @@ struct oomlens_pool {
 void oomlens_pool_open(struct oomlens_pool *pool);
 void oomlens_pool_close(struct oomlens_pool *pool);
 unsigned long oomlens_pool_grow(struct oomlens_pool *pool, unsigned long max, gfp_t gfp);
+unsigned long oomlens_pool_give_batch(struct oomlens_pool *pool, unsigned long pages);
 unsigned long oomlens_pool_give(struct oomlens_pool *pool, unsigned long pages, u64 bound_ns);
 
 /* ---- kill.c ---- */
