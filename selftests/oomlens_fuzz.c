@@ -24,6 +24,7 @@ static const char *const names[FUZZ_FILES] = {
 	[FUZZ_OBJECTS]	= "objects",
 	[FUZZ_TRIGGER]	= "trigger",
 	[FUZZ_RESERVE]	= "reserve",
+	[FUZZ_HISTORY]	= "history",
 };
 
 /* %n a number, %s a size, %p a process, %c a cgroup, %w a blank or none */
@@ -42,6 +43,8 @@ static const char *const grammar[FUZZ_FILES][10] = {
 			    "pressure limit=4K hold=0 outcome=avert timeout=3600" },
 	[FUZZ_RESERVE]	= { "%s", "0", "%n", "64K", "%w1M%w", "%sB", "-%s", "0x%n",
 			    "%n.%n", "8k\n" },
+	[FUZZ_HISTORY]	= { "after %n", "%wafter %n%w\n", "after%w %n", "after", "after -%n",
+			    "after %n %n", "before %n", "all", "%n", "rows %n" },
 };
 
 static const char *const boundary[] = {

@@ -21,17 +21,33 @@ static void every_ms(const char *ms)
 
 /* ---- Samples ---- */
 
-static long long newest(const char *text)
+/* Of the samples from that number on: how many, the first and the last. */
+struct span {
+	unsigned int n;
+	long long first, last;
+};
+
+static struct span span(const char *text, long long from)
 {
-	long long n = 0;
+	struct span s = { 0 };
+	long long number;
 
 	while (text && *text) {
-		if (!strncmp(text, "sample ", 7))
-			n = atoll(text + 7);
+		number = !strncmp(text, "sample ", 7) ? atoll(text + 7) : 0;
+		if (number && number >= from) {
+			if (!s.n++)
+				s.first = number;
+			s.last = number;
+		}
 		text = strchr(text, '\n');
 		text += !!text;
 	}
-	return n;
+	return s;
+}
+
+static long long newest(const char *text)
+{
+	return span(text, 0).last;
 }
 
 /* The file once it has a sample above @number, whose number becomes that of the newest. */
@@ -599,6 +615,86 @@ static void test_growth(void)
 	close(fd);
 }
 
+/* ---- To follow it ---- */
+
+/* What is read after that write, to be freed. */
+static char *read_after(int fd, const char *format, long long number)
+{
+	char line[48];
+	char *text;
+
+	snprintf(line, sizeof(line), format, number);
+	EXPECT_OK(write_fd(fd, line));
+	text = read_on(fd);
+	MUST(text);
+	MUST(!lseek(fd, 0, SEEK_SET));
+	return text;
+}
+
+static unsigned int samples(void)
+{
+	char *text = must_read_lens("history");
+	unsigned int n = span(text, 0).n;
+
+	free(text);
+	return n;
+}
+
+/* No sample has come for a while. */
+static bool settled(void)
+{
+	char *text = must_read_lens("history");
+	long long before = newest(text);
+
+	free(text);
+	nap_ms(100);
+	text = must_read_lens("history");
+	before -= newest(text);
+	free(text);
+	return !before;
+}
+
+static void test_after(void)
+{
+	static const char * const wrong[] = { "after", "after ", "after x", "after -1",
+					      "after 1 2", "after 4294967296", "rows 1", "all" };
+	int fd = must_open_lens("history", O_RDWR);
+	struct span all, some;
+	long long middle;
+	unsigned int i;
+	char *text;
+
+	every_ms("10");
+	EXPECT_TRUE(wait_until(samples() >= 8, PATIENCE_MS));
+	/* From now on nothing is overwritten; a last sample may be on its way. */
+	every_ms("3600000");
+	EXPECT_TRUE(wait_until(settled(), PATIENCE_MS));
+	text = read_after(fd, "after %lld", 0);
+	all = span(text, 0);
+	middle = (all.first + all.last) / 2;
+	some = span(text, middle + 1);
+	free(text);
+	text = read_after(fd, "after %lld\n", middle);
+	EXPECT_EQ(span(text, 0).n, some.n);
+	EXPECT_EQ(span(text, 0).first, some.first);
+	EXPECT_EQ(span(text, 0).last, all.last);
+	EXPECT_FALSE(event_line(text, "task", middle, 0));
+	EXPECT_TRUE(event_line(text, "task", some.first, 0));
+	free(text);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		EXPECT_EQ(write_fd(fd, wrong[i]), -EINVAL);
+	text = read_after(fd, "after %lld", all.last);
+	EXPECT_EQ(span(text, 0).n, 0);
+	EXPECT_TRUE(strstr(text, "# every_s "));
+	free(text);
+	/* As after the sampler was stopped: its numbers begin with 1. */
+	text = read_after(fd, "after %lld", all.last + 1);
+	EXPECT_EQ(span(text, 0).n, all.n);
+	free(text);
+	close(fd);
+	test_done("what is new after a sample, and nothing twice");
+}
+
 /* ---- The parameter ---- */
 
 static pid_t reader(void)
@@ -651,7 +747,7 @@ static void test_changed(void)
 
 int main(void)
 {
-	test_begin(11);
+	test_begin(12);
 	test_machine();
 	test_task();
 	test_pid_reused();
@@ -660,6 +756,7 @@ int main(void)
 	test_no_process();
 	test_day();
 	test_growth();
+	test_after();
 	test_changed();
 	test_end();
 }

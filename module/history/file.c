@@ -5,7 +5,7 @@
  *
  * A position in the file is the number of a sample, or STALLS and that of a stall. The
  * file is read while the sampler goes on: what is overwritten before it is printed is
- * missing.
+ * missing. Who follows the samples asks for those after the last one that it has.
  */
 #include <linux/page_counter.h>
 
@@ -15,6 +15,8 @@
 
 /* A reader's copy, of a sample or of a stall. */
 struct copy {
+	u32 after;			/* a sample's number, as written; 0: all */
+	u64 first;			/* the least number that this read prints */
 	struct oomlens_sample *sample;
 	struct oomlens_stall stall;
 	long seen;			/* oomlens_stall_changes() */
@@ -43,7 +45,11 @@ static_assert(ARRAY_SIZE(figure_names) == OOMLENS_NR_FIGURES);
 static int history_snapshot(struct seq_file *m)
 {
 	struct copy *c = m->private;
+	struct oomlens_history *h = oomlens_history_hold();
 
+	/* A sampler that was stopped numbers anew: then nobody has these. */
+	c->first = h && c->after <= READ_ONCE(h->tick) ? c->after + 1ULL : 1;
+	oomlens_history_unhold();
 	c->seen = oomlens_stall_changes();
 	c->read = true;
 	if (!c->sample)
@@ -61,7 +67,7 @@ static void history_release(struct seq_file *m)
 static void *find(struct copy *c, struct oomlens_history *h, loff_t *pos)
 {
 	if (*pos < STALLS) {
-		if (oomlens_sample_next(h, *pos, c->sample)) {
+		if (oomlens_sample_next(h, max_t(u64, *pos, c->first), c->sample)) {
 			*pos = c->sample->number;
 			return c->sample;
 		}
@@ -232,6 +238,16 @@ static int history_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+static int history_command(struct seq_file *m, char *line)
+{
+	static const char word[] = "after ";
+	struct copy *c = m->private;
+
+	if (!strstarts(line, word))
+		return -EINVAL;
+	return oomlens_parse_uint(line + strlen(word), 0, UINT_MAX, &c->after);
+}
+
 static __poll_t history_poll(struct seq_file *m, struct file *file, poll_table *wait)
 {
 	const struct copy *c = m->private;
@@ -256,4 +272,5 @@ const struct oomlens_file_ops oomlens_history_file = {
 	.show		= history_show,
 	.poll		= history_poll,
 	.row_max	= history_row_max,
+	.command	= history_command,
 };

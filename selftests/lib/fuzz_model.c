@@ -242,6 +242,15 @@ static void forecast_commit(char *line, struct forecast *f)
 	}
 }
 
+static void forecast_history(char *line, struct forecast *f)
+{
+	unsigned long long n;
+
+	f->pass = !strncmp(line, "after ", 6) && number(line + 6, UINT_MAX, &n);
+	if (!f->pass)
+		fails(f, -EINVAL);
+}
+
 /* Digits as a number is printed, and no larger; what follows it in *rest. */
 static bool plain_number(const char *s, unsigned long long most, const char **rest)
 {
@@ -403,6 +412,7 @@ void fuzz_forecast(enum fuzz_file file, const char *buf, size_t len, struct fore
 		[FUZZ_OBJECTS]	= forecast_objects,
 		[FUZZ_TRIGGER]	= forecast_trigger,
 		[FUZZ_RESERVE]	= forecast_reserve,
+		[FUZZ_HISTORY]	= forecast_history,
 	};
 	static char line[WRITE_MAX];
 	size_t from = 0, to = len;

@@ -11,7 +11,8 @@
 /* As of the module: a write is shorter than this. */
 #define WRITE_MAX	4096
 
-enum fuzz_file { FUZZ_BADNESS, FUZZ_COMMIT, FUZZ_OBJECTS, FUZZ_TRIGGER, FUZZ_RESERVE, FUZZ_FILES };
+enum fuzz_file { FUZZ_BADNESS, FUZZ_COMMIT, FUZZ_OBJECTS, FUZZ_TRIGGER, FUZZ_RESERVE,
+		 FUZZ_HISTORY, FUZZ_FILES };
 
 /**
  * struct forecast - what one write must come to
