@@ -234,14 +234,14 @@ typed()
 	until_true "$@"
 }
 
-# top_on_terminal: on one of its own, its processes among the first in line
+# top_on_terminal [SECONDS]: on one of its own, its processes among the first in line
 top_on_terminal()
 {
 	: >"$work/screen"
 	(
 		echo 700 >/proc/self/oom_score_adj
 		# shellcheck disable=SC2086 # two words
-		exec env NO_COLOR=1 "$here/oomlens_tty" $shell "$work/oomlens" top -d 25
+		exec env NO_COLOR=1 "$here/oomlens_tty" $shell "$work/oomlens" top -d "${1:-25}"
 	) <"$work/keys" >"$work/screen" 2>&1 7>&- &
 	tty=$!
 	children="$children $tty"
@@ -316,6 +316,51 @@ test_top_keys()
 	rm -f "$work/large"
 	[ $status = 0 ] || frame | head -n 12 | sed 's/^/# screen: /'
 	kill "$tty" "$hog" 2>/dev/null
+	exec 7>&-
+	return $status
+}
+
+two_samples()
+{
+	[ "$(grep -c ^sample $lens/history)" -ge 2 ]
+}
+
+# The fourth column is GROW on a terminal as narrow as this.
+hog_grows()
+{
+	frame | awk -v p="$hog" '$1 == "RANK" { ok = $4 == "GROW" } ok && $2 == p && $4 ~ /[KM]$/ { found = 1 } END { exit !found }'
+}
+
+# A process that begins to grow while top runs: of the history top reads what is new
+growth_of_top()
+{
+	until_true two_samples && top_on_terminal 1 || return 1
+	(
+		exec 7>&-
+		echo 300 >/proc/self/oom_score_adj
+		s=
+		while sleep 0.2; do
+			s=$s$(head -c 200000 /dev/zero | tr '\0' x)
+		done
+	) >/dev/null 2>&1 &
+	hog=$!
+	children="$children $hog"
+	until_true hog_grows && leaves q
+}
+
+test_top_growth()
+{
+	[ -p "$work/keys" ] || mkfifo "$work/keys" "$work/never"
+	exec 7<>"$work/keys"
+	every=$(cat /sys/module/oomlens/parameters/history)
+	hog=
+	echo 1 >/sys/module/oomlens/parameters/history
+	growth_of_top
+	status=$?
+	echo "$every" >/sys/module/oomlens/parameters/history
+	[ $status = 0 ] || frame | head -n 12 | sed 's/^/# screen: /'
+	# shellcheck disable=SC2086 # none, if it did not come to that
+	kill "$tty" $hog 2>/dev/null
 	exec 7>&-
 	return $status
 }
@@ -647,6 +692,9 @@ for name in ash dash bash; do
 		: >"$work/said"
 		test_top_keys
 		result $? "$name: the keys of top"
+		: >"$work/said"
+		test_top_growth
+		result $? "$name: top shows what has begun to grow"
 	fi
 	echo "# $name: $(($(date +%s) - began)) s"
 done

@@ -106,15 +106,15 @@ cmd_top()
 	fi
 	exec 3<&-
 	# How awk asks with a scope; in the environment no quote needs care.
-	OOMLENS_SCOPE=$SCOPE OOMLENS_BADNESS=$DIR/badness
-	export OOMLENS_SCOPE OOMLENS_BADNESS
+	OOMLENS_SCOPE=$SCOPE OOMLENS_BADNESS=$DIR/badness OOMLENS_HISTORY=$DIR/history
+	export OOMLENS_SCOPE OOMLENS_BADNESS OOMLENS_HISTORY
 	TTY_WAS=$(stty -g 2>/dev/null </dev/tty) || TTY_WAS=
 	trap 'top_restore; exit 0' INT TERM HUP
 	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
 	printf '\033[?25l\033[H\033[2J'
 	run "own pace trend rows rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all="$ALL" high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \
-		history="$([ ! -r "$DIR/history" ] || echo "$DIR/history")" \
+		history="$([ ! -r "$DIR/history" ] || echo 1)" \
 		scoped="${SCOPE:+1}" "$(meminfo)"
 	status=$?
 	top_restore

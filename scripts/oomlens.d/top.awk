@@ -3,7 +3,7 @@
 # costs more than a frame.
 #
 # In: looping, delay (seconds; empty: by the number of processes), fixed (rows that were
-# asked for), high (of the terminal), history (its path; empty: none), tty (half a second
+# asked for), high (of the terminal), history (1: there is one), tty (half a second
 # a read, no echo; empty: none), dir, scoped.
 
 # read_lines PATH: as if it had been an operand; what on_row() cut off is left. Of the
@@ -65,7 +65,7 @@ function look_at_clock(   line) {
 	uptime = first_word(line) + 0
 }
 
-function frame() {
+function frame(   every) {
 	look_at_size()
 	rows = fixed ? fixed : high - (high < 9 ? 2 : high < 16 ? 6 : 7)
 	if (rows < 1)
@@ -76,10 +76,11 @@ function frame() {
 	if (!read_lines(dir "/overcommit") || !read_lines(dir "/stats"))
 		return 0
 	look_at_clock()
-	# Long, too, and a process gains little in a minute.
-	if (history != "" && uptime >= history_till) {
-		history_till = uptime + 60
+	# A process gains little in a minute, or in six samples if they come faster.
+	if (history && uptime >= history_till) {
 		read_history()
+		every = num(key("history", "every_s"))
+		history_till = uptime + (every > 0 && every < 10 ? 6 * every : 60)
 		forget_rows()
 		row_format = ""
 	}
@@ -119,10 +120,12 @@ function frame() {
 # ---- growth, over the last ten minutes of the history ----
 
 # Of the file only what is new, and of that only the processes: after a day all of it
-# would cost as much as hundreds of frames.
-function read_history(   type) {
-	begin_file(history)
-	while ((getline < history) > 0) {
+# would cost as much as hundreds of frames. A module of before "after" refuses it, and
+# prints all.
+function read_history(   command, type) {
+	command = "exec 3<>\"$OOMLENS_HISTORY\" && { (echo after " sample_number + 0 " >&3) 2>/dev/null; cat <&3; }"
+	begin_file("history")
+	while ((command | getline) > 0) {
 		type = substr($0, 1, 5)
 		if (type == "sampl")
 			take_sample()
@@ -131,7 +134,7 @@ function read_history(   type) {
 		else if (type ~ /^#/)
 			take_line()
 	}
-	close(history)
+	close(command)
 	find_growing()
 }
 
@@ -150,11 +153,14 @@ function value_of(name,   p, s) {
 function take_sample(   t, every) {
 	t = num(value_of("time_us")) / 1000000
 	every = num(key("history", "every_s"))
+	sample_number = $2
 	taking = t > sample_t[sample_ts] && num(value_of("over_s")) <= 3 * every
 	if (!taking)
 		return
-	if (sample_ts && t - sample_t[sample_ts] > 3 * every)
+	if (sample_ts && t - sample_t[sample_ts] > 3 * every) {
 		forget_growing()
+		sample_number = $2
+	}
 	sample_t[++sample_ts] = t
 	moments = AT[1] = 1
 	H[1, "psi_full"] = value_of("psi_full")
@@ -179,7 +185,7 @@ function add_growing(id, i, v) {
 }
 
 function forget_growing() {
-	sample_ts = 0
+	sample_ts = sample_number = 0
 	split("", sample_t)
 	split("", grows_from)
 	split("", grows_to)
