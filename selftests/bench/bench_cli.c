@@ -2,7 +2,7 @@
 /*
  * What the command line costs: "oomlens rank" over many processes, and the share
  * of one CPU that "oomlens top" takes of them at its default rate, itself and all
- * that it starts.
+ * that it starts, with the history of a day.
  *
  * bench_cli [PROCESSES [SECONDS]]: as root, in a quiet guest, with the module
  * loaded and oomlens in PATH; 0 seconds: no top.
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@
 #define STAT	"%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu"
 /* The first frame includes what is done once. */
 #define WARM_S	6
+#define FILL_S	600
 
 static void die(const char *what)
 {
@@ -52,6 +54,44 @@ static void start_idle(int n)
 				pause();
 		}
 	}
+}
+
+static void write_parameter(const char *name, const char *value)
+{
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/oomlens/parameters/%s", name);
+	f = fopen(path, "w");
+	if (!f || fputs(value, f) < 0 || fclose(f))
+		die(path);
+}
+
+/* As after a day of uptime: every sample that is kept is there. */
+static void fill_history(void)
+{
+	double end = now_s() + FILL_S;
+	unsigned int n, kept_short, kept_long;
+	static char line[65536];
+	FILE *f;
+
+	write_parameter("history_ms", "10");
+	do {
+		usleep(500000);
+		n = kept_short = kept_long = 0;
+		f = fopen("/sys/kernel/debug/oomlens/history", "r");
+		if (!f)
+			die("history");
+		while (fgets(line, sizeof(line), f)) {
+			sscanf(line, "# every_s %*s short %u long %u", &kept_short, &kept_long);
+			n += !strncmp(line, "sample ", 7);
+		}
+		fclose(f);
+		/* The last of the day's lie within the last minutes. */
+	} while (n + 2 < kept_short + kept_long && now_s() < end);
+	write_parameter("history_ms", "0");
+	printf("%u samples of history, of %u and %u\n", n, kept_short, kept_long);
+	fflush(stdout);
 }
 
 static double cpu_s(const struct rusage *ru)
@@ -188,6 +228,8 @@ int main(int argc, char **argv)
 	       sysconf(_SC_NPROCESSORS_ONLN), n);
 	fflush(stdout);
 	start_idle(n);
+	if (seconds)
+		fill_history();
 	time_command("oomlens rank >/dev/null");
 	time_command("oomlens rank -n 0 >/dev/null");
 	if (seconds > 0)
