@@ -322,7 +322,7 @@ test_top_keys()
 
 two_samples()
 {
-	[ "$(grep -c ^sample $lens/history)" -ge 2 ]
+	[ "$(grep -c ^sample "$lens/history")" -ge 2 ]
 }
 
 # The fourth column is GROW on a terminal as narrow as this.

@@ -71,20 +71,21 @@ static void write_parameter(const char *name, const char *value)
 static void fill_history(void)
 {
 	double end = now_s() + FILL_S;
-	unsigned int n, kept_short, kept_long;
+	unsigned int n, kept_short = 0, kept_long = 0;
 	static char line[65536];
 	FILE *f;
 
 	write_parameter("history_ms", "10");
 	do {
 		usleep(500000);
-		n = kept_short = kept_long = 0;
+		n = 0;
 		f = fopen("/sys/kernel/debug/oomlens/history", "r");
 		if (!f)
 			die("history");
 		while (fgets(line, sizeof(line), f)) {
-			sscanf(line, "# every_s %*s short %u long %u", &kept_short, &kept_long);
-			n += !strncmp(line, "sample ", 7);
+			if (sscanf(line, "# every_s %*s short %u long %u", &kept_short,
+				   &kept_long) != 2)
+				n += !strncmp(line, "sample ", 7);
 		}
 		fclose(f);
 		/* The last of the day's lie within the last minutes. */
