@@ -57,7 +57,7 @@ extern bool oomlens_trigger_enabled;	/* trigger and reserve may be written */
 __printf(1, 2) void oomlens_refused(const char *fmt, ...);
 int oomlens_permitted(const struct seq_file *m);
 
-/* ---- page_pool.c ---- */
+/* ---- give_back.c ---- */
 
 /**
  * struct oomlens_pool - pages held, to be given back at once

@@ -40,14 +40,16 @@ void oomlens_pool_open(struct oomlens_pool *pool)
  * oomlens_pool_close() - let a pool take in nothing more
  * @pool: the pool
  *
- * A page that was on its way goes back to the kernel.
+ * A page that was on its way goes back to the kernel. What was written before is seen by
+ * who sees it closed.
  *
- * Context: process context.
+ * Context: as for spin_lock(); not in an interrupt.
  */
 void oomlens_pool_close(struct oomlens_pool *pool)
 {
 	spin_lock(&pool->lock);
-	WRITE_ONCE(pool->closed, true);
+	/* Pairs with over() of pressure. */
+	smp_store_release(&pool->closed, true);
 	spin_unlock(&pool->lock);
 }
 
