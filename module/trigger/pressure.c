@@ -44,10 +44,12 @@
 #define MEMCG_SLACK	256UL
 
 /*
- * Pages that a cgroup gets back with the mark: what the stocks of some CPUs take, and
- * its tasks until the kworker has run. Single pages, at worst, of some 0.1 us each.
+ * What a cgroup gets back with the mark: room for its tasks until the kworker has run.
+ * At least that many pages, whatever they cost to free; and as long as that no more
+ * than this time has passed.
  */
-#define MARK_ROOM	512UL
+#define MARK_ROOM	(SZ_2M >> PAGE_SHIFT)
+#define MARK_NS		(100 * NSEC_PER_USEC)
 
 /* Pages taken between two looks at the level, at most. */
 #define STRIDE_MAX	8192UL
@@ -88,7 +90,8 @@ static struct {
 	u64 start_ns;			/* before any that gives back */
 	u64 relief_ns;			/* spent on giving back; under relief_lock */
 	unsigned long relieved;		/* pages given back; under relief_lock */
-	atomic_long_t given_at_mark;	/* pages, besides these */
+	unsigned long mark_pages;	/* besides these; by marked(), under oom_lock */
+	u64 mark_ns;			/* spent on these */
 	u64 relieved_at;		/* the last pages, of any run; under relief_lock */
 	unsigned long relieved_free;	/* pages free if most came back; under relief_lock */
 	wait_queue_head_t wait;		/* for the end, while holding */
@@ -247,25 +250,36 @@ struct oomlens_relief oomlens_pressure_relief = {
 static DECLARE_WORK(give_work, give_all);
 
 /*
- * After a kill the pages must be back before a second one. The allocator asks the
- * notifier again before it gets there, but a cgroup's charge goes round in the
- * kernel, whichever of its tasks makes it, and a small victim is soon gone: so the
- * charge finds some room now, and the kworker gives the rest.
- *
- * Not on PREEMPT_RT: a tracepoint's probe (before 7.0) has preemption disabled, in which
- * no page can be freed there.
+ * A cgroup's charge goes round in the kernel, whichever of its tasks makes it, and a
+ * small victim is soon gone: the charge has to find room, or it brings a second kill.
  */
-static void give_room(void)
+static void give_at_mark(void)
 {
+	u64 spent, begin = ktime_get_ns();
 	unsigned long given = 0, n;
 
-	oomlens_pool_close(&pressure.pool);
-	if (pressure.req.memcg && !IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		do {
-			n = oomlens_pool_give_batch(&pressure.pool, MARK_ROOM - given);
-			given += n;
-		} while (n && given < MARK_ROOM);
-		atomic_long_add(given, &pressure.given_at_mark);
+	do {
+		n = oomlens_pool_give_batch(&pressure.pool, MARK_ROOM);
+		given += n;
+		spent = ktime_get_ns() - begin;
+	} while (n && (given < MARK_ROOM || spent < MARK_NS));
+	pressure.mark_pages += given;
+	pressure.mark_ns += spent;
+}
+
+/*
+ * After a kill the pages must be back before a second one. In a global OOM the
+ * allocator asks the notifier again before it gets there.
+ *
+ * On PREEMPT_RT all these locks sleep, and before 7.0 a tracepoint's probe has
+ * preemption disabled: there all is left to the kworker.
+ */
+static void give_after_kill(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible()) {
+		oomlens_pool_close(&pressure.pool);
+		if (pressure.req.memcg)
+			give_at_mark();
 	}
 	queue_work(system_highpri_wq, &give_work);
 }
@@ -291,7 +305,7 @@ static void marked(bool claimed, bool killed, const struct oom_control *oc)
 	if (ours && killed)
 		WRITE_ONCE(pressure.kill_seen, true);
 	if (ours && active && pressure.req.kill)
-		give_room();
+		give_after_kill();
 	rcu_read_unlock();
 }
 
@@ -304,7 +318,8 @@ struct oomlens_mark_listener oomlens_pressure_listener = {
 /* Has an OOM ended the run? */
 static bool over(void)
 {
-	if (READ_ONCE(pressure.pool.closed))
+	/* Pairs with oomlens_pool_close(): whether it killed is known by then. */
+	if (smp_load_acquire(&pressure.pool.closed))
 		return true;
 	/* The kernel calls a cgroup's OOM off if there is room by then: go on. */
 	if (pressure.req.memcg)
@@ -513,7 +528,8 @@ static int start_run(void)
 	pressure.start_ns = ktime_get_ns();
 	pressure.relief_ns = 0;
 	pressure.relieved = 0;
-	atomic_long_set(&pressure.given_at_mark, 0);
+	pressure.mark_pages = 0;
+	pressure.mark_ns = 0;
 	atomic_set(&pressure.ooms, 0);
 	oomlens_pool_open(&pressure.pool);
 	/* The claim comes before active, so that the first OOM is adopted. */
@@ -534,14 +550,14 @@ static void end_run(struct oomlens_run *run)
 	give_all(NULL);
 	mutex_lock(&relief_lock);
 	WRITE_ONCE(pressure.active, false);
-	run->taken = pressure.relieved + atomic_long_read(&pressure.given_at_mark);
+	run->taken = pressure.relieved;
 	run->give_ns = pressure.relief_ns;
 	mutex_unlock(&relief_lock);
-	/* What this run's kill has queued must not end the next one. */
-	if (pressure.req.kill) {
-		synchronize_rcu();
-		flush_work(&give_work);
-	}
+	/* What this run's marks do, and have queued, must not end the next one. */
+	synchronize_rcu();
+	flush_work(&give_work);
+	run->taken += pressure.mark_pages;
+	run->give_ns += pressure.mark_ns;
 	run->event = oomlens_disclaim();
 	oomlens_memcg_put(pressure.memcg);
 }
