@@ -219,15 +219,6 @@ static int walk(struct oomlens_snapshot *t)
 
 /* ---- Rank ---- */
 
-/* Most points first; of equals the later in the walk. */
-static int compare_keys(const void *a, const void *b)
-{
-	const struct oomlens_rank_key *x = a, *y = b;
-
-	cond_resched();
-	return oomlens_precedes(x->points, x->row->order, y->points, y->row->order) ? -1 : 1;
-}
-
 /* The ranked rows' keys first, in order; the others follow in walk order. */
 static int rank(struct oomlens_snapshot *t)
 {
@@ -239,7 +230,7 @@ static int rank(struct oomlens_snapshot *t)
 		t->keys = kvmalloc_array(t->n, sizeof(*t->keys), OOMLENS_GFP);
 	if (!t->keys)
 		return -ENOMEM;
-	/* From the walk's end to its beginning: nothing to sort among equals. */
+	/* From the walk's end to its beginning: the order of equals. */
 	for (chunk = t->chunks; chunk; chunk = next_chunk(chunk)) {
 		for (task = chunk->rows; task < chunk->rows + chunk->n; task++) {
 			struct oomlens_rank_key *key =
@@ -249,8 +240,7 @@ static int rank(struct oomlens_snapshot *t)
 			key->row = task;
 		}
 	}
-	if (t->ranked && oomlens_rank_sort(t->keys, t->ranked))
-		sort(t->keys, t->ranked, sizeof(*t->keys), compare_keys, NULL);
+	oomlens_rank_sort(t->keys, t->ranked);
 	return 0;
 }
 

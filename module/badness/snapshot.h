@@ -53,7 +53,7 @@ struct oomlens_snapshot {
 	bool spare;
 };
 
-int oomlens_rank_sort(struct oomlens_rank_key *keys, unsigned int n);
+void oomlens_rank_sort(struct oomlens_rank_key *keys, unsigned int n);
 
 int oomlens_snapshot_take(struct oomlens_snapshot *t, struct oomlens_scope *scope);
 void oomlens_snapshot_free(struct oomlens_snapshot *t);
