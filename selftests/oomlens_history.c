@@ -11,6 +11,7 @@
 
 #include "lib/events.h"
 #include "lib/expect.h"
+#include "lib/samples.h"
 
 #define PARAMETERS	"/sys/module/oomlens/parameters/"
 
@@ -21,35 +22,6 @@ static void every_ms(const char *ms)
 
 /* ---- Samples ---- */
 
-/* Of the samples from that number on: how many, the first and the last. */
-struct span {
-	unsigned int n;
-	long long first, last;
-};
-
-static struct span span(const char *text, long long from)
-{
-	struct span s = { 0 };
-	long long number;
-
-	while (text && *text) {
-		number = !strncmp(text, "sample ", 7) ? atoll(text + 7) : 0;
-		if (number && number >= from) {
-			if (!s.n++)
-				s.first = number;
-			s.last = number;
-		}
-		text = strchr(text, '\n');
-		text += !!text;
-	}
-	return s;
-}
-
-static long long newest(const char *text)
-{
-	return span(text, 0).last;
-}
-
 /* The file once it has a sample above @number, whose number becomes that of the newest. */
 static char *next_sample(long long *number)
 {
@@ -59,7 +31,7 @@ static char *next_sample(long long *number)
 
 	for (;;) {
 		text = must_read_lens("history");
-		last = newest(text);
+		last = samples_in(text, 0).last;
 		if (last > *number)
 			break;
 		MUST(now_ns() < end);
@@ -75,7 +47,7 @@ static char *fresh_sample(long long *number)
 {
 	char *text = must_read_lens("history");
 
-	*number = newest(text);
+	*number = samples_in(text, 0).last;
 	free(text);
 	free(next_sample(number));
 	return next_sample(number);
@@ -455,7 +427,7 @@ static unsigned int leak_and_churn(struct hog *leak, struct hog *churn)
 		if (i % 50)
 			continue;
 		text = must_read_lens("history");
-		n = newest(text);
+		n = samples_in(text, 0).last;
 		free(text);
 		if (!end)
 			end = n + 5 * STEP;
@@ -484,7 +456,7 @@ static void test_day(void)
 	must_hog(&churn, &churn_spec);
 	made = leak_and_churn(&leak, &churn);
 	text = must_read_lens("history");
-	last = newest(text);
+	last = samples_in(text, 0).last;
 	for (n = 1; n <= last; n++) {
 		sample = event_line(text, "sample", n, 0);
 		step = seconds(sample, "over_s") * 1e9;
@@ -631,27 +603,13 @@ static char *read_after(int fd, const char *format, long long number)
 	return text;
 }
 
-static unsigned int samples(void)
-{
-	char *text = must_read_lens("history");
-	unsigned int n = span(text, 0).n;
-
-	free(text);
-	return n;
-}
-
 /* No sample has come for a while. */
 static bool settled(void)
 {
-	char *text = must_read_lens("history");
-	long long before = newest(text);
+	long long before = samples_now().last;
 
-	free(text);
-	nap_ms(100);
-	text = must_read_lens("history");
-	before -= newest(text);
-	free(text);
-	return !before;
+	nap_ms(500);
+	return samples_now().last == before;
 }
 
 static void test_after(void)
@@ -659,37 +617,45 @@ static void test_after(void)
 	static const char * const wrong[] = { "after", "after ", "after x", "after -1",
 					      "after 1 2", "after 4294967296", "rows 1", "all" };
 	int fd = must_open_lens("history", O_RDWR);
-	struct span all, some;
+	struct samples all, some;
 	long long middle;
 	unsigned int i;
 	char *text;
 
 	every_ms("10");
-	EXPECT_TRUE(wait_until(samples() >= 8, PATIENCE_MS));
+	EXPECT_TRUE(wait_until(samples_now().n >= 8, PATIENCE_MS));
 	/* From now on nothing is overwritten; a last sample may be on its way. */
 	every_ms("3600000");
 	EXPECT_TRUE(wait_until(settled(), PATIENCE_MS));
 	text = read_after(fd, "after %lld", 0);
-	all = span(text, 0);
+	all = samples_in(text, 0);
 	middle = (all.first + all.last) / 2;
-	some = span(text, middle + 1);
+	some = samples_in(text, middle + 1);
 	free(text);
 	text = read_after(fd, "after %lld\n", middle);
-	EXPECT_EQ(span(text, 0).n, some.n);
-	EXPECT_EQ(span(text, 0).first, some.first);
-	EXPECT_EQ(span(text, 0).last, all.last);
+	EXPECT_EQ(samples_in(text, 0).n, some.n);
+	EXPECT_EQ(samples_in(text, 0).first, some.first);
+	EXPECT_EQ(samples_in(text, 0).last, all.last);
 	EXPECT_FALSE(event_line(text, "task", middle, 0));
 	EXPECT_TRUE(event_line(text, "task", some.first, 0));
 	free(text);
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		EXPECT_EQ(write_fd(fd, wrong[i]), -EINVAL);
 	text = read_after(fd, "after %lld", all.last);
-	EXPECT_EQ(span(text, 0).n, 0);
+	EXPECT_EQ(samples_in(text, 0).n, 0);
 	EXPECT_TRUE(strstr(text, "# every_s "));
 	free(text);
-	/* As after the sampler was stopped: its numbers begin with 1. */
-	text = read_after(fd, "after %lld", all.last + 1);
-	EXPECT_EQ(span(text, 0).n, all.n);
+	/* Numbers go on where the sampler was stopped. */
+	MUST_OK(setting_write(PARAMETERS "history", "0"));
+	every_ms("0");
+	text = read_after(fd, "after %lld", all.last);
+	EXPECT_EQ(samples_in(text, 0).n, 0);
+	free(text);
+	MUST_OK(setting_write(PARAMETERS "history", "10"));
+	every_ms("50");
+	EXPECT_TRUE(wait_until(samples_now().n, PATIENCE_MS));
+	text = read_after(fd, "after %lld", all.last);
+	EXPECT_EQ(samples_in(text, 0).first, all.last + 1);
 	free(text);
 	close(fd);
 	test_done("what is new after a sample, and nothing twice");
@@ -721,7 +687,7 @@ static void test_changed(void)
 	off = lens_key("stats", "memory_bytes");
 	text = must_read_lens("history");
 	EXPECT_TRUE(strstr(text, "# every_s 0 "));
-	EXPECT_EQ(newest(text), 0);
+	EXPECT_EQ(samples_in(text, 0).last, 0);
 	free(text);
 	readers[0] = reader();
 	readers[1] = reader();

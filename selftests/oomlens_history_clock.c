@@ -11,6 +11,7 @@
 #include <sched.h>
 
 #include "lib/expect.h"
+#include "lib/samples.h"
 
 #define PARAMETERS	"/sys/module/oomlens/parameters/"
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
@@ -20,30 +21,12 @@
 /* On a host that is too busy the guest itself is late. */
 #define TRIES		4
 
-static long long newest(const char *text)
-{
-	long long n = 0;
-
-	while ((text = strstr(text, "\nsample ")))
-		n = atoll(text += 8);
-	return n;
-}
-
-static long long newest_now(void)
-{
-	char *text = must_read_lens("history");
-	long long n = newest(text);
-
-	free(text);
-	return n;
-}
-
 static long long await_samples(unsigned int more)
 {
 	unsigned long long end = now_ns() + PATIENCE_MS * 1000000ULL;
-	long long n, want = newest_now() + more;
+	long long n, want = samples_now().last + more;
 
-	while ((n = newest_now()) < want) {
+	while ((n = samples_now().last) < want) {
 		MUST(now_ns() < end);
 		nap_ms(20);
 	}
@@ -70,7 +53,7 @@ static void expect_on_time(long long first, long long begin_us)
 	text = must_read_lens("history");
 	end_us = clock_us(CLOCK_MONOTONIC);
 	head = strstr(text, " short ");
-	last = newest(text);
+	last = samples_in(text, 0).last;
 	/* What a small machine keeps of them. */
 	n = last - (head ? atoi(head + 7) : 0);
 	for (n = n > first ? n + 1 : first + 1; n <= last; n++) {

@@ -13,6 +13,7 @@
 #include "lib/events.h"
 #include "lib/expect.h"
 #include "lib/loader.h"
+#include "lib/samples.h"
 
 #define PARAMETERS	"/sys/module/oomlens/parameters/"
 #define HELPER		"/sys/module/oomlens_pages/parameters/pages"
@@ -36,25 +37,12 @@ static void nap_until(double s)
 		nap_ms(5);
 }
 
-static unsigned int samples(void)
-{
-	char *text = must_read_lens("history"), *at = text;
-	unsigned int n = 0;
-
-	while ((at = strstr(at, "\nsample "))) {
-		at++;
-		n++;
-	}
-	free(text);
-	return n;
-}
-
 /* Reading costs what the leak should have: not too often. */
 static void await_samples(unsigned int n)
 {
 	double end = clock_s() + PATIENCE_MS / 1000.0;
 
-	while (samples() < n) {
+	while (samples_now().n < n) {
 		MUST(clock_s() < end);
 		nap_ms(50);
 	}
@@ -452,7 +440,7 @@ static void expect_sudden(const char *cgroup, size_t bytes)
 
 	oom_settings();
 	restart(PARAMETERS "history", "3600");
-	MUST(wait_until(samples() == 1, PATIENCE_MS));
+	MUST(wait_until(samples_now().n == 1, PATIENCE_MS));
 	kmsg = kmsg_open();
 	begin = clock_s();
 	pid = must_fork();
@@ -463,7 +451,7 @@ static void expect_sudden(const char *cgroup, size_t bytes)
 	text = MUST_HAVE(next_killed(fd, &n));
 	ksft_print_msg("killed after %.1f s\n", clock_s() - begin);
 	waitpid(pid, NULL, 0);
-	EXPECT_EQ(samples(), 1);
+	EXPECT_EQ(samples_now().n, 1);
 	EXPECT_TRUE(kmsg_wait(kmsg, "Killed process", killed, sizeof(killed), PATIENCE_MS));
 	EXPECT_TRUE(strstr(killed, "(sudden)"));
 	line = event_line(text, "growth", n, 0);

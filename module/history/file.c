@@ -45,11 +45,8 @@ static_assert(ARRAY_SIZE(figure_names) == OOMLENS_NR_FIGURES);
 static int history_snapshot(struct seq_file *m)
 {
 	struct copy *c = m->private;
-	struct oomlens_history *h = oomlens_history_hold();
 
-	/* A sampler that was stopped numbers anew: then nobody has these. */
-	c->first = h && c->after <= READ_ONCE(h->tick) ? c->after + 1ULL : 1;
-	oomlens_history_unhold();
+	c->first = c->after + 1ULL;
 	c->seen = oomlens_stall_changes();
 	c->read = true;
 	if (!c->sample)

@@ -38,6 +38,7 @@ static struct task_struct *thread;	/* under control */
 /* Readers hold it shared; the sampler does not need it, as it is stopped first. */
 static DECLARE_RWSEM(life);
 static struct oomlens_history *history;	/* NULL: stopped */
+static u32 last_number;			/* of a sample, once stopped; under control */
 
 /**
  * oomlens_interval_ns() - time between two samples, by the parameters
@@ -421,6 +422,7 @@ static int start(void)
 
 	if (!h)
 		return -ENOMEM;
+	h->tick = last_number;
 	thread = kthread_run(run, h, "oomlens_history");
 	if (IS_ERR(thread)) {
 		int err = PTR_ERR(thread);
@@ -445,6 +447,7 @@ static void stop(void)
 	thread = NULL;
 	down_write(&life);
 	h = history;
+	last_number = h->tick;
 	history = NULL;
 	up_write(&life);
 	oomlens_history_free(h);

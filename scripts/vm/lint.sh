@@ -80,7 +80,7 @@ lint_sparse()
 # The groups of module/ and the files of selftests/lib from the bottom up
 GROUP_ORDER="kernel badness,promise event history trigger top"
 LIB_ORDER="test text supervise cgroup hog expect
-	actor,events,free,fuzz_model,held,loader,objects,sheet,slab,writer fuzz_kcov,unchanged"
+	actor,events,free,fuzz_model,held,loader,objects,samples,sheet,slab,writer fuzz_kcov,unchanged"
 
 # find_cycles ORDER: cycles.awk over the output of nm on standard input
 find_cycles()
