@@ -362,7 +362,6 @@ bool oomlens_geometry_choose(unsigned long bytes);
 struct oomlens_history *oomlens_history_alloc(void);
 void oomlens_history_free(struct oomlens_history *h);
 unsigned int oomlens_rows_of(enum oomlens_kind_of_row kind);
-unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind);
 size_t oomlens_sample_size(void);
 struct oomlens_row *oomlens_sample_rows(const struct oomlens_sample *sample,
 					enum oomlens_kind_of_row kind);

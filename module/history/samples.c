@@ -50,14 +50,8 @@ static unsigned int largest_of(enum oomlens_kind_of_row kind)
 	}
 }
 
-/**
- * oomlens_fastest_of() - rows of a sample that are there for their growth, at most
- * @kind: of the rows
- *
- * Context: any, after module load.
- * Return: how many.
- */
-unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind)
+/* Rows that are there for their growth, at most. */
+static unsigned int fastest_of(enum oomlens_kind_of_row kind)
 {
 	if (kind == OOMLENS_TASKS)
 		return oomlens_geometry.rows / 2;
@@ -74,7 +68,7 @@ unsigned int oomlens_fastest_of(enum oomlens_kind_of_row kind)
  */
 unsigned int oomlens_rows_of(enum oomlens_kind_of_row kind)
 {
-	return largest_of(kind) + oomlens_fastest_of(kind);
+	return largest_of(kind) + fastest_of(kind);
 }
 
 /**
@@ -166,7 +160,7 @@ static void lay_out(struct piece *piece, struct oomlens_history *h)
 		if (at)
 			oomlens_table_place(&h->tables[k], at, g->tracked[k]);
 		carve_rows(piece, &h->largest[k], largest_of(k), false);
-		carve_rows(piece, &h->fastest[k], oomlens_fastest_of(k), true);
+		carve_rows(piece, &h->fastest[k], fastest_of(k), true);
 		carve_rows(piece, &h->step_largest[k], largest_of(k), false);
 	}
 	at = carve(piece, oomlens_names_size(g->names, g->name_size));

@@ -92,11 +92,6 @@ static int visit_task(struct task_struct *p, void *arg)
 	return 0;
 }
 
-/* What is visited twice is merged later. */
-static void rewind_walk(unsigned int n, void *arg)
-{
-}
-
 static int resize(struct oomlens_holders *h, unsigned int max)
 {
 	struct oomlens_holder *rows = kvmalloc_array(max, sizeof(*rows), OOMLENS_GFP_FILE);
@@ -122,9 +117,8 @@ static int make_room(void *arg)
 
 static int collect(struct oomlens_holders *h)
 {
-	const struct oomlens_walk walk = {
-		.pause = make_room, .visit = visit_task, .rewind = rewind_walk, .arg = h,
-	};
+	/* Nothing to rewind: what is visited twice is merged later. */
+	const struct oomlens_walk walk = { .pause = make_room, .visit = visit_task, .arg = h };
 
 	memset(h, 0, sizeof(*h));
 	h->complete = true;
