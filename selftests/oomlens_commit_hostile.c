@@ -3,7 +3,6 @@
  * commit with "pid N" on a process that works against its reader: it maps as
  * fast as it can, or maps many files with long paths. And the right to it.
  */
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -171,29 +170,7 @@ static void test_paths(void)
 
 static void test_right(void)
 {
-	int status = 0, fd, early = open_scope(1);
-	char c;
-	pid_t pid = must_fork();
-
-	if (!pid) {
-		/* Opened by a task that has not the right, and asked by one that has it */
-		fd = MUST_GET(open_without(CAP_SYS_PTRACE, lens_path("commit")));
-		EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
-		EXPECT_OK(write_fd(fd, "all"));
-		close(fd);
-		MUST_OK(drop_capability(CAP_SYS_PTRACE));
-		/* Opened by one that has the right: the caller needs it too. */
-		EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);
-		fd = must_open_lens("commit", O_RDWR);
-		EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
-		EXPECT_OK(write_fd(fd, "all"));
-		EXPECT_EQ(pread(fd, &c, 1, 0), 1);
-		_exit(expect_failed());
-	}
-	MUST(waitpid(pid, &status, 0) == pid);
-	EXPECT_EQ(status, 0);
-	EXPECT_EQ(pread(early, &c, 1, 0), 1);
-	close(early);
+	expect_ptrace_right("commit", NULL);
 	test_done("a process' addresses need CAP_SYS_PTRACE");
 }
 

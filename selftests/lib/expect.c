@@ -4,7 +4,9 @@
  */
 #include <ctype.h>
 #include <stdarg.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "expect.h"
 
@@ -201,4 +203,43 @@ void *shared_memory(size_t size)
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	return at == MAP_FAILED ? NULL : at;
+}
+
+static void in_child_without_ptrace(const char *file, const char *other, int early)
+{
+	int fd = MUST_GET(open_without(CAP_SYS_PTRACE, lens_path(file)));
+	char c;
+
+	/* Opened by a task that has not the right, and asked by one that has it */
+	EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
+	EXPECT_OK(write_fd(fd, "all"));
+	close(fd);
+	MUST_OK(drop_capability(CAP_SYS_PTRACE));
+	/* Opened by one that has the right: the caller needs it too. */
+	EXPECT_EQ(pread(early, &c, 1, 0) < 0 ? errno : 0, EPERM);
+	fd = must_open_lens(file, O_RDWR);
+	EXPECT_EQ(write_fd(fd, "pid 1"), -EPERM);
+	if (other)
+		EXPECT_EQ(write_fd(fd, other), -EPERM);
+	EXPECT_OK(write_fd(fd, "all"));
+	EXPECT_EQ(pread(fd, &c, 1, 0), 1);
+	close(fd);
+}
+
+void expect_ptrace_right(const char *file, const char *other)
+{
+	int status = 0, early = must_open_lens(file, O_RDWR);
+	pid_t pid;
+	char c;
+
+	MUST_OK(write_fd(early, "pid 1"));
+	pid = must_fork();
+	if (!pid) {
+		in_child_without_ptrace(file, other, early);
+		_exit(expect_failed());
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(pread(early, &c, 1, 0), 1);
+	close(early);
 }

@@ -151,6 +151,13 @@ void __noreturn must_fail(const char *file, int line, const char *what, int err)
 	n_;								\
 })
 
+/*
+ * "pid 1" in commit or objects needs CAP_SYS_PTRACE of the task that opened the file
+ * and of the one that writes or reads; so does @other, if it is not NULL. "all" needs
+ * nothing.
+ */
+void expect_ptrace_right(const char *file, const char *other);
+
 /* Zeroed, and shared with all children from now on; NULL if there is none. */
 void *shared_memory(size_t size);
 
