@@ -353,14 +353,14 @@ test_top_growth()
 	[ -p "$work/keys" ] || mkfifo "$work/keys" "$work/never"
 	exec 7<>"$work/keys"
 	every=$(cat /sys/module/oomlens/parameters/history)
-	hog=
+	tty='' hog=''
 	echo 1 >/sys/module/oomlens/parameters/history
 	growth_of_top
 	status=$?
 	echo "$every" >/sys/module/oomlens/parameters/history
 	[ $status = 0 ] || frame | head -n 12 | sed 's/^/# screen: /'
 	# shellcheck disable=SC2086 # none, if it did not come to that
-	kill "$tty" $hog 2>/dev/null
+	kill $tty $hog 2>/dev/null
 	exec 7>&-
 	return $status
 }

@@ -123,7 +123,7 @@ function frame(   every) {
 # would cost as much as hundreds of frames. A module of before "after" refuses it, and
 # prints all.
 function read_history(   command, type) {
-	command = "exec 3<>\"$OOMLENS_HISTORY\" && { (echo after " sample_number + 0 " >&3) 2>/dev/null; cat <&3; }"
+	command = "if (: 3<>\"$OOMLENS_HISTORY\") 2>/dev/null; then exec 3<>\"$OOMLENS_HISTORY\"; (echo after " sample_number + 0 " >&3) 2>/dev/null; else exec 3<\"$OOMLENS_HISTORY\"; fi; cat <&3"
 	begin_file("history")
 	while ((command | getline) > 0) {
 		type = substr($0, 1, 5)

@@ -91,6 +91,10 @@ static void fill_history(void)
 		/* The last of the day's lie within the last minutes. */
 	} while (n + 2 < kept_short + kept_long && now_s() < end);
 	write_parameter("history_ms", "0");
+	if (n + 2 < kept_short + kept_long) {
+		fprintf(stderr, "history did not fill up in %d s\n", FILL_S);
+		exit(1);
+	}
 	printf("%u samples of history, of %u and %u\n", n, kept_short, kept_long);
 	fflush(stdout);
 }
