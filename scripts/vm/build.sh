@@ -150,19 +150,19 @@ KSFT_PKG=linux-source-6.12
 
 fetch_ksft()
 {
-	KSFT_TREE=$CACHE/ksft
+	KSFT_TREE=$CACHE/kselftest
 	KSFT=$KSFT_TREE/tools/testing/selftests
-	stamped "$KSFT_TREE/stamp" "$KSFT_PKG 1" || locked ksft unpack_ksft
+	stamped "$KSFT_TREE/stamp" "$KSFT_PKG" || locked ksft unpack_ksft
 }
 
 unpack_ksft()
 {
-	! stamped "$KSFT_TREE/stamp" "$KSFT_PKG 1" || return 0
+	! stamped "$KSFT_TREE/stamp" "$KSFT_PKG" || return 0
 	get_deb "$KSFT_SUITE" "$BUILD_ARCH" "$KSFT_PKG"
 	rm -rf "$KSFT_TREE"
 	mkdir -p "$KSFT_TREE"
 	step "unpack kselftest and checkpatch from $KSFT_PKG (about 30 s)" extract_ksft
-	printf '%s 1\n' "$KSFT_PKG" >"$KSFT_TREE/stamp"
+	printf '%s\n' "$KSFT_PKG" >"$KSFT_TREE/stamp"
 }
 
 extract_ksft()
@@ -172,6 +172,9 @@ extract_ksft()
 		'*/tools/testing/selftests/lib.mk' \
 		'*/tools/testing/selftests/kselftest*' \
 		'*/tools/testing/selftests/run_kselftest.sh' \
+		'*/tools/testing/selftests/cgroup/*.[ch]' \
+		'*/tools/testing/selftests/clone3/clone3_selftests.h' \
+		'*/tools/testing/selftests/pidfd/pidfd.h' \
 		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
 		'*/scripts/const_structs.checkpatch'
 }
@@ -228,6 +231,13 @@ install_tests()
 			USERLDFLAGS=-static USERCFLAGS=-Werror
 		make -j"$(nproc)" "$@" INSTALL_PATH=/tests/install/oomlens install
 		make -s "$@" COLLECTION=oomlens emit_tests >/tests/install/kselftest-list.txt
+		# The kernel'"'"'s own, for oomlens_upstream.sh. As there without -O: it would
+		# leave out the memory that they touch and free.
+		mkdir /tests/install/oomlens/upstream
+		for t in test_memcontrol test_kmem test_kill; do
+			"${cross}gcc" -static -w -D_GNU_SOURCE= -pthread -o /tests/install/oomlens/upstream/$t \
+				$ksft/cgroup/$t.c $ksft/cgroup/cgroup_util.c
+		done
 		"${cross}strip" --strip-debug $(find /tests/install/oomlens -type f -perm -100 |
 			while read -r f; do
 				[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || echo "$f"

@@ -194,7 +194,7 @@ kernel_row()
 	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
 	esac
 	# These run only in the rows that name them
-	for name in oomlens_trigger_systemd.sh oomlens_trigger_lockdown oomlens_readme.sh; do
+	for name in oomlens_trigger_systemd.sh oomlens_trigger_lockdown oomlens_readme.sh oomlens_stress.sh oomlens_upstream.sh; do
 		case " $K_ONLY " in
 		*" $name "*) ;;
 		*) K_SKIPS="$K_SKIPS $name" ;;
