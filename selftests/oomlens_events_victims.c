@@ -134,6 +134,9 @@ static void test_paths(int fd)
 	free(top);
 }
 
+/* Of what a busy host can spoil */
+#define TRIES	4
+
 #define GONE	8
 #define GONE_LIMIT	4000	/* pages: to unmap them takes longer than the recorder's look */
 
@@ -217,26 +220,22 @@ static long long event_of(pid_t pid)
 
 /*
  * A victim that gets no CPU is waited for until the reaper has taken its memory. The
- * next call kills, and is to have its candidates.
+ * next call kills, and is to have its candidates. False if the walk had no time for them.
  */
-static void test_reaped(void)
+static bool reaped_has_candidates(unsigned int try)
 {
 	struct hog_spec slow_spec = { .anon = 3000, .adj = 1000, .comm = "slow" };
 	struct hog_spec next_spec = { .anon = 1000, .adj = 500, .comm = "next" };
 	struct hog_spec spec = { .anon = 100, .adj = OOM_ADJ_NEVER, .comm = "grower" };
 	struct hog slow, next, grower, spin;
+	char name[16], *dir, *text;
+	const char *walk;
 	long long n = 0;
-	char *dir, *text;
+	bool in_time;
 	int kmsg;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		test_skip(1, "one CPU\n");
-		return;
-	}
-	setting_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
-	/* From 6.12 on a deadline server runs ordinary tasks beside those of SCHED_FIFO. */
-	setting_write("/sys/kernel/debug/sched/fair_server/cpu1/runtime", "0");
-	dir = must_limit("slow", 5000);
+	snprintf(name, sizeof(name), "slow%u", try);
+	dir = must_limit(name, 5000);
 	must_hog(&spin, &spec);
 	slow_spec.cgroup = dir;
 	next_spec.cgroup = dir;
@@ -257,11 +256,13 @@ static void test_reaped(void)
 	EXPECT_FALSE(hog_gone(&slow));
 	EXPECT_TRUE(wait_until((n = event_of(next.pid)) > 0, PATIENCE_MS));
 	text = must_read_lens("events");
+	walk = line_word(event_line(text, "event", n, 0), "walk");
+	in_time = !walk || strcmp(walk, "partial");
 	EXPECT_EVENT(text, n, "walk=complete victims=1");
 	EXPECT_LINE(event_line(text, "candidate", n, 0), "pid=%d", next.pid);
 	EXPECT_LINE(event_line(text, "victim", n, 0), "pid=%d", next.pid);
-	expect_show(text);
-	test_done("a victim that is reaped and lives: the next kill has its candidates");
+	if (in_time)
+		expect_show(text);
 	free(text);
 	free(dir);
 	close(kmsg);
@@ -269,6 +270,25 @@ static void test_reaped(void)
 	hog_end(&slow);
 	hog_end(&next);
 	hog_end(&grower);
+	return in_time;
+}
+
+/* On a busy host the walk's millisecond may pass while the guest does not run. */
+static void test_reaped(void)
+{
+	unsigned int tries = 0;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		test_skip(1, "one CPU\n");
+		return;
+	}
+	setting_write("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	/* From 6.12 on a deadline server runs ordinary tasks beside those of SCHED_FIFO. */
+	setting_write("/sys/kernel/debug/sched/fair_server/cpu1/runtime", "0");
+	do
+		expect_retry();
+	while (!reaped_has_candidates(tries) && ++tries < TRIES);
+	test_done("a victim that is reaped and lives: the next kill has its candidates");
 }
 
 int main(void)
