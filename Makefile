@@ -73,10 +73,10 @@ demo: ## boot a guest, show the tables, kill one hog, show its event
 check: ## run the tests in a guest: the machine's own suite, or KERNELS="ID ..."
 	@$(VM) check $(if $(LONG),--long) $(KERNELS)
 
-check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night
+check-all: ## on every kernel and guest shape, in full: hours; LONG=1: a night; RESUME=1: the rest
 	@scripts/test-cli & bad=0; for t in history usage figures check; do scripts/test-$$t || bad=1; done; \
 		scripts/fuzz-logs $(if $(LONG),1000000,20000) || bad=1; wait $$! && exit $$bad
-	@$(VM) check $(if $(LONG),--long) --all
+	@$(VM) check $(if $(LONG),--long) $(if $(RESUME),--resume) --all
 
 check-configs: ## compile for unusual configurations: KERNELS="ID ...", RANDOM=N, SEED=
 	@for id in $(or $(KERNELS),$$($(VM) native)); do \

@@ -100,6 +100,36 @@ check_one()
 	echo "$id $passed $failed $skipped $begin $(now) $K_RELEASE" >"$result"
 }
 
+# kept_result JOB: where its counts are kept once it has passed, for this tree and these
+# amounts
+kept_result()
+{
+	echo "$PASSED/$(job_name "$1")"
+}
+
+# keep_result JOB: if it has passed
+keep_result()
+{
+	result=$CHECK/$(job_name "$1").result
+	awk '$2 > 0 && $3 == 0 { ok = 1 } END { exit !ok }' "$result" || return 0
+	mkdir -p "$PASSED"
+	cp "$result" "$(kept_result "$1")"
+}
+
+# drop_passed JOB...: those that have not passed; with --resume the counts of the others
+# are taken as they were
+drop_passed()
+{
+	for job; do
+		if [ -n "$RESUME" ] && [ -f "$(kept_result "$job")" ]; then
+			cp "$(kept_result "$job")" "$CHECK/$(job_name "$job").result"
+			say "$job: has passed with this tree"
+		else
+			echo "$job"
+		fi
+	done
+}
+
 # relay NAME: prints a job's messages since the last call
 relay()
 {
@@ -140,10 +170,12 @@ cmd_check()
 	ids=
 	ALL=
 	LONG=
+	RESUME=
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--all) ids="$ids $(longest_first)" ALL=1 ;;
 		--long) LONG=1 ;;
+		--resume) RESUME=1 ;;
 		--every) ids="$ids $(kernel_ids)" ;;
 		-t)
 			[ $# -ge 2 ] || die "-t PROGRAM"
@@ -168,6 +200,10 @@ cmd_check()
 	CHECK=$(mktemp -d "$LOGS/check.XXXXXX")
 	CLEAN_FILES="$CLEAN_FILES $CHECK"
 	CHECK_START=$(now)
+	PASSED=$CACHE/passed/$(hash_files "$TOP/Kbuild" "$TOP/module" "$TOP/selftests" \
+		"$TOP/scripts")/$(hash_of "$ALL$LONG" "$SELECT" "$(env | grep '^OOMLENS_' | LC_ALL=C sort)")
+	# Of trees that have gone
+	[ ! -d "$CACHE/passed" ] || find "$CACHE/passed" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
 	run_jobs
 	check_table
 }
@@ -262,7 +298,7 @@ run_jobs()
 	max=${OOMLENS_JOBS:-$(($(nproc) + 1))}
 	RUNNING=
 	# shellcheck disable=SC2086 # lists of words
-	queue=$(jobs_of $ids | tr '\n' ' ')
+	queue=$(drop_passed $(jobs_of $ids) | tr '\n' ' ')
 	while [ -n "${queue# }$RUNNING" ]; do
 		# shellcheck disable=SC2086 # a list of jobs
 		set -- $RUNNING
@@ -277,6 +313,7 @@ run_jobs()
 				arm_traps
 				CLEAN_PIDS='' CLEAN_FILES=''
 				check_one "$next"
+				keep_result "$next"
 			) >"$CHECK/$(job_name "$next").log" 2>&1 </dev/null &
 			eval "PID_$(job_name "$next")=$!"
 			CLEAN_PIDS="$CLEAN_PIDS $!"
