@@ -701,17 +701,10 @@ done
 
 # ---- without the module ----
 
-ko=
-for d in ${OOMLENS_KO:+"${OOMLENS_KO%/*}"} "$here" "$here/.." "$here/../.." /rig; do
-	[ ! -f "$d/oomlens.ko" ] || ko=$d/oomlens.ko
-done
+find_ko
 if [ -z "$ko" ]; then
 	skip "not loaded" "no oomlens.ko to load again"
 else
-	set -- trigger=1
-	for p in events candidates sources; do
-		set -- "$@" "$p=$(cat /sys/module/oomlens/parameters/$p)"
-	done
 	rmmod oomlens
 	for name in $shells; do
 		shell=$name
@@ -733,7 +726,8 @@ else
 		result $? "$name: exit 4 where it was loaded without trigger=1"
 	done
 	rmmod oomlens
-	insmod "$ko" "$@" || result 1 "the module could not be loaded again"
+	# shellcheck disable=SC2086 # words
+	insmod "$ko" $parameters || result 1 "the module could not be loaded again"
 fi
 
 echo "1..$n"

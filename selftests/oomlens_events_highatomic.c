@@ -12,7 +12,7 @@
 #define STEP	32	/* pieces */
 #define MOST	4096
 
-/* Between an OOM and the look afterwards free pages may go there, or leave. */
+/* Free pages may join the kept blocks, or leave them, before the test reads them. */
 #define TRIES	4
 
 /* The blocks of a zone that are kept, in pages, and how much of them is free. */

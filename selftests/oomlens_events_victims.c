@@ -134,7 +134,7 @@ static void test_paths(int fd)
 	free(top);
 }
 
-/* Of what a busy host can spoil */
+/* A busy host can spoil the first ones. */
 #define TRIES	4
 
 #define GONE	8

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Load that nobody here wrote: stress-ng takes memory until the kernel kills, with a
 # cgroup beside it that hits its limit over and over. Each kill of the kernel is an
-# event and names the victim that the log names; where the walk was complete the first
-# candidate was the victim, or as large as that. Judged by /proc/vmstat, the cgroup's
+# event and names the victim that the log names; where the walk was complete the victim
+# was the first candidate, or nearly as large as it. Judged by /proc/vmstat, the cgroup's
 # memory.events and the kernel's log. $OOMLENS_STRESS_S (10): seconds of each stressor.
 # shellcheck disable=SC2317,SC2329 # functions are called by name
 
@@ -93,9 +93,9 @@ storm()
 	done
 }
 
-# One line: kills in events, gaps in their numbers (idle calls have such), complete walks, victims that were not
-# the first candidate, those of them that were smaller by more than a twentieth of its
-# memory
+# judge: prints five numbers: kills in events; gaps in the events' numbers (idle calls
+# leave some); complete walks; victims that were not the first candidate; and of these the
+# ones that were smaller by more than a twentieth of its memory
 judge()
 {
 	awk -v pids="$work/pids" '

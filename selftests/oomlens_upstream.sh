@@ -14,20 +14,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || skip_all "not root"
 [ -x "$here/upstream/test_memcontrol" ] || skip_all "no upstream/ with the kernel's cgroup selftests"
 grep -qsw memory /sys/fs/cgroup/cgroup.controllers || skip_all "no memory cgroups of version 2"
-ko=
-for d in ${OOMLENS_KO:+"${OOMLENS_KO%/*}"} "$here" "$here/.." /rig; do
-	[ ! -f "$d/oomlens.ko" ] || ko=$d/oomlens.ko
-done
+find_ko
 [ -n "$ko" ] || skip_all "no oomlens.ko to load again"
 work=$(mktemp -d)
 # They write files where they run; those of an initramfs can never be reclaimed.
 mkdir "$work/files"
 mount -t tmpfs tmpfs "$work/files" && cd "$work/files" || exit 1
-# What the module was loaded with
-parameters=trigger=1
-for p in events candidates sources; do
-	parameters="$parameters $p=$(cat /sys/module/oomlens/parameters/$p)"
-done
 clean_up()
 {
 	# shellcheck disable=SC2086 # words

@@ -5,7 +5,7 @@
  *
  * A position in the file is the number of a sample, or STALLS and that of a stall. The
  * file is read while the sampler goes on: what is overwritten before it is printed is
- * missing. Who follows the samples asks for those after the last one that it has.
+ * missing. A reader that follows the samples asks for those after its last one.
  */
 #include <linux/page_counter.h>
 

@@ -40,8 +40,8 @@ void oomlens_pool_open(struct oomlens_pool *pool)
  * oomlens_pool_close() - let a pool take in nothing more
  * @pool: the pool
  *
- * A page that was on its way goes back to the kernel. What was written before is seen by
- * who sees it closed.
+ * A page that was on its way goes back to the kernel. A release: a reader that finds the
+ * pool closed, by smp_load_acquire(), also finds what was written before.
  *
  * Context: as for spin_lock(); not in an interrupt.
  */

@@ -45,8 +45,7 @@
 
 /*
  * What a cgroup gets back with the mark: room for its tasks until the kworker has run.
- * At least that many pages, whatever they cost to free; and as long as that no more
- * than this time has passed.
+ * At least MARK_ROOM pages, however long that takes, and more until MARK_NS have passed.
  */
 #define MARK_ROOM	(SZ_2M >> PAGE_SHIFT)
 #define MARK_NS		(100 * NSEC_PER_USEC)

@@ -34,6 +34,20 @@ skip()
 	echo "ok $n $1 # SKIP $2"
 }
 
+# find_ko: the module's file, to load it again, in ko; empty if there is none. What it was
+# loaded with, in parameters
+find_ko()
+{
+	ko=
+	for d in ${OOMLENS_KO:+"${OOMLENS_KO%/*}"} "$here" "$here/.." "$here/../.." /rig; do
+		[ ! -f "$d/oomlens.ko" ] || ko=$d/oomlens.ko
+	done
+	parameters=trigger=1
+	for p in events candidates sources; do
+		parameters="$parameters $p=$(cat /sys/module/oomlens/parameters/$p)"
+	done
+}
+
 # until_true COMMAND...: within 30 s
 until_true()
 {
