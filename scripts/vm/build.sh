@@ -135,7 +135,7 @@ kbuild_module()
 {
 	kbuild_log=$OBJ.log
 	kbuild_status=0
-	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" make -C "$KBUILD_DIR" \
+	in_root "$KBUILD_MOUNTS $OBJ:/build/oomlens" make -j"$(nproc)" -C "$KBUILD_DIR" \
 		M=/build/oomlens ARCH="$A_KARCH" CROSS_COMPILE="$A_CROSS" \
 		W=1 KCFLAGS=-Werror $(test_words) "$@" modules >"$kbuild_log" 2>&1 || kbuild_status=$?
 	cat "$kbuild_log"
