@@ -5,7 +5,7 @@
 
 # options_of COMMAND: its letters into LETTERS, its long names into NAMES; those with a
 # colon take a value
-# shellcheck disable=SC2034 # for spread() in oomlens
+# shellcheck disable=SC2034 # for oomlens' loop over the words
 options_of()
 {
 	LETTERS='' NAMES=''

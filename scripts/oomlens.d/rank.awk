@@ -473,7 +473,7 @@ END {
 		if (mode != "whatif" && !json && !looping && !printed)
 			print nothing_ranked()
 		if (mode == "rank" && !json) {
-			tail = key("badness", "eligible") - printed + cut - hidden
+			tail = key("badness", all ? "tasks" : "eligible") - printed + cut - hidden
 			if (cut && rows && tail > 0)
 				print "... " tail " more (-n 0 shows all)"
 			if (key("badness", "complete") == "0")

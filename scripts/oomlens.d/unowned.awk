@@ -49,7 +49,7 @@ function see_tmpfs(n, i,   path, name, at) {
 		return
 	tmpfs_seen = tmpfs_seen at "\n"
 	tmpfs_limited = followed(tmpfs_limited, "; ") command("mount -o remount,size=SIZE " file_word(at))
-	if (at !~ /^\/(dev|dev\/shm|run|tmp)$/)
+	if (at !~ /^\/((dev|run|var)(\/.*)?|tmp)$/)
 		tmpfs_freed = followed(tmpfs_freed, "; ") command("umount " file_word(at))
 }
 
