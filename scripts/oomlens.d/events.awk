@@ -73,7 +73,7 @@ function print_event(n,   victim, freed, took, all, s) {
 		print_narrow(n, event_time(n), ev(n, "kind"), ev(n, "outcome"), victim, freed, shown(ev(n, "memcg")))
 		return
 	}
-	s = right(n, 5) " " left(event_time(n), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) right(took, 9) "  "
+	s = right(n, 5) " " left(event_time(n), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) " " right(took, 8) "  "
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
 }
 
@@ -104,7 +104,7 @@ function print_stall(i,   s) {
 	} else if (wide && wide < 128) {
 		print_narrow("s" stall_name[i], stall_time(i), "stall", stall_state(i), stall_percent(i) " stalled", "-", shown(stall(i, "memcg")))
 	} else {
-		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) right(duration(stall_us(i)), 9) "  "
+		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) " " right(duration(stall_us(i)), 8) "  "
 		print clip(s middle(shown(stall(i, "memcg")), wide - length(s)))
 	}
 }

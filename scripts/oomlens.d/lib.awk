@@ -417,7 +417,22 @@ function duration(us) {
 		return sprintf("%.0f ms", us / 1000)
 	if (us < 120000000)
 		return sprintf("%.1f s", us / 1000000)
-	return sprintf("%.0f min", us / 60000000)
+	return span_text(us / 1000000)
+}
+
+# Seconds in a sentence: 45 s, 4 min 30 s, 3 h 20 min, 4 days
+function span_text(s) {
+	if (s < 100)
+		return whole(s) " s"
+	if (s < 900)
+		return int(s / 60) " min" (int(s / 10) % 6 ? " " int(s / 10) % 6 * 10 " s" : "")
+	if (s < 5400)
+		return whole(s / 60) " min"
+	if (s < 36000)
+		return int(s / 3600) " h" (int(s / 60) % 60 ? " " int(s / 60) % 60 " min" : "")
+	if (s < 172800)
+		return whole(s / 3600) " h"
+	return whole(s / 86400) " days"
 }
 
 function percent(part, all) {
