@@ -89,13 +89,9 @@ function chart_marks(   e, n, i, x, end) {
 function chart_axis(   from, to) {
 	print "<line x1=\"0\" x2=\"100%\" y1=\"" chart_top + chart_high / 2 "\" y2=\"" chart_top + chart_high / 2 "\"/>"
 	print "<text class=\"on\" x=\"4\" y=\"" chart_top + 13 "\">" bytes(whole(chart_max)) "</text><text class=\"on\" x=\"4\" y=\"" chart_top + chart_high / 2 + 13 "\">" bytes(whole(chart_max / 2)) "</text>"
-	from = utc(chart_epoch(chart_first))
-	to = utc(chart_epoch(moments))
-	print "<text x=\"0\" y=\"" chart_top + chart_high + 16 "\">" axis_time(from, to) "</text><text x=\"100%\" y=\"" chart_top + chart_high + 16 "\" text-anchor=\"end\">" axis_time(to, from) " UTC</text>"
-}
-
-function chart_epoch(i) {
-	return now - uptime + newest + WHEN[i]
+	from = time_of(chart_first)
+	to = time_of(moments)
+	print "<text x=\"0\" y=\"" chart_top + chart_high + 16 "\">" axis_time(from, to) "</text><text x=\"100%\" y=\"" chart_top + chart_high + 16 "\" text-anchor=\"end\">" axis_time(to, from) (to ~ /Z$/ ? " UTC" : "") "</text>"
 }
 
 # A band's name on it, at its right end, where there is room

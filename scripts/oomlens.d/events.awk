@@ -10,7 +10,7 @@ function on_row() {
 function json_event(n,   s) {
 	use_page(n)
 	s = "{\"event\":" n "," json_record(line_of[n, "event", 0], "event time page_kb log memory memcg_state zones candidates victims growths objects slabs")
-	s = s ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null") ",\"page_kb\":" page_kb()
+	s = s ",\"time\":" json_time(event_time(n)) ",\"page_kb\":" page_kb()
 	if (count(n, "log"))
 		s = s ",\"log\":{" json_record(line_of[n, "log", 1]) "}"
 	if (count(n, "memory"))
@@ -75,21 +75,6 @@ function print_event(n,   victim, freed, took, all, s) {
 	}
 	s = right(n, 5) " " left(event_time(n), 20) " " left(ev(n, "kind"), 9) " " left(ev(n, "trigger"), 9) " " left(ev(n, "outcome"), 9) " " left(task(ev(n, "comm"), ev(n, "pid")), 22) " " left(victim, 22) right(freed, 8) " " right(took, 8) "  "
 	print clip(s middle(shown(ev(n, "memcg")), wide - length(s)))
-}
-
-function json_stall(i,   s) {
-	s = "{\"stall\":" stall_name[i] ",\"time\":" (stall_time(i) ~ /Z$/ ? "\"" stall_time(i) "\"" : "null")
-	s = s "," json_pair("begin_us", stall(i, "begin_us")) "," json_pair("end_us", stall(i, "end_us")) "," json_pair("psi_full_max", stall(i, "psi_full_max")) "," json_pair("memcg", stall(i, "memcg"))
-	if (logged)
-		s = s ",\"largest\":[" json_tasks(stall(i, "largest"), "points") "],\"fastest\":[" json_tasks(stall(i, "fastest"), "grew") "]"
-	return s "}"
-}
-
-function json_tasks(list, k,   t, n, i, s) {
-	n = tasks_of(list, t)
-	for (i = 1; i <= n; i++)
-		s = followed(s, ",") "{" json_pair("comm", t[i, "comm"]) "," json_pair("pid", checked("pid", t[i, "pid"])) "," json_pair(k, checked("points", t[i, "points"])) "}"
-	return s
 }
 
 # Whether it is over; a log does not tell

@@ -16,7 +16,7 @@ function refusal(   s) {
 	if (logged || asked != "" || key("overcommit", "mode") != "2")
 		return ""
 	s = "vm.overcommit_memory is 2: a request that would exceed the commit limit is refused (\"Cannot allocate memory\"), and that is no OOM."
-	s = s " " (events ? "The last OOM was " ago(event_at[events]) "." : "There has been no OOM since the module was loaded.")
+	s = s "" (events ? ago(ev(event_at[events], "time_us"), " The last OOM was ", ".") : " There has been no OOM since the module was loaded.")
 	s = s " Of the limit of " bytes(key("overcommit", "commit_limit")) " " bytes(key("overcommit", "committed")) " is promised; a mapping of up to " bytes(key("overcommit", "max_mapping_user")) " would be granted now, to root up to " bytes(key("overcommit", "max_mapping_root")) "."
 	if (most_pid != "")
 		s = s " " named(most_comm, most_pid) " holds most of the promise, " bytes(most_charge) " (oomlens commit " most_pid ")."
@@ -34,7 +34,7 @@ function refusals_in_log(   n) {
 # The sentences for other programs, one object
 function why_json(n, waited,   s, i, k, name) {
 	explain(n)
-	s = "{\"event\":" n ",\"time\":" (event_time(n) ~ /Z$/ ? "\"" event_time(n) "\"" : "null")
+	s = "{\"event\":" n ",\"time\":" json_time(event_time(n))
 	s = s "," json_pair("kind", ev(n, "kind")) ",\"result\":" json_value("result", ev(n, "outcome"))
 	if (count(n, "victim"))
 		s = s ",\"victim\":{" json_pair("pid", rec(n, "victim", 1, "pid")) "," json_pair("comm", rec(n, "victim", 1, "comm")) "}"
@@ -44,7 +44,7 @@ function why_json(n, waited,   s, i, k, name) {
 		s = s ",\"" name[i] "\":" (told[name[i]] == "" ? "null" : json_text(told[name[i]]))
 	s = s ",\"advice\":["
 	for (i = 1; i <= advices; i++)
-		s = s "" (i > 1 ? "," : "") json_text(untabbed(advice[i]))
+		s = s comma(i) json_text(untabbed(advice[i]))
 	return s "]," json_refusal() "}"
 }
 
@@ -79,7 +79,7 @@ function sentence(text) {
 # A stall: what was largest and what grew when it began, by the samples around it
 function why_stall(i,   width, last, first, text, g) {
 	width = wide >= 40 && wide < 100 ? wide : 80
-	print wrapped("", "Stall " stall_name[i] ", " stall_time(i) " (" stall_ago(i) "): " stall_text(i), width)
+	print wrapped("", "Stall " stall_name[i] ", " stall_time(i) "" (logged ? " (" stall_source(i) ")" : ago(stall(i, "begin_us"), " (", ")")) ": " stall_text(i), width)
 	if (logged) {
 		use_page_of(stall(i, "page_kb"))
 		chapter("What was largest", sentence(stall_tasks(stall(i, "largest"), " with ")), width)

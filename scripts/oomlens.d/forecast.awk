@@ -168,10 +168,6 @@ function cgroup_text(   i) {
 
 # ---- as JSON ----
 
-function comma(i) {
-	return i > 1 ? "," : ""
-}
-
 function seconds(k, v) {
 	return json_text(k) ":" sprintf("%.0f", v)
 }

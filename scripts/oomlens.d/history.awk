@@ -8,10 +8,6 @@ function on_row() {
 
 # ---- JSON ----
 
-function comma(i) {
-	return i > 1 ? "," : ""
-}
-
 function json_rows(s, type,   r, n, i, k, text) {
 	n = split(type == "task" ? "pid start_us uid comm memcg points grew from_max" : type == "comm" ? "comm count points grew" : "path usage limit grew psi_full", k, " ")
 	for (r = 1; r <= row_count(s, type); r++) {
@@ -26,7 +22,7 @@ function json_rows(s, type,   r, n, i, k, text) {
 function json_sample(i,   s, n, j, k, text) {
 	s = AT[i]
 	n = figures(k)
-	text = "{\"sample\":" sample_name[s] ",\"time\":\"" utc(time_of(i)) "\"," json_pair("time_us", hist(s, "time_us")) "," json_pair("over_s", hist(s, "over_s"))
+	text = "{\"sample\":" sample_name[s] ",\"time\":" json_time(time_of(i)) "," json_pair("time_us", hist(s, "time_us")) "," json_pair("over_s", hist(s, "over_s"))
 	for (j = 1; j <= n; j++)
 		text = text "," json_pair(k[j], hist(s, k[j]))
 	return text json_rows(s, "task") json_rows(s, "comm") json_rows(s, "memcg") ",\"page_kb\":" page_kb() "}"
@@ -35,15 +31,6 @@ function json_sample(i,   s, n, j, k, text) {
 # "tasks" is a list beside the other rows; the number of tasks has a name of its own.
 function figures(k) {
 	return split("free available anon page_cache shmem slab_reclaimable slab_unreclaimable kernel_stack pagetables unaccounted swap_free committed psi_some psi_full", k, " ")
-}
-
-function json_stall(i) {
-	return "{\"stall\":" stall_name[i] "," json_pair("begin_us", row_of("stall", "stall", i, "begin_us")) "," json_pair("end_us", row_of("stall", "stall", i, "end_us")) "," json_pair("psi_full_max", row_of("stall", "stall", i, "psi_full_max")) "," json_pair("memcg", row_of("stall", "stall", i, "memcg")) "}"
-}
-
-# The wall clock's seconds of a moment
-function time_of(i) {
-	return now - uptime + newest + WHEN[i]
 }
 
 # ---- curves ----
@@ -107,7 +94,7 @@ function print_table(   i, first) {
 	print clip(left("TIME (UTC)", 20) right("AVAIL", 7) right("ANON", 7) right("CACHE", 7) right("SHMEM", 7) right("SLAB", 7) right("OTHER", 7) right("SWAP", 7) right("STALL", 7))
 	first = rows && moments > rows ? moments - rows + 1 : 1
 	for (i = first; i <= moments; i++)
-		print clip(left(utc(time_of(i)), 20) right(size(hist(AT[i], "available")), 7) right(size(hist(AT[i], "anon")), 7) right(size(hist(AT[i], "page_cache")), 7) right(size(hist(AT[i], "shmem")), 7) right(size(sum_of(i, "slab_reclaimable", "slab_unreclaimable")), 7) right(size(hist(AT[i], "unaccounted")), 7) right(size(hist(AT[i], "swap_free")), 7) right(figure("psi", hist(AT[i], "psi_full")), 7))
+		print clip(left(time_of(i), 20) right(size(hist(AT[i], "available")), 7) right(size(hist(AT[i], "anon")), 7) right(size(hist(AT[i], "page_cache")), 7) right(size(hist(AT[i], "shmem")), 7) right(size(sum_of(i, "slab_reclaimable", "slab_unreclaimable")), 7) right(size(hist(AT[i], "unaccounted")), 7) right(size(hist(AT[i], "swap_free")), 7) right(figure("psi", hist(AT[i], "psi_full")), 7))
 }
 
 function sum_of(i, a, b) {
@@ -147,11 +134,9 @@ function gain_text(type, g,   s) {
 	return clip(s)
 }
 
-function print_stalls(   i, end) {
-	for (i = 1; i <= stalls; i++) {
-		end = row_of("stall", "stall", i, "end_us")
-		print clip("stall " stall_name[i] ": " utc(now - uptime + num(row_of("stall", "stall", i, "begin_us")) / 1000000) ", " (end == "-" ? "not over" : duration(whole(end - row_of("stall", "stall", i, "begin_us")))) ", up to " figure("psi", row_of("stall", "stall", i, "psi_full_max")) " of the time, " (row_of("stall", "stall", i, "memcg") ~ /^(-|\/)$/ ? "the machine" : shown(row_of("stall", "stall", i, "memcg"))))
-	}
+function print_stalls(   i) {
+	for (i = 1; i <= stalls; i++)
+		print clip("stall " stall_name[i] ": " stall_time(i) ", " (stall_us(i) == "-" ? "not over" : duration(stall_us(i))) ", up to " stall_percent(i) " of the time, " stall_place(i))
 	if (stalls)
 		print ""
 }

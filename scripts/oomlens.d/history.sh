@@ -40,7 +40,7 @@ cmd_history()
 	need_history
 	look_at_terminal
 	[ -z "$JSON" ] || ROWS=${ROWS:-0}
-	run "own pace trend history" rows="${ROWS:-10}" json="$JSON" utf8="$UTF8" wide="$WIDE" self="$SELF" \
+	run "own pace stalls trend history" rows="${ROWS:-10}" json="$JSON" utf8="$UTF8" wide="$WIDE" self="$SELF" \
 		"$(meminfo)" "$DIR/overcommit" "$DIR/history"
 }
 

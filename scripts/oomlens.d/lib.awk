@@ -622,6 +622,10 @@ function json_pair(k, v) {
 	return json_text(k) ":" json_value(k, v)
 }
 
+function comma(i) {
+	return i > 1 ? "," : ""
+}
+
 # The key=value words of one record line. "victims" is the list of them: how many
 # the event counts has a name of its own. A key that is there twice, or among those
 # that the caller adds, is left out: parsers differ in which of the two they take.
@@ -666,6 +670,16 @@ function json_head(name,   n, i, word, s, there) {
 
 # ---- time ----
 
+# Not of a log, nor of a recording without its clock
+function has_clock() {
+	return now + 0 > 0
+}
+
+# Whether the wall clock of an event is known
+function dated(n) {
+	return is_number(ev(n, "real_us")) || has_clock()
+}
+
 # The wall clock's seconds of an event. Files of an older module lack real_us: now and
 # uptime are given by the caller
 function event_epoch(n) {
@@ -696,14 +710,22 @@ function utc(t,   days, secs, y, doy, m, d, c) {
 
 # An event's date. A log may have it in local time, or only the time since boot.
 function event_time(n) {
-	if (!logged || is_number(ev(n, "real_us")))
+	if (dated(n))
 		return utc(event_epoch(n))
 	if (rec(n, "log", 1, "wall") != "-")
 		return shown(rec(n, "log", 1, "wall"))
 	return rec(n, "log", 1, "stamp") == "-" ? "-" : "up " rec(n, "log", 1, "stamp") " s"
 }
 
-function ago(n,   s) {
-	s = uptime - num(ev(n, "time_us")) / 1000000
-	return s < 0 ? "now" : duration(whole(s * 1000000)) " ago"
+function json_time(time) {
+	return time ~ /Z$/ ? "\"" time "\"" : "null"
+}
+
+# A moment of the events' clock, with a text before and after it; empty where the present
+# one is not known
+function ago(us, before, after,   s) {
+	s = uptime - num(us) / 1000000
+	if (!has_clock())
+		return ""
+	return before "" (s < 0 ? "now" : duration(whole(s * 1000000)) " ago") after
 }

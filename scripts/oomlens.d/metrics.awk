@@ -147,7 +147,7 @@ END {
 		added_up()
 		if (stalls)
 			count_stalls(stalls)
-		if (events && is_number(ev(event_at[events], "real_us")))
+		if (events)
 			last_event()
 	} else if (!dying && !unread("overcommit features stats events badness commit")) {
 		add_up()
@@ -226,7 +226,7 @@ function memory_by_kind(   i) {
 function last_kill(   e, n) {
 	for (e = events; e > 0 && !count(event_at[e], "victim"); e--)
 		;
-	if (!e || (logged && !is_number(ev(event_at[e], "real_us"))))
+	if (!e || !dated(event_at[e]))
 		return
 	n = event_at[e]
 	family("last_kill_timestamp_seconds", "gauge", "When the last kill was, its kind, victim and the victim's cgroup.")
@@ -235,7 +235,7 @@ function last_kill(   e, n) {
 
 function last_event() {
 	last_kill()
-	one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", sprintf("%.3f", event_epoch(event_at[events])))
+	one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", dated(event_at[events]) ? sprintf("%.3f", event_epoch(event_at[events])) : "-")
 }
 
 function sources(   n, i, name) {

@@ -212,7 +212,7 @@ function print_summary(   n, s) {
 	n = events ? telling_event() : 0
 	s = key("stats", "events") " so far, " key("stats", "kills") " killed"
 	if (n) {
-		s = s "; last #" n " " ago(n) ": " ev(n, "kind") ", " ev(n, "outcome")
+		s = s "; last #" n ago(ev(n, "time_us"), " ") ": " ev(n, "kind") ", " ev(n, "outcome")
 		if (count(n, "victim"))
 			s = s " " shown(rec(n, "victim", 1, "comm")) " (" rec(n, "victim", 1, "pid") ")"
 	}

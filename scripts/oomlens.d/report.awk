@@ -137,7 +137,7 @@ function tiles(   n) {
 	tile("Available", bytes(key("overcommit", "available")), "of " bytes(key("overcommit", "ram")) "; swap " bytes(key("overcommit", "swap_free")) " free of " bytes(key("overcommit", "swap_total")))
 	tile("Promised", bytes(key("overcommit", "committed")), percent(key("overcommit", "committed"), key("overcommit", "commit_limit")) " of the limit, which is " (key("overcommit", "enforced") == "1" ? "enforced" : "not enforced"))
 	n = key("stats", "events")
-	tile("OOMs", events, key("stats", "kills") " killed, " key("stats", "averted") " averted" (events ? "; last " ago(event_at[events]) : "") (is_number(n) && n + 0 > events ? "; " n - events " more not kept" : ""))
+	tile("OOMs", events, key("stats", "kills") " killed, " key("stats", "averted") " averted" (events ? ago(ev(event_at[events], "time_us"), "; last ") : "") (is_number(n) && n + 0 > events ? "; " n - events " more not kept" : ""))
 	print "</div>"
 }
 
@@ -524,12 +524,12 @@ END {
 		host = ascii_only(ENVIRON["OOMLENS_HOST"])
 		kernel = ascii_only(ENVIRON["OOMLENS_KERNEL"])
 		print "<!DOCTYPE html>"
-		title = host == "" ? "OOM report of " utc(now) : "oomlens: " html_text(host)
+		title = host != "" ? "oomlens: " html_text(host) : has_clock() ? "OOM report of " utc(now) : "OOM report"
 		print "<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>" title "</title>"
 		style()
 		print "</head><body>"
 		textures()
-		print "<h1>" title "</h1><p class=\"dim\">" (logged ? "from a log" : utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000))) "</p>"
+		print "<h1>" title "</h1><p class=\"dim\">" (logged ? "from a log" : has_clock() ? utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000)) : "Linux " html_text(kernel)) "</p>"
 		if (!logged) {
 			tiles()
 			legend()

@@ -7,15 +7,10 @@ function stall(i, k) {
 	return row_of("stall", "stall", i, k)
 }
 
-# The wall clock's seconds of its beginning
-function stall_epoch(i) {
-	return now - uptime + num(stall(i, "begin_us")) / 1000000
-}
-
 # Its date; a log may have it in local time, or only the time since boot
 function stall_time(i) {
 	if (!logged)
-		return utc(stall_epoch(i))
+		return has_clock() ? utc(now - uptime + num(stall(i, "begin_us")) / 1000000) : "-"
 	if (is_number(stall(i, "real_us")))
 		return utc(stall(i, "real_us") / 1000000)
 	if (stall(i, "wall") != "-")
@@ -34,13 +29,6 @@ function stall_place(i) {
 
 function stall_percent(i) {
 	return is_decimal(stall(i, "psi_full_max")) ? whole(stall(i, "psi_full_max")) "%" : "-"
-}
-
-function stall_ago(i,   s) {
-	if (logged)
-		return stall_source(i)
-	s = uptime - num(stall(i, "begin_us")) / 1000000
-	return s < 0 ? "now" : duration(whole(s * 1000000)) " ago"
 }
 
 # How the log has it
@@ -80,6 +68,21 @@ function tasks_of(list, t,   n, p) {
 		list = substr(list, RSTART + RLENGTH)
 	}
 	return n + 0
+}
+
+function json_stall(i,   s) {
+	s = "{\"stall\":" stall_name[i] ",\"time\":" json_time(stall_time(i))
+	s = s "," json_pair("begin_us", stall(i, "begin_us")) "," json_pair("end_us", stall(i, "end_us")) "," json_pair("psi_full_max", stall(i, "psi_full_max")) "," json_pair("memcg", stall(i, "memcg"))
+	if (logged)
+		s = s ",\"largest\":[" json_tasks(stall(i, "largest"), "points") "],\"fastest\":[" json_tasks(stall(i, "fastest"), "grew") "]"
+	return s "}"
+}
+
+function json_tasks(list, k,   t, n, i, s) {
+	n = tasks_of(list, t)
+	for (i = 1; i <= n; i++)
+		s = followed(s, ",") "{" json_pair("comm", t[i, "comm"]) "," json_pair("pid", checked("pid", t[i, "pid"])) "," json_pair(k, checked("points", t[i, "points"])) "}"
+	return s
 }
 
 # Stall i in a sentence

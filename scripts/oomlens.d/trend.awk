@@ -55,6 +55,13 @@ function order_samples(   s, i, t, n, near) {
 		since = 0
 }
 
+# The date of a moment. A module of before real_us had none in its samples.
+function time_of(i) {
+	if (is_number(hist(AT[i], "real_us")))
+		return utc(hist(AT[i], "real_us") / 1000000)
+	return has_clock() ? utc(now - uptime + newest + WHEN[i]) : "-"
+}
+
 # The first of the newest moments that are no further apart than the interval
 function short_first(   i) {
 	for (i = moments; i > 1 && WHEN[i] - WHEN[i - 1] < 3 * num(key("history", "every_s")); i--)

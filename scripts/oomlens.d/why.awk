@@ -539,7 +539,7 @@ function facts_recovery(n,   i, exit_us, freed_us, v) {
 	fact("freed_slow", F["freed"] && num(freed_us) > 1000000)
 	T["exit"] = duration(exit_us)
 	T["freed"] = duration(freed_us)
-	T["yet"] = !logged && uptime - num(ev(n, "time_us")) / 1000000 < 5 ? " yet" : ""
+	T["yet"] = has_clock() && uptime - num(ev(n, "time_us")) / 1000000 < 5 ? " yet" : ""
 }
 
 # ---- telling ----
@@ -630,7 +630,7 @@ function why(n, waited,   width, i) {
 	explain(n)
 	if (waited)
 		told["outcome"] = told["outcome"] " " waited " more " (waited > 1 ? "calls" : "call") " of the OOM killer, up to event " n + waited ", waited for a victim to exit and killed no process."
-	print wrapped("", "OOM " n ", " event_time(n) " (" (logged ? of_log(n) : ago(n)) "): " told["outcome"], width)
+	print wrapped("", "OOM " n ", " event_time(n) "" (logged ? " (" of_log(n) ")" : ago(ev(n, "time_us"), " (", ")")) ": " told["outcome"], width)
 	chapter("What ran out", told["shortage"], width)
 	chapter("Why, though some looked free", told["although"], width)
 	chapter("What held the memory", told["holder"], width)
