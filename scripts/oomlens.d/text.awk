@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # What lib.awk and the reader of logs share.
 
+# A number that becomes text keeps all its digits. mawk's and POSIX's way for those from
+# 2^31 on is "%.6g": 5184012331109 microseconds are two months.
+BEGIN {
+	CONVFMT = OFMT = "%.0f"
+}
+
 # Any other byte as \ooo, as the module writes it
 function ascii_only(s,   n, i, c, text) {
 	if (!bytes_known)
