@@ -91,6 +91,8 @@ function take_key(   value, i) {
 	value = $2
 	for (i = 3; i <= NF; i++)
 		value = value " " $i
+	if (file == "features" && !((file, $1) in K))
+		feature[++features] = $1
 	K[file, $1] = checked($1, value)
 }
 

@@ -238,10 +238,8 @@ function last_event() {
 	one("last_event_timestamp_seconds", "gauge", "When the last OOM was, seconds since 1970.", dated(event_at[events]) ? sprintf("%.3f", event_epoch(event_at[events])) : "-")
 }
 
-function sources(   n, i, name) {
+function sources(   i) {
 	family("source", "gauge", "1 for each source in the kernel that the module can use.")
-	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
-	for (i = 1; i <= n; i++)
-		if (key("features", name[i]) != "-")
-			print "oomlens_source{name=" label_value(name[i]) "} " (key("features", name[i]) ~ /^yes/ ? 1 : 0)
+	for (i = 1; i <= features; i++)
+		print "oomlens_source{name=" label_value(feature[i]) "} " (key("features", feature[i]) ~ /^yes/ ? 1 : 0)
 }

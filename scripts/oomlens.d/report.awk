@@ -511,11 +511,10 @@ function event_detail(n, open,   i) {
 	print "</details>"
 }
 
-function sources(   n, i, name) {
+function sources(   i) {
 	print "<h2>What the module sees on this kernel</h2><div class=\"scroll\"><table>"
-	n = split("notifier mark_victim oom_probe memcg procfs sysrq debugfs", name, " ")
-	for (i = 1; i <= n; i++)
-		print "<tr><td>" name[i] "</td><td>" html_text(key("features", name[i])) "</td></tr>"
+	for (i = 1; i <= features; i++)
+		print "<tr><td>" html_text(feature[i]) "</td><td>" html_text(key("features", feature[i])) "</td></tr>"
 	print "</table></div>"
 }
 
