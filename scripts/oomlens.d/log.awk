@@ -18,7 +18,8 @@
 # A stall, of which the log has a line when it begins, becomes a record "stall N" between
 # the events, with what of that is known, and in after_us how long the log goes on.
 #
-# In: last_but_one (only the last boot but one).
+# In: last_but_one (only the last boot but one), one_log (a single file, which may be
+# compressed).
 #
 # A log may be hostile: no figure longer than 18 digits is taken for one, and what is
 # printed is ASCII.
@@ -31,12 +32,26 @@ BEGIN {
 	RECORDS = " memory zone memcg candidate victim growth object slab "
 }
 
+# By its first bytes. Printed in the place of the events: the command that unpacks it.
+NR == 1 && one_log {
+	if (substr($0, 1, 2) == "\037\213")
+		unpack = "zcat"
+	else if (substr($0, 1, 5) == "\3757zXZ")
+		unpack = "xzcat"
+	else if (substr($0, 1, 4) == "(\265/\375")
+		unpack = "zstdcat"
+	if (unpack != "")
+		exit
+}
+
 {
 	take_raw($0)
 }
 
 END {
-	if (!log_failed) {
+	if (unpack != "") {
+		print unpack
+	} else {
 		take_pieces()
 		close_dump()
 		join_blocks()

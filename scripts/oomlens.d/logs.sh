@@ -22,9 +22,13 @@ read_log()
 		(: <"$LOG") 2>/dev/null || die $E_NO_RIGHT "$LOG cannot be read"
 		;;
 	esac
-	LOGGED=$(log_text | tr -d '\000' | awk "$reader") || die 1 "the log could not be read"
+	LOGGED=$(log_text | tr -d '\000' | awk "$reader" one_log=1) || die 1 "the log could not be read"
 	case $LOGGED in
 	'# oomlens events 1'*) ;;
+	*cat)
+		[ "$LOG" != - ] || die 1 "the log is compressed: $LOGGED | oomlens --log - $COMMAND"
+		die 1 "$LOG is compressed: $LOGGED $LOG | oomlens --log - $COMMAND"
+		;;
 	*) die 1 "the log could not be read" ;;
 	esac
 }
@@ -83,7 +87,13 @@ read_last_boot()
 	LOGGED=$(last_files 2>/dev/null | tr -d '\000' | awk "$reader" last_but_one=1) || die 1 "the log could not be read"
 	! has_event || return 0
 	[ "$(id -u)" = 0 ] || die $E_NO_RIGHT "no OOM of the last boot can be seen: try sudo"
-	die 5 "no OOM of the last boot is in the journal, $ROOT/sys/fs/pstore, $ROOT/var/lib/systemd/pstore or $ROOT/var/log"
+	at=$(newest_crash)
+	if of_last_boot "$at"; then
+		at=
+	else
+		at="; $at is of an earlier boot: oomlens --log reads a file in it"
+	fi
+	die 5 "no OOM of the last boot is in the journal, $ROOT/sys/fs/pstore, $ROOT/var/lib/systemd/pstore or $ROOT/var/log$at"
 }
 
 # Or a stall: a watchdog may have ended it.
@@ -105,14 +115,27 @@ last_journal()
 	"$journalctl" -b -1 -q -o json --no-pager _TRANSPORT=kernel + SYSLOG_IDENTIFIER=oomlens
 }
 
-# systemd moves what is in pstore to a directory for each crash.
+# newest_crash: systemd moves what is in pstore to a directory for each crash.
+newest_crash()
+{
+	# Named by systemd, so without a blank
+	# shellcheck disable=SC2012
+	ls -dt "$ROOT"/var/lib/systemd/pstore/*/ 2>/dev/null | head -n 1
+}
+
+# of_last_boot DIR: systemd made it as this boot began. A minute more, as clocks are set.
+of_last_boot()
+{
+	read -r up _ 2>/dev/null <"$ROOT/proc/uptime" || return 0
+	[ -z "$(find "$1" -prune ! -mmin "-$((${up%.*} / 60 + 2))" 2>/dev/null)" ]
+}
+
 last_pstore()
 {
 	set -- "$ROOT"/sys/fs/pstore/dmesg-*
 	if [ ! -e "$1" ]; then
-		# Named by systemd, so without a blank
-		# shellcheck disable=SC2012
-		at=$(ls -dt "$ROOT"/var/lib/systemd/pstore/*/ | head -n 1)
+		at=$(newest_crash)
+		of_last_boot "$at" || return
 		# There may be directories in it, for each crash that it found.
 		set -- "$at"dmesg-* "$at"*/dmesg-*
 		[ -e "$1" ] || [ -e "$2" ] || set -- "$at"dmesg.txt "$at"*/dmesg.txt
