@@ -146,9 +146,9 @@ function limit_raise(n, path,   twice) {
 	if (LIMITED == "pod" || (LIMITED == "container" && POD != ""))
 		return "Raise resources.limits.memory in the pod's specification. Its name: " command(LIMITED == "pod" ? "crictl pods --label io.kubernetes.pod.uid=" POD : "crictl ps -a --id " CONTAINER)
 	if (LIMITED == "container" && ENGINE == "docker")
-		return "Raise the container's limit, here to twice as much: " command("docker update --memory " twice " --memory-swap " round_size(4 * num(rec(n, "memcg", 1, "limit"))) " " CONTAINER)
+		return "Raise the container's limit, here to twice as much: " as_user(path) command("docker update --memory " twice " --memory-swap " round_size(4 * num(rec(n, "memcg", 1, "limit"))) " " CONTAINER)
 	if (LIMITED == "container" && ENGINE == "podman")
-		return "Raise the container's limit, here to twice as much: " command("podman update --memory " twice " " CONTAINER)
+		return "Raise the container's limit, here to twice as much: " as_user(path) command("podman update --memory " twice " " CONTAINER)
 	if (unit_of(path) != "")
 		return "Raise the unit's limit, here to twice as much: " as_user(path) set_property(path, "MemoryMax=" twice)
 	return "Raise " T["limit_file"] (F["swap_limited"] ? " (and " T["swap_file"] ")" : "") " of " T["path"] "."
@@ -169,13 +169,16 @@ function limit_set(path) {
 }
 
 # Where a program that is started anew gets its oom_score_adj from
-function adj_lower(path, adj) {
+function adj_lower(path, adj,   lower) {
 	find_container(path)
+	lower = num(adj) > 0 ? 0 : -500
 	if (POD != "")
-		return "requests.memory equal to limits.memory in the specification of pod " POD " does so"
+		return "requests equal to limits, of memory and of CPU in each of its containers, in the specification of pod " POD " do so (QoS class Guaranteed)"
+	if (ENGINE == "docker" || ENGINE == "podman")
+		return "make container " CONTAINER " anew, " as_user(path) "with " command(ENGINE " run --oom-score-adj " lower)
 	if (unit_of(path) ~ /\.service$/ && CONTAINER == "")
 		return "OOMScoreAdjust= of its unit, " as_user(path) command("systemctl " (user_of(path) == "" ? "" : "--user ") "edit " word_of_shell(unit_of(path)))
-	return "start it by " command("choom -n " (num(adj) > 0 ? 0 : -500) " -- COMMAND")
+	return "start it by " command("choom -n " lower " -- COMMAND")
 }
 
 # Pages for a command line; SIZE where they are not known

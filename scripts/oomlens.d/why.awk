@@ -77,6 +77,8 @@ function rules_shortage() {
 		"Give the cpuset more nodes (cpuset.mems), or move other load off these nodes.")
 	say("shortage", "fragmented", "Memory in one piece: the request was for {pieces} pages in a row (order {order}), and the {free} that was free had no such piece.", \
 		"Fragmentation: let the driver or kernel path ask for less at once or use vmalloc; more room for compaction: raise vm.min_free_kbytes, or echo 1 >/proc/sys/vm/compact_memory before the load.")
+	say("shortage", "lowzone movable_zone", "The zones that this request may use ({zones}): it cannot live elsewhere.", \
+		"ZONE_MOVABLE takes no kernel memory and no pages that stay where they are: make it smaller (movablecore= or kernelcore= on the command line; memory that was added with online_movable).")
 	say("shortage", "lowzone", "The zones that this request may use ({zones}): it cannot live elsewhere.", \
 		"Kernel memory and old devices need these zones. On 32 bits: a 64-bit kernel, or fewer, larger kernel objects; for devices: a wider DMA mask.")
 	say("shortage", "raced", "Memory was short at the moment of the call; when it was counted, enough was free again ({free}): a near miss.", \
@@ -286,7 +288,7 @@ function protection(n, z, top,   i, s, ratio) {
 	return int(s / ratio)
 }
 
-function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, asked) {
+function facts_zones(n,   z, top, movable, movable_free, free, cma, high, kept, spare, needs, ok, names, name, low, lows, others, other_names, hidden_cma, hidden_high, other_nodes, asked) {
 	top = highest_zone(n)
 	# Without the probe the request is not known: take one that may use CMA
 	movable = !F["probed"] || gfp_bit(n, 8)
@@ -295,6 +297,8 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 		free = num(rec(n, "zone", z, "free"))
 		if (zone_index(name) > top) {
 			others += free
+			if (name == "Movable")
+				movable_free += free
 			other_names = followed(other_names, ", ") name
 			continue
 		}
@@ -337,6 +341,7 @@ function facts_zones(n,   z, top, movable, free, cma, high, kept, spare, needs, 
 	fact("protection_hides", asked && low > mib(1) && low * 50 > mem(n, "ram"))
 	fact("other_zones_free", asked && others > mib(1) && others * 50 > mem(n, "ram"))
 	fact("lowzone", F["other_zones_free"])
+	fact("movable_zone", movable_free * 2 > others)
 	fact("others_free", other_nodes > mib(1))
 	T["cma"] = bytes(hidden_cma)
 	T["highatomic"] = bytes(hidden_high)
