@@ -17,8 +17,9 @@ function on_row() {
 	if (json) {
 		if (!json_head_printed)
 			json_head("badness")
-		if (rows && ++printed > rows)
+		if (rows && printed >= rows)
 			exit
+		printed++
 		print "{" json_row() "}"
 		return
 	}
@@ -32,11 +33,12 @@ function on_row() {
 			hold_row()
 		return
 	}
-	if ((rows && ++printed > rows) || (!all && $c_rank == "-")) {
+	if ((rows && printed >= rows) || (!all && $c_rank == "-")) {
 		# The header counts the rest.
 		cut = 1
 		exit
 	}
+	printed++
 	print_ranked()
 }
 
@@ -473,7 +475,7 @@ END {
 		if (mode != "whatif" && !json && !looping && !printed)
 			print nothing_ranked()
 		if (mode == "rank" && !json) {
-			tail = key("badness", all ? "tasks" : "eligible") - printed + cut - hidden
+			tail = key("badness", all ? "tasks" : "eligible") - printed - hidden
 			if (cut && rows && tail > 0)
 				print "... " tail " more (-n 0 shows all)"
 			if (key("badness", "complete") == "0")
