@@ -115,7 +115,7 @@ function answer_order() {
 
 # ---- what happened ----
 
-function answer_events(   i, n, v, name, open, late, longest, f) {
+function answer_events(   i, n, v, name, open, late, longest, f, missed) {
 	for (i = 1; i <= events; i++) {
 		n = event_at[i]
 		if (n <= after + 0)
@@ -145,19 +145,25 @@ function answer_events(   i, n, v, name, open, late, longest, f) {
 			add(shown(rec(n, "victim", v, "comm")) " (" rec(n, "victim", v, "pid") ") of " shown(rec(n, "victim", v, "memcg")))
 		}
 		# The event has room for three
-		if (is_number(ev(n, "victims")) && ev(n, "victims") + 0 > count(n, "victim"))
+		if (num(ev(n, "victims")) > count(n, "victim")) {
+			missed += ev(n, "victims") - count(n, "victim")
 			add((ev(n, "victims") - count(n, "victim")) " more, of which there is no record")
+		}
 	}
 	if (what == "outcome")
 		answer(matches ? 1 : unknown ? "wait" : 0, seen ? list : "there was no OOM")
 	else if (unknown && !matches)
 		answer("wait", "the OOM killer is not done")
-	else if (!killed)
+	else if (!killed && !missed)
 		answer(what == "victim" && no, seen ? "no process died" : "there was no OOM")
+	else if (what == "victim" && no && !matches && missed)
+		answer(0, "not known: the kernel killed " list)
 	else if (what == "victim")
 		answer(no ? !matches : matches, "the kernel killed " list)
 	else if (late)
 		answer(0, "the memory was back after " duration(whole(longest * 1000)))
+	else if (missed)
+		answer(0, "not known: the kernel killed " missed " more, of which there is no record")
 	else
 		answer(open ? "wait" : 1, open ? "the memory of " plural(open, "victim", "victims") " is not back" : "the memory was back after " duration(whole(longest * 1000)))
 }
