@@ -127,11 +127,11 @@ function forecast_text(   d) {
 	if (END_state == "few")
 		return print_wrapped("Not in sight yet: there are " moments " samples, and a trend needs 8.")
 	if (END_state == "now")
-		return print_wrapped("Memory is at its end: " bytes(LEFT[moments]) " can still be had, swap included.")
+		return print_wrapped("Memory is at its end: " bytes(LEFT[moments]) " can still be had, " swap_text() ".")
 	if (END_state != "in_sight")
 		return print_wrapped("Not in sight. " why_not())
 	print_wrapped("Memory ends in about " span_text(END_about) " at this rate: not before " span_text(END_not_before) ", within " span_text(END_within) ".")
-	print_wrapped("What can still be had, free swap included, fell by " pace_text(-END_slope) " over the last " span_text(END_span) ", and is " bytes(LEFT[moments]) " now.")
+	print_wrapped("What can still be had, " swap_text() ", fell by " pace_text(-END_slope) " over the last " span_text(END_span) ", and is " bytes(LEFT[moments]) " now.")
 	print ""
 	print "What drives it"
 	for (d = 1; d <= drivers && d <= 3; d++)
@@ -143,6 +143,11 @@ function forecast_text(   d) {
 		print "What would be taken"
 		print clip("  " victim " with " bytes(victim_points) ", as the order is now")
 	}
+}
+
+# What of swap is counted
+function swap_text() {
+	return LEFT_of == "swappable" ? "with what could go to swap" : "free swap included"
 }
 
 function why_not() {

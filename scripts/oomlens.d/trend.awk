@@ -70,9 +70,15 @@ function short_first(   i) {
 }
 
 # What an allocation can still have without a kill: reclaim frees caches, so they are
-# no growth.
-function left_at(i) {
-	return num(hist(AT[i], "available")) + num(hist(AT[i], "swap_free"))
+# no growth. With "swappable" it is what slab, drivers and the like can have: they take
+# swap only in the place of what could be swapped.
+function left_at(i, of) {
+	return num(hist(AT[i], "available")) + (of == "swappable" ? swappable(i) : num(hist(AT[i], "swap_free")))
+}
+
+# What swap could take over. Locked memory is in it: the samples do not tell it apart.
+function swappable(i) {
+	return num(hist(AT[i], "anon")) + num(hist(AT[i], "shmem"))
 }
 
 function no_sample() {
@@ -229,9 +235,10 @@ function run_out(X, Y, n, slack,   first, step, k, steep, flat, soon, late, fall
 # What is left at each moment, into LEFT. Of the day's samples it is the least that there
 # was in their time: they are raised by as much as the finer samples lie above their own
 # least, measured from their line.
-function take_left(   i, first, raise, r) {
+function take_left(of,   i, first, raise, r) {
+	LEFT_of = of
 	for (i = 1; i <= moments; i++)
-		LEFT[i] = left_at(i)
+		LEFT[i] = left_at(i, of)
 	for (first = moments; first > 1 && !of_the_day(first - 1); first--)
 		;
 	if (first == 1 || moments - first < 7)
@@ -250,14 +257,31 @@ function of_the_day(i) {
 	return num(hist(AT[i], "over_s")) > 3 * num(key("history", "every_s"))
 }
 
-# The end of the machine's memory, by run_out(). The kernel kills when what reads as
-# available is between nothing and a hundredth of RAM.
-function machine_end(   ram) {
+# The end of the machine's memory. Where more swap is free than could be used, what cannot
+# be swapped may end before the swap does: the earlier end counts.
+function machine_end(   soon) {
 	order_samples()
-	take_left()
-	ram = num(key("overcommit", "ram"))
 	find_kills("")
-	run_out(WHEN, LEFT, moments, ram * 0.012)
+	soon = ""
+	if (moments && is_number(hist(AT[moments], "anon")) && num(hist(AT[moments], "swap_free")) > swappable(moments)) {
+		end_of("swappable")
+		soon = end_at()
+	}
+	end_of("swap_free")
+	if (soon != "" && (end_at() == "" || soon + 0 < end_at() + 0))
+		end_of("swappable")
+}
+
+# In seconds; empty: not in sight
+function end_at() {
+	return END_state == "now" ? 0 : END_state == "in_sight" ? END_about : ""
+}
+
+# By run_out(). The kernel kills when what reads as available is between nothing and a
+# hundredth of RAM.
+function end_of(what) {
+	take_left(what)
+	run_out(WHEN, LEFT, moments, num(key("overcommit", "ram")) * 0.012)
 	if (END_state == "in_sight") {
 		END_about -= since
 		END_not_before -= since

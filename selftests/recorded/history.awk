@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # What /proc/oomlens/history reads in a story of which the end is known: awk -f history.awk
-# name=STORY at=SECONDS seed=N, and t0=, the uptime when it begins. The story's own end, in
+# name=STORY at=SECONDS seed=N, and t0=, the uptime when it begins, swap=, in pages. The story's own end, in
 # seconds, goes to the file "truth", its OOMs to "events".
 # Sizes are pages of 4 KiB; a machine of 1 GiB. The stories:
 #   leak      1 MB a second in one process among noise, from second 300 on
@@ -74,6 +74,14 @@ function step(i,   t, k, leak) {
 	for (k in extra)
 		anon += extra[k]
 	left = RAM - 8000 - anon - hidden
+	# What no longer fits goes to swap
+	swapped = left < 700 ? 700 - left : 0
+	if (swapped > swap)
+		swapped = swap
+	if (swapped > anon)
+		swapped = anon
+	anon -= swapped
+	left += swapped
 	if (left < 700)
 		left = 700 + int(200 * dice())
 	# Of the samples of the day it is the least.
@@ -87,7 +95,7 @@ function sample(i, over,   t, k, full) {
 	if (over > 1)
 		left = low
 	full = name == "thrash" && t > 590 ? 60 + int(30 * dice()) : 0
-	body = body sprintf("sample %d time_us=%d000000 real_us=%.0f over_s=%d free=%d available=%d anon=%d page_cache=%d shmem=%d slab_reclaimable=%d slab_unreclaimable=%d kernel_stack=%d pagetables=%d unaccounted=%d swap_free=0 committed=%d tasks=%d psi_some=%.2f psi_full=%.2f\n", i, T0 + t, (EPOCH + t) * 1000000, over * EVERY, left - cache < 500 ? 500 : left - cache, left, anon, 3000 + cache, 900, 1500, 2500 + (name == "slab" ? hidden : 0), 400 + forks * 4, 600 + forks * 8, 200 + (name == "nobody" ? hidden : 0), anon * 1.3, 80 + forks, full ? full + 5 : 0, full)
+	body = body sprintf("sample %d time_us=%d000000 real_us=%.0f over_s=%d free=%d available=%d anon=%d page_cache=%d shmem=%d slab_reclaimable=%d slab_unreclaimable=%d kernel_stack=%d pagetables=%d unaccounted=%d swap_free=%d committed=%d tasks=%d psi_some=%.2f psi_full=%.2f\n", i, T0 + t, (EPOCH + t) * 1000000, over * EVERY, left - cache < 500 ? 500 : left - cache, left, anon, 3000 + cache, 900, 1500, 2500 + (name == "slab" ? hidden : 0), 400 + forks * 4, 600 + forks * 8, 200 + (name == "nobody" ? hidden : 0), swap - swapped, anon * 1.3, 80 + forks, full ? full + 5 : 0, full)
 	for (k = 1; k <= 6; k++)
 		task(i, 100 + k, "neighbour" k, "/system.slice/n" k ".service", P[k], was[k], 1)
 	for (k in extra)
@@ -116,6 +124,7 @@ END {
 		depth = 40
 	if (t0 != "")
 		T0 = t0
+	swap += 0
 	if (name == "hidden")
 		LIMIT = 250000
 	lcg = seed + 12345
@@ -146,6 +155,11 @@ END {
 	end = "-"
 	if (name == "leak" || name == "nobody" || name == "slab")
 		end = FROM + left / 256
+	# Slab has what processes had in RAM, as long as swap has room for it; they have the rest.
+	if (name == "leak" && swap)
+		end = FROM + (left + swap) / 256
+	if (name == "slab" && swap)
+		end = FROM + (RAM - 8000) / 256
 	if (name == "restart")
 		end = at <= FROM + 740 ? FROM + left / 256 : FROM + 900 + left / 256
 	if (name == "slow")
