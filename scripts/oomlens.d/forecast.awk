@@ -17,12 +17,13 @@ function on_row() {
 # ---- cgroups ----
 
 # The ends of the cgroups that have a limit, into C[i, k]; their number
-function cgroup_ends(   i, r, s, path, n, X, Y, limit, kept) {
+function cgroup_ends(   i, r, s, path, n, X, Y, usage, limit, slack) {
 	for (r = 1; r <= row_count(AT[moments], "memcg"); r++) {
 		path = row_of(AT[moments], "memcg", r, "path")
 		limit = row_of(AT[moments], "memcg", r, "limit")
 		if (path == "-" || !is_number(limit) || limit <= 0)
 			continue
+		slack = limit * 0.01
 		n = 0
 		for (i = 1; i <= moments; i++) {
 			s = usage_at(i, path)
@@ -31,21 +32,52 @@ function cgroup_ends(   i, r, s, path, n, X, Y, limit, kept) {
 			X[++n] = WHEN[i]
 			Y[n] = limit - s
 		}
+		usage = limit - Y[n]
 		find_kills(path)
-		run_out(X, Y, n, limit * 0.01)
-		if (END_state != "in_sight" || !tasks_grow(path, X[END_first]))
+		run_out(X, Y, n, slack)
+		if (END_state == "in_sight" && tasks_grow(path, X[END_first])) {
+			take_end(path, limit, usage, "usage")
 			continue
-		kept = ++cgroups
-		C[kept, "path"] = path
-		C[kept, "limit"] = limit
-		C[kept, "usage"] = limit - Y[n]
-		C[kept, "pace"] = -END_slope
-		C[kept, "about"] = END_about > since ? END_about - since : 0
-		C[kept, "not_before"] = END_not_before > since ? END_not_before - since : 0
-		C[kept, "within"] = END_within > since ? END_within - since : 0
-		C[kept, "by"] = growing_task
-		C[kept, "by_pid"] = growing_pid
+		}
+		# Page cache may fill it all the time: then its processes tell.
+		if (usage < limit * 0.9)
+			continue
+		n = 0
+		for (i = 1; i <= moments; i++)
+			if (usage_at(i, path) != "-")
+				Y[++n] = limit - points_at(i, path)
+		run_out(X, Y, n, slack)
+		if (END_state == "in_sight" ? tasks_grow(path, X[END_first]) : END_state == "now" && tasks_grow(path, -600) && growing_pace * 600 > slack)
+			take_end(path, limit, usage, "points")
 	}
+}
+
+function take_end(path, limit, usage, by,   kept) {
+	kept = ++cgroups
+	C[kept, "state"] = END_state
+	C[kept, "path"] = path
+	C[kept, "limit"] = limit
+	C[kept, "usage"] = usage
+	C[kept, "of"] = by
+	C[kept, "pace"] = END_state == "now" ? growing_pace : -END_slope
+	C[kept, "about"] = time_left(END_about)
+	C[kept, "not_before"] = time_left(END_not_before)
+	C[kept, "within"] = time_left(END_within)
+	C[kept, "by"] = growing_task
+	C[kept, "by_pid"] = growing_pid
+}
+
+function time_left(s) {
+	return END_state != "now" && s > since ? s - since : 0
+}
+
+# The points of the processes in it, as far as the sample has them: the largest, and
+# those that grow most
+function points_at(i, path,   r, s) {
+	for (r = 1; r <= row_count(AT[i], "task"); r++)
+		if (index(row_of(AT[i], "task", r, "memcg") "/", path "/") == 1)
+			s += num(row_of(AT[i], "task", r, "points"))
+	return s + 0
 }
 
 function usage_at(i, path,   r) {
@@ -71,6 +103,7 @@ function tasks_grow(path, from,   i, g, sum, pace) {
 				growing_pid = G["task", g, "pid"]
 			}
 		}
+	growing_pace = sum + 0
 	return sum * 2 >= -END_slope
 }
 
@@ -164,10 +197,14 @@ function print_wrapped(text) {
 	print wrapped("", text, wide >= 40 && wide < 100 ? wide : 80)
 }
 
-function cgroup_text(   i) {
+function cgroup_text(   i, s) {
 	for (i = 1; i <= cgroups; i++) {
+		if (C[i, "state"] == "now")
+			s = " is at its limit of " bytes(C[i, "limit"]) ", and its processes hold as much. They grow by " pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all."
+		else
+			s = (C[i, "of"] == "points" ? " is full, of page cache too. Its processes reach" : " reaches") " its limit of " bytes(C[i, "limit"]) " in about " span_text(C[i, "about"]) ": not before " span_text(C[i, "not_before"]) ", within " span_text(C[i, "within"]) ". " (C[i, "of"] == "points" ? "They grow by " : "It grows by ") pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all" (C[i, "of"] == "points" ? "." : ", and has " bytes(C[i, "usage"]) " now.")
 		print ""
-		print_wrapped("The cgroup " shown(C[i, "path"]) " reaches its limit of " bytes(C[i, "limit"]) " in about " span_text(C[i, "about"]) ": not before " span_text(C[i, "not_before"]) ", within " span_text(C[i, "within"]) ". It grows by " pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all, and has " bytes(C[i, "usage"]) " now. The kernel would take: oomlens rank --memcg " quoted(C[i, "path"]))
+		print_wrapped("The cgroup " shown(C[i, "path"]) s " The kernel would take: oomlens rank --memcg " quoted(C[i, "path"]))
 	}
 }
 
@@ -189,7 +226,7 @@ function forecast_json(   s, d, i) {
 	s = s ",\"next_victim\":" (victim == "" ? "null" : "{\"pid\":" json_value("pid", victim_pid) ",\"comm\":" json_text(victim_comm) ",\"points\":" json_value("points", victim_points) "}")
 	s = s ",\"cgroups\":["
 	for (i = 1; i <= cgroups; i++)
-		s = s comma(i) "{\"path\":" json_text(C[i, "path"]) ",\"limit\":" whole(C[i, "limit"]) ",\"usage\":" whole(C[i, "usage"]) "," seconds("about_s", C[i, "about"]) "," seconds("not_before_s", C[i, "not_before"]) "," seconds("within_s", C[i, "within"]) ",\"pages_s\":" sprintf("%.3f", C[i, "pace"]) ",\"pid\":" json_value("pid", C[i, "by_pid"]) "}"
+		s = s comma(i) "{\"path\":" json_text(C[i, "path"]) ",\"limit\":" whole(C[i, "limit"]) ",\"usage\":" whole(C[i, "usage"]) "," seconds("about_s", C[i, "about"]) "," seconds("not_before_s", C[i, "not_before"]) "," seconds("within_s", C[i, "within"]) ",\"pages_s\":" sprintf("%.3f", C[i, "pace"]) ",\"of\":" json_text(C[i, "of"]) ",\"pid\":" json_value("pid", C[i, "by_pid"]) "}"
 	print s "],\"page_kb\":" page_kb() "}"
 }
 
@@ -217,7 +254,7 @@ END {
 			find_drivers(-END_slope)
 		}
 		for (i = 1; i <= cgroups; i++)
-			if (near("in_sight", C[i, "not_before"]))
+			if (near(C[i, "state"], C[i, "not_before"]))
 				ends = 1
 		if (json) {
 			forecast_json()

@@ -11,7 +11,8 @@
 #   nobody    1 MB a second that no process owns (unaccounted)
 #   slab      the same in slab that cannot be reclaimed
 #   fork      processes of one name, five a second of 200 kB each
-#   memcg     0.5 MB a second in a cgroup below its limit of 400 MB
+#   memcg     0.5 MB a second in a cgroup below its limit of 400 MB; cached=1: page cache
+#             takes the rest of it
 #   hidden    the same where the machine's memory ends first
 #   thrash    all memory is in use, and stalls
 #   restart   the leak a second time, after the OOM killer took it once
@@ -105,7 +106,7 @@ function sample(i, over,   t, k, full) {
 		body = body sprintf("comm %d comm=bomb count=%d points=%d grew=%d\n", i, forks, forks * 50, over * EVERY * 5 * 50)
 	body = body sprintf("memcg %d path=/system.slice usage=%d limit=- grew=%d psi_full=0\n", i, anon, 0)
 	if (name == "memcg" || name == "hidden")
-		body = body sprintf("memcg %d path=/web usage=%d limit=%d grew=%d psi_full=0\n", i, extra["leak"] + 500, LIMIT, 0)
+		body = body sprintf("memcg %d path=/web usage=%d limit=%d grew=%d psi_full=0\n", i, cached ? LIMIT - int(50 * dice()) : extra["leak"] + 500, LIMIT, 0)
 }
 
 BEGIN {
