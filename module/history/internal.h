@@ -37,6 +37,8 @@ enum oomlens_kind_of_row {
  *	of a cgroup its serial number
  * @memcg: of a task, the serial number of its cgroup
  * @count: of a name, tasks
+ * @unknown: of a name, samples from this one on whose growth is not known: 2 if this
+ *	one's sum is not whole
  * @before: of a name, pages at the sample before
  * @psi_ns: of a cgroup, its time in full stall so far
  * @seen: the sample in which it was there last
@@ -55,7 +57,8 @@ struct oomlens_tracked {
 	union {
 		u64 memcg;
 		struct {
-			u32 count;
+			u32 count : 30;
+			u32 unknown : 2;
 			u32 before;
 		};
 		u64 psi_ns;
@@ -80,6 +83,7 @@ struct oomlens_tracked {
 struct oomlens_before {
 	u32 pages;		/* OOMLENS_UNKNOWN */
 	bool most;		/* it had at most this */
+	bool evicted;		/* another one made room for it */
 };
 
 /* Entries in one bucket. */
@@ -96,11 +100,14 @@ struct oomlens_floor {
  * @entries: of all buckets
  * @floors: of each bucket
  * @bits: the buckets are 2 to this
+ * @sums: an entry is the sum of several tasks: of one that was seen in this sample @now
+ *	is not all yet
  */
 struct oomlens_table {
 	struct oomlens_tracked *entries;
 	struct oomlens_floor *floors;
 	unsigned int bits;
+	bool sums;
 };
 
 size_t oomlens_table_size(unsigned int entries);
@@ -108,7 +115,9 @@ void oomlens_table_place(struct oomlens_table *t, void *memory, unsigned int ent
 struct oomlens_tracked *oomlens_table_find(const struct oomlens_table *t, u64 key);
 struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 pages, u32 tick,
 					  bool fresh, struct oomlens_before *before);
+void oomlens_table_lost(struct oomlens_table *t, u64 key);
 void oomlens_table_sweep(struct oomlens_table *t, u32 tick);
+void oomlens_table_broken(struct oomlens_table *t);
 void oomlens_table_end_step(struct oomlens_table *t);
 void oomlens_table_mark(struct oomlens_table *t, unsigned int span);
 
@@ -294,13 +303,13 @@ struct oomlens_stalling {
 };
 
 #define OOMLENS_STALLS		16
-#define OOMLENS_STALLING	8
+#define OOMLENS_STALLING	8	/* cgroups */
 
 /**
  * struct oomlens_stalls - the stalls, and what stalls in the sample that is being made
  * @seq: odd while the ring is written
  * @newest: number of the newest stall
- * @ring: by number
+ * @ring: in no order
  * @now: in this sample, the machine first
  * @nr_now: of them
  * @whole: the machine does
@@ -311,7 +320,7 @@ struct oomlens_stalls {
 	seqcount_t seq;
 	u32 newest;
 	struct oomlens_stall ring[OOMLENS_STALLS];
-	struct oomlens_stalling now[OOMLENS_STALLING];
+	struct oomlens_stalling now[1 + OOMLENS_STALLING];
 	unsigned int nr_now;
 	bool whole;
 	int level;

@@ -110,32 +110,39 @@ static u64 comm_key(const char *comm)
 
 	BUILD_BUG_ON(sizeof(words) != TASK_COMM_LEN);
 	memcpy(words, comm, sizeof(words));
-	return hash_64_generic(words[0], 64) ^ (words[1] + 1);
+	/* Not hash_64(): it has 32 bits. */
+	return words[0] * GOLDEN_RATIO_64 ^ (words[1] + 1);
 }
 
 /* Of a name that was there in the sample before, or is new. */
-static void begin_comm(struct oomlens_history *h, u64 key, const char *comm, u32 pages,
-		       struct oomlens_tracked *e)
+static struct oomlens_tracked *begin_comm(struct oomlens_history *h, u64 key, const char *comm,
+					  u32 pages, struct oomlens_tracked *e)
 {
 	struct oomlens_before before;
 
 	if (e) {
+		e->unknown -= !!e->unknown;
 		e->before = e->now;
 		e->now = pages;
 		e->seen = h->tick;
 		e->count = 1;
-		return;
+		return e;
 	}
 	e = oomlens_table_see(&h->tables[OOMLENS_COMMS], key, pages, h->tick, false, &before);
 	if (!e)
-		return;
-	e->before = before.pages;
+		return NULL;
+	/* Where another made room, tasks of this name may have come by before. */
+	e->unknown = before.evicted ? 2 : !!before.pages;
+	if (before.evicted)
+		e->low_before = OOMLENS_UNKNOWN;
 	e->count = 1;
 	e->low = OOMLENS_UNKNOWN;
 	memcpy(e->comm, comm, sizeof(e->comm));
+	return e;
 }
 
-static void see_comm(struct oomlens_history *h, const char *task_comm, u32 pages)
+/* @lost: what the task has could not be read. */
+static void see_comm(struct oomlens_history *h, const char *task_comm, u32 pages, bool lost)
 {
 	char comm[TASK_COMM_LEN] = "";
 	struct oomlens_tracked *e;
@@ -146,11 +153,17 @@ static void see_comm(struct oomlens_history *h, const char *task_comm, u32 pages
 	key = comm_key(comm) ?: 1;
 	e = oomlens_table_find(&h->tables[OOMLENS_COMMS], key);
 	if (!e || e->seen != h->tick) {
-		begin_comm(h, key, comm, pages, e);
-		return;
+		e = begin_comm(h, key, comm, pages, e);
+	} else {
+		e->now = to_u32((unsigned long)e->now + pages);
+		e->count++;
 	}
-	e->now = to_u32((unsigned long)e->now + pages);
-	e->count++;
+	if (!lost)
+		return;
+	if (e)
+		e->unknown = 2;
+	else
+		oomlens_table_lost(&h->tables[OOMLENS_COMMS], key);
 }
 
 /* The names' sums are complete after the walk. */
@@ -165,8 +178,9 @@ static void end_comms(struct oomlens_history *h)
 
 		if (!e->key || e->seen != h->tick)
 			continue;
-		e->low = min(e->low, e->now);
-		if (e->before == OOMLENS_UNKNOWN)
+		if (e->unknown < 2)
+			e->low = min(e->low, e->now);
+		if (e->unknown)
 			continue;
 		row.key = e->key;
 		row.points = e->now;
@@ -227,8 +241,10 @@ static void see_task(struct look *look, struct task_struct *p, struct oomlens_ta
 static int visit_task(struct task_struct *p, void *arg)
 {
 	struct look *look = arg;
+	struct oomlens_table *t = &look->h->tables[OOMLENS_TASKS];
 	struct oomlens_tracked *e;
 	struct oomlens_task task;
+	u64 key;
 
 	if (p->flags & PF_KTHREAD)
 		return 0;
@@ -240,15 +256,18 @@ static int visit_task(struct task_struct *p, void *arg)
 	oomlens_task_identity(p, &task);
 	if (oomlens_task_read(p, &task, false)) {
 		/* Its lock is contended: the pages of the sample before stand. */
-		e = oomlens_table_find(&look->h->tables[OOMLENS_TASKS],
-				       oomlens_task_key(p->start_time, task.pid));
-		if (!e)
+		key = oomlens_task_key(p->start_time, task.pid);
+		e = oomlens_table_find(t, key);
+		if (!e) {
+			oomlens_table_lost(t, key);
+			see_comm(look->h, task.comm, 0, true);
 			return 0;
+		}
 		memset(&task.terms, 0, sizeof(task.terms));
 		task.terms.rss_anon = e->now;
 	}
 	see_task(look, p, &task);
-	see_comm(look->h, task.comm, to_u32(oomlens_points(&task.terms, 0)));
+	see_comm(look->h, task.comm, to_u32(oomlens_points(&task.terms, 0)), false);
 	return 0;
 }
 
@@ -364,6 +383,9 @@ static void take_sample(struct oomlens_history *h)
 		end_comms(h);
 		oomlens_table_sweep(&h->tables[OOMLENS_TASKS], h->tick);
 		oomlens_table_sweep(&h->tables[OOMLENS_COMMS], h->tick);
+	} else {
+		oomlens_table_broken(&h->tables[OOMLENS_TASKS]);
+		oomlens_table_broken(&h->tables[OOMLENS_COMMS]);
 	}
 	oomlens_stalls_begin(&h->stalls, h->sample->psi_full);
 	oomlens_memcg_walk(visit_memcg, h);

@@ -163,6 +163,7 @@ static void lay_out(struct piece *piece, struct oomlens_history *h)
 		carve_rows(piece, &h->fastest[k], fastest_of(k), true);
 		carve_rows(piece, &h->step_largest[k], largest_of(k), false);
 	}
+	h->tables[OOMLENS_COMMS].sums = true;
 	at = carve(piece, oomlens_names_size(g->names, g->name_size));
 	if (at)
 		h->names = oomlens_names_place(at, g->names, g->name_size);
@@ -491,7 +492,7 @@ static void row_of(struct oomlens_row *row, enum oomlens_kind_of_row kind,
  */
 static s32 step_growth(const struct oomlens_tracked *e)
 {
-	if (!e || e->low_before == OOMLENS_UNKNOWN)
+	if (!e || e->low == OOMLENS_UNKNOWN || e->low_before == OOMLENS_UNKNOWN)
 		return OOMLENS_GREW_UNKNOWN;
 	return (s64)e->low - e->low_before;
 }

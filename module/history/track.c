@@ -72,7 +72,14 @@ struct oomlens_tracked *oomlens_table_find(const struct oomlens_table *t, u64 ke
 	return find(t, key, hash_64(key, t->bits));
 }
 
-static struct oomlens_tracked *free_or_smallest(const struct oomlens_table *t, u32 bucket)
+/* What an entry is judged by. Of a sum that is not whole, the one before counts too. */
+static u32 size_of(const struct oomlens_table *t, const struct oomlens_tracked *e, u32 tick)
+{
+	return t->sums && e->seen == tick ? max(e->now, e->before) : e->now;
+}
+
+static struct oomlens_tracked *free_or_smallest(const struct oomlens_table *t, u32 bucket,
+						u32 tick)
 {
 	struct oomlens_tracked *e = &t->entries[bucket * OOMLENS_WAYS], *best = e;
 	unsigned int i;
@@ -80,27 +87,29 @@ static struct oomlens_tracked *free_or_smallest(const struct oomlens_table *t, u
 	for (i = 0; i < OOMLENS_WAYS; i++) {
 		if (!e[i].key)
 			return &e[i];
-		if (e[i].now < best->now)
+		if (size_of(t, &e[i], tick) < size_of(t, best, tick))
 			best = &e[i];
 	}
 	return best;
 }
 
 /* Makes the room of @e free; returns false if @e is larger than @pages. */
-static bool evict(struct oomlens_floor *floor, const struct oomlens_tracked *e, u32 pages,
-		  u32 tick)
+static bool evict(const struct oomlens_table *t, struct oomlens_floor *floor,
+		  const struct oomlens_tracked *e, u32 pages, u32 tick)
 {
+	u32 size = size_of(t, e, tick);
+
 	if (!e->key)
 		return true;
-	if (e->now >= pages) {
+	if (size >= pages) {
 		floor->next = max(floor->next, pages);
 		return false;
 	}
 	/* An entry that was not seen yet has the pages of the sample before. */
 	if (e->seen == tick)
-		floor->next = max(floor->next, e->now);
+		floor->next = max(floor->next, size);
 	else
-		floor->last = max(floor->last, e->now);
+		floor->last = max(floor->last, size);
 	return true;
 }
 
@@ -124,6 +133,7 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 	struct oomlens_floor *floor = &t->floors[bucket];
 	struct oomlens_tracked *e = find(t, key, bucket);
 
+	before->evicted = false;
 	if (e) {
 		before->pages = e->now;
 		before->most = false;
@@ -132,13 +142,13 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 		e->seen = tick;
 		return e;
 	}
-	e = free_or_smallest(t, bucket);
-	if (!evict(floor, e, pages, tick))
-		e = NULL;
+	/* Before what makes room raises it. */
 	before->pages = fresh ? 0 : floor->last;
 	before->most = before->pages && before->pages != OOMLENS_UNKNOWN;
-	if (!e)
+	e = free_or_smallest(t, bucket, tick);
+	if (!evict(t, floor, e, pages, tick))
 		return NULL;
+	before->evicted = e->key;
 	memset(e, 0, sizeof(*e));
 	e->key = key;
 	e->seen = tick;
@@ -148,6 +158,18 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 	/* A task that began after the last sample began after all marks. */
 	memset(e->marks, before->pages ? 0xff : 0, sizeof(e->marks));
 	return e;
+}
+
+/**
+ * oomlens_table_lost() - a key is there, and what it has could not be read
+ * @t: the table
+ * @key: not 0, without an entry
+ *
+ * Context: the sampler.
+ */
+void oomlens_table_lost(struct oomlens_table *t, u64 key)
+{
+	t->floors[hash_64(key, t->bits)].next = OOMLENS_UNKNOWN;
 }
 
 /**
@@ -168,6 +190,23 @@ void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
 		t->floors[i].last = t->floors[i].next;
 		t->floors[i].next = 0;
 	}
+}
+
+/**
+ * oomlens_table_broken() - the end of a sample in which not all was seen
+ * @t: the table
+ *
+ * Context: the sampler.
+ */
+void oomlens_table_broken(struct oomlens_table *t)
+{
+	unsigned int i;
+
+	/* Its sums are not whole. */
+	if (t->sums)
+		memset(t->entries, 0, oomlens_table_entries(t) * sizeof(*t->entries));
+	for (i = 0; i < 1U << t->bits; i++)
+		t->floors[i] = (struct oomlens_floor){ .last = OOMLENS_UNKNOWN };
 }
 
 /**
@@ -203,6 +242,6 @@ void oomlens_table_end_step(struct oomlens_table *t)
 		struct oomlens_tracked *e = &t->entries[i];
 
 		e->low_before = e->low;
-		e->low = e->now;
+		e->low = t->sums && e->unknown == 2 ? OOMLENS_UNKNOWN : e->now;
 	}
 }
