@@ -86,6 +86,33 @@ void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full)
 	s->kills = kills;
 }
 
+static bool goes_on(const struct oomlens_stalls *s, u64 serial)
+{
+	unsigned int i;
+
+	for (i = 0; i < OOMLENS_STALLS; i++)
+		if (s->ring[i].number && !s->ring[i].end_ns && s->ring[i].serial == serial)
+			return true;
+	return false;
+}
+
+/* A stall that goes on takes the place of one that would begin. */
+static bool make_room(struct oomlens_stalls *s, u64 serial)
+{
+	unsigned int i;
+
+	if (!goes_on(s, serial))
+		return false;
+	for (i = s->whole; i < s->nr_now; i++)
+		if (!goes_on(s, s->now[i].serial))
+			break;
+	if (i == s->nr_now)
+		return false;
+	s->nr_now--;
+	memmove(&s->now[i], &s->now[i + 1], (s->nr_now - i) * sizeof(*s->now));
+	return true;
+}
+
 /**
  * oomlens_stalls_memcg() - a cgroup in the walk, parents first
  * @s: the stalls
@@ -95,7 +122,7 @@ void oomlens_stalls_begin(struct oomlens_stalls *s, u16 psi_full)
  *
  * Where a cgroup stalls, the ones above it may stall too: the deepest is told of.
  * While the machine stalls most cgroups do, and only those are followed that
- * stalled before.
+ * stalled before. Of more than OOMLENS_STALLING those that go on come first.
  *
  * Context: the sampler; rcu_read_lock() may be held.
  */
@@ -104,11 +131,11 @@ void oomlens_stalls_memcg(struct oomlens_stalls *s, u64 serial, int level, u16 p
 	/* Out of the subtree of the one that was found last. */
 	if (s->level >= 0 && level <= s->level)
 		s->level = -1;
-	if (!is_stall(psi_full))
+	if (!is_stall(psi_full) || (s->whole && !goes_on(s, serial)))
 		return;
 	if (s->level >= 0)
 		s->nr_now--;
-	if (s->nr_now == ARRAY_SIZE(s->now))
+	if (s->nr_now == s->whole + OOMLENS_STALLING && !make_room(s, serial))
 		return;
 	s->now[s->nr_now++] = (struct oomlens_stalling){ serial, psi_full };
 	s->level = level;
@@ -128,9 +155,16 @@ void oomlens_stalls_init(struct oomlens_stalls *s)
 	s->kills = atomic_long_read(&global_kills);
 }
 
-static struct oomlens_stall *stall_at(struct oomlens_stalls *s, u32 number)
+/* The oldest one that is over makes room: fewer can go on than there are places. */
+static struct oomlens_stall *free_or_oldest(struct oomlens_stalls *s)
 {
-	return &s->ring[number % ARRAY_SIZE(s->ring)];
+	struct oomlens_stall *stall, *best = NULL;
+
+	BUILD_BUG_ON(ARRAY_SIZE(s->now) >= ARRAY_SIZE(s->ring));
+	for (stall = s->ring; stall < s->ring + OOMLENS_STALLS; stall++)
+		if ((!stall->number || stall->end_ns) && (!best || stall->number < best->number))
+			best = stall;
+	return best;
 }
 
 static void write_begin(struct oomlens_stalls *s)
@@ -180,16 +214,6 @@ static void follow(struct oomlens_stalls *s, u64 end_ns)
 		if (!now)
 			changed();
 	}
-}
-
-static bool goes_on(const struct oomlens_stalls *s, u64 serial)
-{
-	unsigned int i;
-
-	for (i = 0; i < OOMLENS_STALLS; i++)
-		if (s->ring[i].number && !s->ring[i].end_ns && s->ring[i].serial == serial)
-			return true;
-	return false;
 }
 
 static size_t put_rows(char *buf, size_t size, const char *word, const struct oomlens_rows *rows,
@@ -245,7 +269,7 @@ static void log_begin(struct oomlens_history *h, const struct oomlens_stall *sta
 static void begin(struct oomlens_history *h, const struct oomlens_stalling *now)
 {
 	struct oomlens_stalls *s = &h->stalls;
-	struct oomlens_stall *stall = stall_at(s, s->newest + 1);
+	struct oomlens_stall *stall = free_or_oldest(s);
 
 	write_begin(s);
 	stall->number = s->newest + 1;
@@ -271,11 +295,9 @@ void oomlens_stalls_end(struct oomlens_history *h)
 	unsigned int i;
 
 	follow(s, h->sample->time_ns - h->sample->over_ns);
-	for (i = 0; i < s->nr_now; i++) {
-		if (goes_on(s, s->now[i].serial) || (s->whole && s->now[i].serial))
-			continue;
-		begin(h, &s->now[i]);
-	}
+	for (i = 0; i < s->nr_now; i++)
+		if (!goes_on(s, s->now[i].serial))
+			begin(h, &s->now[i]);
 }
 
 /* ---- Readers ---- */
