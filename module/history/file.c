@@ -50,7 +50,7 @@ static int history_snapshot(struct seq_file *m)
 	c->seen = oomlens_stall_changes();
 	c->read = true;
 	if (!c->sample)
-		c->sample = kmalloc(oomlens_sample_size(), OOMLENS_GFP);
+		c->sample = kmalloc(oomlens_sample_size(), OOMLENS_GFP_FILE);
 	return c->sample ? 0 : -ENOMEM;
 }
 
@@ -136,9 +136,12 @@ static void show_head(struct seq_file *m)
 	oomlens_history_unhold();
 	seq_puts(m, "# oomlens history 1\n# every_s ");
 	show_seconds(m, h ? oomlens_interval_ns() : 0);
-	seq_printf(m, " short %u long %u rows %u page_kb %lu cost_us %llu\n",
+	seq_printf(m, " short %u long %u rows %u page_kb %lu cost_us %llu",
 		   oomlens_geometry.nr_short, oomlens_geometry.nr_long, oomlens_geometry.rows,
 		   PAGE_SIZE / 1024, div_u64(cost_ns, NSEC_PER_USEC));
+	seq_printf(m, " tasks %u comms %u memcgs %u\n", oomlens_geometry.tracked[OOMLENS_TASKS],
+		   oomlens_geometry.tracked[OOMLENS_COMMS],
+		   oomlens_geometry.tracked[OOMLENS_MEMCGS]);
 }
 
 static void show_sample(struct seq_file *m, const struct oomlens_sample *s)
@@ -191,6 +194,7 @@ static void show_cgroup(struct seq_file *m, u64 number, const struct oomlens_row
 	else
 		seq_printf(m, " limit=%llu", row->limit);
 	show_grew(m, row);
+	seq_printf(m, " from_max=%u", row->from_max);
 	show_percent(m, "psi_full", row->psi_full);
 	seq_putc(m, '\n');
 }

@@ -175,6 +175,18 @@ static void tell_kinds(struct oomlens_history *h, const struct oomlens_facts *fa
 	}
 }
 
+/* Paths of the tasks that the event does not have. */
+static void find_paths(struct oomlens_history *h)
+{
+	struct oomlens_wanted wanted = { .names = h->names, .tick = h->tick };
+	unsigned int i;
+
+	for (i = 0; i < nr_list; i++)
+		if (list[i].fact < 0)
+			oomlens_names_want(&wanted, list[i].memcg);
+	oomlens_names_find(&wanted);
+}
+
 static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
 {
 	long now[OOMLENS_NR_FIGURES];
@@ -190,6 +202,7 @@ static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
 		     h->marks[0][oldest_mark(h, NULL, 0)].time_ns))
 			continue;
 		list_tasks(h, facts, span);
+		find_paths(h);
 		for (i = 0; i < nr_list; i++)
 			tell_task(h, facts, &list[i]);
 		tell_kinds(h, facts, span, now);

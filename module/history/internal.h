@@ -41,6 +41,7 @@ enum oomlens_kind_of_row {
  *	one's sum is not whole
  * @before: of a name, pages at the sample before
  * @psi_ns: of a cgroup, its time in full stall so far
+ * @psi_at_ns: when the kernel added that up
  * @seen: the sample in which it was there last
  * @now: pages then
  * @low: the fewest pages since the last sample of the day
@@ -50,7 +51,9 @@ enum oomlens_kind_of_row {
  * @uid: of a task
  * @comm: of a task, or the name itself
  * @limit: of a cgroup
- * @ooms: of a cgroup, so far
+ * @kills: of a cgroup, by OOMs so far
+ * @psi_full: of a cgroup, when the kernel added up last
+ * @psi_kept: samples since
  */
 struct oomlens_tracked {
 	u64 key;
@@ -68,13 +71,20 @@ struct oomlens_tracked {
 	u32 low;
 	u32 low_before;
 	u32 marks[OOMLENS_SPANS][OOMLENS_MARKS];
-	u32 pid;
-	u32 uid;
+	union {
+		struct {
+			u32 pid;
+			u32 uid;
+		};
+		u64 psi_at_ns;
+	};
 	union {
 		char comm[TASK_COMM_LEN];
 		struct {
 			u64 limit;
-			u64 ooms;
+			u32 kills;
+			u16 psi_full;
+			u16 psi_kept;
 		};
 	};
 };
@@ -143,7 +153,17 @@ struct oomlens_names;
 size_t oomlens_names_size(unsigned int cells, unsigned int path);
 struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsigned int path);
 bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick);
-void oomlens_names_add(struct oomlens_names *names, struct mem_cgroup *memcg, u32 tick);
+
+/* Serial numbers of cgroups whose paths are not there, of @tick: at most one for each row. */
+struct oomlens_wanted {
+	struct oomlens_names *names;
+	u32 tick;
+	unsigned int n;
+	u64 serials[40];
+};
+
+void oomlens_names_want(struct oomlens_wanted *wanted, u64 serial);
+void oomlens_names_find(struct oomlens_wanted *wanted);
 void oomlens_names_copy(struct oomlens_names *names, u64 serial, char *buf, size_t size);
 
 /* The longest path, with its NUL. */
@@ -377,7 +397,7 @@ struct oomlens_row *oomlens_sample_rows(const struct oomlens_sample *sample,
 void oomlens_figures_read(struct oomlens_history *h, long *figures);
 void oomlens_sample_begin(struct oomlens_history *h, u64 now);
 void oomlens_sample_fill(struct oomlens_history *h);
-void oomlens_sample_end(struct oomlens_history *h, u64 step_ns);
+bool oomlens_sample_end(struct oomlens_history *h, u64 step_ns);
 bool oomlens_sample_next(struct oomlens_history *h, u64 number, struct oomlens_sample *to);
 
 /* ---- stalls.c ---- */

@@ -68,7 +68,7 @@ struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsi
  * @serial: of the cgroup, 0 for none
  * @tick: the sample's number
  *
- * Context: the sampler.
+ * Context: oomlens_tables_lock held.
  * Return: false if its path is not there.
  */
 bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick)
@@ -97,15 +97,7 @@ static struct cell *least_used(const struct oomlens_names *names)
 	return best;
 }
 
-/**
- * oomlens_names_add() - keep the path of a cgroup
- * @names: the paths
- * @memcg: alive under RCU
- * @tick: the number of the sample that names it
- *
- * Context: the sampler.
- */
-void oomlens_names_add(struct oomlens_names *names, struct mem_cgroup *memcg, u32 tick)
+static void add(struct oomlens_names *names, struct mem_cgroup *memcg, u32 tick)
 {
 	struct cell *cell = least_used(names);
 
@@ -118,6 +110,49 @@ void oomlens_names_add(struct oomlens_names *names, struct mem_cgroup *memcg, u3
 	strscpy(cell->path, names->scratch, names->path);
 	raw_write_seqcount_end(&names->seq);
 	preempt_enable();
+}
+
+/**
+ * oomlens_names_want() - the path of a cgroup is to be there
+ * @wanted: gets the cgroup, if its path is not there
+ * @serial: of the cgroup, 0 for none
+ *
+ * Context: oomlens_tables_lock held.
+ */
+void oomlens_names_want(struct oomlens_wanted *wanted, u64 serial)
+{
+	unsigned int i;
+
+	if (oomlens_names_use(wanted->names, serial, wanted->tick))
+		return;
+	for (i = 0; i < wanted->n; i++)
+		if (wanted->serials[i] == serial)
+			return;
+	if (wanted->n < ARRAY_SIZE(wanted->serials))
+		wanted->serials[wanted->n++] = serial;
+}
+
+static void visit(struct mem_cgroup *memcg, void *arg)
+{
+	const struct oomlens_wanted *wanted = arg;
+	u64 serial = oomlens_memcg_serial(memcg);
+	unsigned int i;
+
+	for (i = 0; i < wanted->n; i++)
+		if (wanted->serials[i] == serial)
+			add(wanted->names, memcg, wanted->tick);
+}
+
+/**
+ * oomlens_names_find() - look for the paths that are not there
+ * @wanted: the cgroups; those that are gone stay without
+ *
+ * Context: oomlens_tables_lock held; may sleep.
+ */
+void oomlens_names_find(struct oomlens_wanted *wanted)
+{
+	if (wanted->n)
+		oomlens_memcg_walk(visit, wanted);
 }
 
 static void copy_path(const struct oomlens_names *names, u64 serial, char *buf, size_t size)

@@ -38,7 +38,7 @@ static struct task_struct *thread;	/* under control */
 /* Readers hold it shared; the sampler does not need it, as it is stopped first. */
 static DECLARE_RWSEM(life);
 static struct oomlens_history *history;	/* NULL: stopped */
-static u32 last_number;			/* of a sample, once stopped; under control */
+static u32 last_number, last_stall;	/* once stopped; under control */
 
 /**
  * oomlens_interval_ns() - time between two samples, by the parameters
@@ -278,6 +278,27 @@ static void rewind_tasks(unsigned int n, void *arg)
 	look->rewound = true;
 }
 
+/* No task of a cgroup ran, if the kernel has not added up its pressure for that long. */
+#define PSI_IDLE_NS	(5 * NSEC_PER_SEC)
+
+/* The share of the time between the kernel's last two sums, until there is another one. */
+static u16 memcg_psi(struct oomlens_tracked *e, const struct oomlens_memcg_figures *now,
+		     u64 over_ns)
+{
+	if (oomlens_psi_lacks || now->psi_full_ns == U64_MAX)
+		return OOMLENS_PSI_UNKNOWN;
+	if (now->psi_at_ns != e->psi_at_ns) {
+		e->psi_full = oomlens_psi_share(now->psi_full_ns - e->psi_ns,
+						now->psi_at_ns - e->psi_at_ns);
+		e->psi_ns = now->psi_full_ns;
+		e->psi_at_ns = now->psi_at_ns;
+		e->psi_kept = 0;
+	} else if (e->psi_kept < U16_MAX) {
+		e->psi_kept++;
+	}
+	return e->psi_kept * over_ns >= PSI_IDLE_NS ? 0 : e->psi_full;
+}
+
 static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 {
 	struct oomlens_row row = { .psi_full = OOMLENS_PSI_UNKNOWN };
@@ -285,7 +306,7 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 	struct oomlens_memcg_figures now;
 	struct oomlens_before before;
 	struct oomlens_tracked *e;
-	u64 ooms;
+	bool killed, known;
 	u32 pages;
 
 	oomlens_memcg_read(memcg, &now);
@@ -293,17 +314,22 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 		return;
 	pages = to_u32(now.usage);
 	e = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
-	if (e && now.psi_full_ns != U64_MAX && now.psi_full_ns >= e->psi_ns)
-		row.psi_full = oomlens_psi_share(now.psi_full_ns - e->psi_ns, h->sample->over_ns);
-	ooms = e ? e->ooms : now.ooms;
+	known = e;
+	if (e)
+		row.psi_full = memcg_psi(e, &now, h->sample->over_ns);
+	killed = e && e->kills != (u32)now.kills;
 	oomlens_stalls_memcg(&h->stalls, now.serial, now.level,
-			     ooms == now.ooms ? row.psi_full : OOMLENS_PSI_UNKNOWN);
+			     killed ? OOMLENS_PSI_UNKNOWN : row.psi_full);
 	e = oomlens_table_see(&h->tables[OOMLENS_MEMCGS], now.serial, pages, h->tick, false,
 			      &before);
 	if (e) {
-		e->psi_ns = now.psi_full_ns;
 		e->limit = now.limit;
-		e->ooms = now.ooms;
+		e->kills = now.kills;
+	}
+	if (e && !known) {
+		e->psi_ns = now.psi_full_ns;
+		e->psi_at_ns = now.psi_at_ns;
+		e->psi_full = OOMLENS_PSI_UNKNOWN;
 	}
 	row.key = now.serial;
 	row.limit = now.limit;
@@ -315,52 +341,28 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 
 /* ---- The paths of the cgroups in it ---- */
 
-/* Serial numbers of cgroups whose paths are wanted: at most one for each row. */
-struct wanted {
-	struct oomlens_history *h;
-	unsigned int n;
-	u64 serials[40];
-};
-
-static void want_path(struct wanted *wanted, u64 serial)
-{
-	unsigned int i;
-
-	if (oomlens_names_use(wanted->h->names, serial, wanted->h->tick))
-		return;
-	for (i = 0; i < wanted->n; i++)
-		if (wanted->serials[i] == serial)
-			return;
-	if (wanted->n < ARRAY_SIZE(wanted->serials))
-		wanted->serials[wanted->n++] = serial;
-}
-
-static void name_memcg(struct mem_cgroup *memcg, void *arg)
-{
-	const struct wanted *wanted = arg;
-	u64 serial = oomlens_memcg_serial(memcg);
-	unsigned int i;
-
-	for (i = 0; i < wanted->n; i++)
-		if (wanted->serials[i] == serial)
-			oomlens_names_add(wanted->h->names, memcg, wanted->h->tick);
-}
-
 /* Nearly always all of them are known. */
-static void name_memcgs(struct oomlens_history *h)
+static void name_memcgs(struct oomlens_history *h, const struct oomlens_sample *s)
 {
-	const struct oomlens_sample *s = h->sample;
-	struct wanted wanted = { .h = h };
+	struct oomlens_wanted wanted = { .names = h->names, .tick = h->tick };
 	unsigned int i;
 
 	for (i = 0; i < s->nr[OOMLENS_TASKS]; i++)
-		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_TASKS)[i].memcg);
+		oomlens_names_want(&wanted, oomlens_sample_rows(s, OOMLENS_TASKS)[i].memcg);
 	for (i = 0; i < s->nr[OOMLENS_MEMCGS]; i++)
-		want_path(&wanted, oomlens_sample_rows(s, OOMLENS_MEMCGS)[i].key);
+		oomlens_names_want(&wanted, oomlens_sample_rows(s, OOMLENS_MEMCGS)[i].key);
 	for (i = 0; i < h->stalls.nr_now; i++)
-		want_path(&wanted, h->stalls.now[i].serial);
-	if (wanted.n)
-		oomlens_memcg_walk(name_memcg, &wanted);
+		oomlens_names_want(&wanted, h->stalls.now[i].serial);
+	oomlens_names_find(&wanted);
+}
+
+/* The stalls keep their paths, but for those that the newest samples need. */
+static void keep_stall_names(struct oomlens_history *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < OOMLENS_STALLS; i++)
+		oomlens_names_use(h->names, h->stalls.ring[i].serial, h->tick - 1);
 }
 
 static void take_sample(struct oomlens_history *h)
@@ -391,9 +393,11 @@ static void take_sample(struct oomlens_history *h)
 	oomlens_memcg_walk(visit_memcg, h);
 	oomlens_table_sweep(&h->tables[OOMLENS_MEMCGS], h->tick);
 	oomlens_sample_fill(h);
-	name_memcgs(h);
+	keep_stall_names(h);
+	name_memcgs(h, h->sample);
 	oomlens_stalls_end(h);
-	oomlens_sample_end(h, step_ns());
+	if (oomlens_sample_end(h, step_ns()))
+		name_memcgs(h, h->step);
 	mutex_unlock(&oomlens_tables_lock);
 	WRITE_ONCE(h->cost_ns, ktime_get_ns() - begin);
 }
@@ -445,6 +449,7 @@ static int start(void)
 	if (!h)
 		return -ENOMEM;
 	h->tick = last_number;
+	h->stalls.newest = last_stall;
 	thread = kthread_run(run, h, "oomlens_history");
 	if (IS_ERR(thread)) {
 		int err = PTR_ERR(thread);
@@ -470,6 +475,7 @@ static void stop(void)
 	down_write(&life);
 	h = history;
 	last_number = h->tick;
+	last_stall = h->stalls.newest;
 	history = NULL;
 	up_write(&life);
 	oomlens_history_free(h);

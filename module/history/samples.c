@@ -576,18 +576,22 @@ static void set_marks(struct oomlens_history *h, u64 span_ns)
  * @step_ns: time between two samples of the day
  *
  * Context: the sampler.
+ * Return: true if a sample of the day, @h->step, is complete too.
  */
-void oomlens_sample_end(struct oomlens_history *h, u64 step_ns)
+bool oomlens_sample_end(struct oomlens_history *h, u64 step_ns)
 {
 	u64 now = h->sample->time_ns;
+	bool step;
 
 	if (!h->step_ns)
 		h->step_ns = now;
 	publish(&h->minutes, h->sample);
 	h->last_ns = now;
 	add_to_step(h);
-	if (now - h->step_ns >= step_ns)
+	step = now - h->step_ns >= step_ns;
+	if (step)
 		end_step(h);
 	/* A minute, and ten of them. */
 	set_marks(h, div_u64(step_ns, 10));
+	return step;
 }

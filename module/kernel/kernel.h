@@ -128,9 +128,10 @@ unsigned int oomlens_slabs_read(struct file *slabinfo, struct oomlens_slab *slab
  * @serial: oomlens_memcg_serial()
  * @usage: pages
  * @limit: pages, PAGE_COUNTER_MAX for none
- * @ooms: of it and of the cgroups below
+ * @kills: by OOMs, of tasks in it and in the cgroups below
  * @psi_full_ns: time that all its tasks waited for memory, so far; U64_MAX if the
  *	kernel does not tell
+ * @psi_at_ns: when the kernel added that up, by its scheduler's clock
  * @level: its depth in the hierarchy
  * @root: it is the root of the hierarchy, which is charged nothing
  */
@@ -138,8 +139,9 @@ struct oomlens_memcg_figures {
 	u64 serial;
 	unsigned long usage;
 	unsigned long limit;
-	unsigned long ooms;
+	unsigned long kills;
 	u64 psi_full_ns;
+	u64 psi_at_ns;
 	int level;
 	bool root;
 };

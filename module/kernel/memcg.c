@@ -344,27 +344,37 @@ u64 oomlens_memcg_serial(struct mem_cgroup *memcg)
 	return memcg ? memcg->css.serial_nr : 0;
 }
 
+#ifdef CONFIG_PSI
+/* Until it reads the same twice, as 32 bits read it in two halves. */
+static u64 read_u64(const u64 *at)
+{
+	u64 value;
+
+	do {
+		value = READ_ONCE(*at);
+	} while (value != READ_ONCE(*at));
+	return value;
+}
+#endif
+
 /*
- * The kernel adds up a cgroup's pressure every two seconds, and at each reading of
- * its memory.pressure. Twice, as 32 bits read it in two halves.
+ * Source: kernel/sched/psi.c, psi_avgs_work(): every two seconds while tasks of the
+ * cgroup run. A reader of its memory.pressure adds up in between: then the time is that
+ * much behind.
  */
-static u64 psi_full_ns(struct mem_cgroup *memcg)
+static void read_psi(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures)
 {
 #ifdef CONFIG_PSI
 	struct psi_group *group = oomlens_cgroup_psi(memcg->css.cgroup);
-	const u64 *total;
-	u64 ns;
 
-	if (!group || !on_v2(memcg))
-		return U64_MAX;
-	total = &group->total[PSI_AVGS][PSI_MEM_FULL];
-	do {
-		ns = READ_ONCE(*total);
-	} while (ns != READ_ONCE(*total));
-	return ns;
-#else
-	return U64_MAX;
+	if (group && on_v2(memcg)) {
+		figures->psi_at_ns = read_u64(&group->avg_last_update);
+		figures->psi_full_ns = read_u64(&group->total[PSI_AVGS][PSI_MEM_FULL]);
+		return;
+	}
 #endif
+	figures->psi_at_ns = 0;
+	figures->psi_full_ns = U64_MAX;
 }
 
 /**
@@ -381,8 +391,8 @@ void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *
 	figures->root = !memcg->css.parent;
 	figures->usage = page_counter_read(&memcg->memory);
 	figures->limit = READ_ONCE(memcg->memory.max);
-	figures->ooms = atomic_long_read(&memcg->memory_events[MEMCG_OOM]);
-	figures->psi_full_ns = psi_full_ns(memcg);
+	figures->kills = atomic_long_read(&memcg->memory_events[MEMCG_OOM_KILL]);
+	read_psi(memcg, figures);
 }
 
 /* Visits between two pauses of the walk below. */

@@ -42,12 +42,14 @@ static struct fake_task {
 	u32 pages;
 	bool locked;
 	const char *comm;
+	struct mem_cgroup *memcg;
 } tasks[48];
 
 static unsigned int nr_tasks;
+static unsigned int unreached;		/* by a walk that is given up; 0: it is whole */
 static bool waited;			/* for the lock of a task */
 
-static struct oomlens_memcg_figures memcgs[8];
+static struct oomlens_memcg_figures memcgs[24];
 static unsigned int nr_memcgs;
 
 static char added[4096];		/* lines of events */
@@ -69,9 +71,9 @@ int oomlens_walk_tasks(const struct oomlens_walk *walk)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_tasks; i++)
+	for (i = 0; i < nr_tasks - unreached; i++)
 		walk->visit(tasks[i].p, walk->arg);
-	return 0;
+	return unreached ? -EAGAIN : 0;
 }
 
 void oomlens_task_identity(struct task_struct *p, struct oomlens_task *task)
@@ -115,7 +117,7 @@ u64 oomlens_memcg_serial(struct mem_cgroup *memcg)
 
 struct mem_cgroup *oomlens_memcg_of(struct task_struct *p)
 {
-	return NULL;
+	return task_of(p)->memcg;
 }
 
 int oomlens_memcg_path(struct mem_cgroup *memcg, char *buf, size_t size)
@@ -202,6 +204,7 @@ static struct fake_task *begin_task(struct kunit *test, pid_t pid, const char *c
 	task->comm = comm;
 	task->pages = pages;
 	task->locked = false;
+	task->memcg = NULL;
 	return task;
 }
 
@@ -231,6 +234,7 @@ static void interval(unsigned int percent)
 static void stall_memcg(struct oomlens_memcg_figures *memcg, unsigned int percent)
 {
 	memcg->psi_full_ns += div_u64(OVER_NS * percent, 100);
+	memcg->psi_at_ns += OVER_NS;
 }
 
 static const struct oomlens_row no_row;
@@ -247,10 +251,22 @@ static const struct oomlens_row *row(enum oomlens_kind_of_row kind, const char *
 	return &no_row;
 }
 
+/* Of a cgroup. */
+static const struct oomlens_row *memcg_row(u64 serial)
+{
+	const struct oomlens_row *rows = oomlens_sample_rows(copy, OOMLENS_MEMCGS);
+	unsigned int i;
+
+	for (i = 0; i < copy->nr[OOMLENS_MEMCGS]; i++)
+		if (rows[i].key == serial)
+			return &rows[i];
+	return &no_row;
+}
+
 /* The stall of that number, or of number 0 if there is none. */
 static struct oomlens_stall stall(u32 number)
 {
-	struct oomlens_stall s;
+	struct oomlens_stall s = { 0 };
 
 	if (!oomlens_stall_next(h, number, &s) || s.number != number)
 		s.number = 0;
@@ -338,14 +354,14 @@ static void an_oom_is_no_stall(struct kunit *test)
 	interval(90);
 	KUNIT_EXPECT_EQ(test, stall(1).end_ns, clock_ns - OVER_NS);
 
-	memcg->ooms++;
+	memcg->kills++;
 	stall_memcg(memcg, 90);
 	interval(0);
 	KUNIT_EXPECT_EQ(test, stall(2).number, 0U);
 	stall_memcg(memcg, 90);
 	interval(0);
 	KUNIT_EXPECT_EQ(test, stall(2).serial, 7ULL);
-	memcg->ooms++;
+	memcg->kills++;
 	stall_memcg(memcg, 90);
 	interval(0);
 	KUNIT_EXPECT_EQ(test, stall(2).end_ns, clock_ns - OVER_NS);
@@ -401,6 +417,137 @@ static void the_machine_stands_for_its_cgroups(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stall(3).serial, 2ULL);
 }
 
+/* One that goes on stays in the ring, however many others begin and end. */
+static void a_stall_that_goes_on_is_kept(struct kunit *test)
+{
+	struct oomlens_memcg_figures *on = begin_memcg(1, 1), *other = begin_memcg(2, 1);
+	unsigned int i;
+
+	interval(0);
+	for (i = 0; i < 2 * OOMLENS_STALLS; i++) {
+		stall_memcg(on, 50);
+		if (i % 2)
+			stall_memcg(other, 50);
+		interval(0);
+		KUNIT_ASSERT_EQ(test, stall(1).number, 1U);
+		KUNIT_ASSERT_EQ(test, stall(1).end_ns, 0ULL);
+	}
+	interval(0);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, clock_ns - OVER_NS);
+	KUNIT_EXPECT_EQ(test, h->stalls.newest, 1U + OOMLENS_STALLS);
+	KUNIT_EXPECT_EQ(test, stall(h->stalls.newest).serial, 2ULL);
+}
+
+/* The last of many in the walk goes on where all stall, and where the machine does. */
+static void a_stall_goes_on_among_many(struct kunit *test)
+{
+	struct oomlens_memcg_figures *last;
+	unsigned int i;
+
+	for (i = 1; i <= 2 * OOMLENS_STALLING; i++)
+		last = begin_memcg(i, 1);
+	interval(0);
+	stall_memcg(last, 50);
+	interval(0);
+	KUNIT_EXPECT_EQ(test, stall(1).serial, last->serial);
+	for (i = 0; i < nr_memcgs; i++)
+		stall_memcg(&memcgs[i], 50);
+	interval(50);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, stall(2).serial, 0ULL);
+	KUNIT_EXPECT_EQ(test, h->stalls.newest, 2U);
+	for (i = 0; i < nr_memcgs; i++)
+		stall_memcg(&memcgs[i], 50);
+	interval(0);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, stall(2).end_ns, clock_ns - OVER_NS);
+	/* Seven others have begun, and all eight go on in a stall of the machine. */
+	KUNIT_EXPECT_EQ(test, h->stalls.newest, 1U + OOMLENS_STALLING);
+	for (i = 0; i < nr_memcgs; i++)
+		stall_memcg(&memcgs[i], 50);
+	interval(50);
+	KUNIT_EXPECT_EQ(test, h->stalls.newest, 2U + OOMLENS_STALLING);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+	for (i = 3; i <= h->stalls.newest; i++)
+		KUNIT_EXPECT_EQ(test, stall(i).end_ns, 0ULL);
+}
+
+/* While the machine stalls, a cgroup below one that goes on does not end that. */
+static void a_stall_of_the_machine_ends_no_other(struct kunit *test)
+{
+	struct oomlens_memcg_figures *one = begin_memcg(1, 1), *two = begin_memcg(2, 2);
+
+	interval(0);
+	stall_memcg(one, 50);
+	interval(0);
+	stall_memcg(one, 50);
+	stall_memcg(two, 50);
+	interval(50);
+	KUNIT_EXPECT_EQ(test, stall(1).serial, 1ULL);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+}
+
+/* Every two seconds the kernel adds up what was a quarter, or a half, of each. */
+static void a_share_is_of_what_the_kernel_added_up(struct kunit *test)
+{
+	struct oomlens_memcg_figures *memcg = begin_memcg(7, 1);
+	unsigned int i, percent;
+
+	every_s = 1;
+	interval(0);
+	for (percent = 25; percent <= 50; percent += 25) {
+		for (i = 0; i < 10; i++) {
+			if (i % 2 == 0) {
+				memcg->psi_full_ns += percent * (2 * NSEC_PER_SEC / 100);
+				memcg->psi_at_ns += 2 * NSEC_PER_SEC;
+			}
+			interval(0);
+			KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, percent * 100);
+			KUNIT_EXPECT_EQ(test, stall(1).number, percent / 50);
+			KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+		}
+	}
+	/* Its tasks sleep: nothing is added up any more. */
+	for (i = 0; i < 5; i++)
+		interval(0);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 0U);
+	KUNIT_EXPECT_NE(test, stall(1).end_ns, 0ULL);
+	KUNIT_EXPECT_EQ(test, stall(2).number, 0U);
+	oomlens_psi_lacks = "psi=1";
+	interval(0);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, (u32)OOMLENS_PSI_UNKNOWN);
+}
+
+static const char *path_of(u64 serial)
+{
+	static char path[OOMLENS_NAME_MAX];
+
+	oomlens_names_copy(h->names, serial, path, sizeof(path));
+	return path;
+}
+
+static void a_stall_keeps_its_path(struct kunit *test)
+{
+	struct oomlens_memcg_figures *one = begin_memcg(1, 1);
+	unsigned int i, k;
+
+	interval(0);
+	stall_memcg(one, 50);
+	interval(0);
+	nr_memcgs = 0;
+	interval(0);
+	KUNIT_EXPECT_NE(test, stall(1).end_ns, 0ULL);
+	/* Others come and go, more than there are paths. */
+	for (i = 2; i < 2 * oomlens_geometry.names; i += 8) {
+		nr_memcgs = 0;
+		for (k = 0; k < 8; k++)
+			begin_memcg(i + k, 1)->usage = 100;
+		interval(0);
+	}
+	KUNIT_EXPECT_STREQ(test, path_of(1), "/1");
+	KUNIT_EXPECT_STREQ(test, path_of(2), "-");
+}
+
 /* ---- Tasks ---- */
 
 static void a_locked_task_is_as_it_was(struct kunit *test)
@@ -424,6 +571,35 @@ static void a_locked_task_is_as_it_was(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 10)->grew, 400);
 	KUNIT_EXPECT_PTR_EQ(test, row(OOMLENS_TASKS, NULL, 12), &no_row);
 	KUNIT_EXPECT_EQ(test, copy->figures[OOMLENS_NR_TASKS], 3L);
+	/* What it had is not known: nor is what it, or its name, grew by. */
+	tasks[2].locked = false;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 12)->points, 800U);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 12)->grew, OOMLENS_GREW_UNKNOWN);
+	KUNIT_EXPECT_PTR_EQ(test, row(OOMLENS_COMMS, "new", 0), &no_row);
+	tasks[2].pages = 900;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 12)->grew, 100);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, "new", 0)->grew, 100);
+}
+
+/* The walk was given up before it came to the last one. */
+static void what_a_walk_did_not_reach_has_not_grown(struct kunit *test)
+{
+	begin_task(test, 10, "first", 500);
+	interval(0);
+	begin_task(test, 11, "second", 400);
+	unreached = 1;
+	interval(0);
+	unreached = 0;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 10)->grew, 0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 11)->grew, OOMLENS_GREW_UNKNOWN);
+	KUNIT_EXPECT_PTR_EQ(test, row(OOMLENS_COMMS, "second", 0), &no_row);
+	tasks[1].pages += 10;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 11)->grew, 10);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, "second", 0)->grew, 10);
 }
 
 static void what_is_new_grew_by_all_it_has(struct kunit *test)
@@ -545,8 +721,11 @@ static void the_floor_bounds_what_is_not_kept(struct kunit *test)
 	oomlens_table_see(t, keys[0], 9000, 3, false, &before);
 	KUNIT_EXPECT_EQ(test, before.pages, 1001U);
 	oomlens_table_sweep(t, 3);
-	/* What makes room and was not seen yet is of the sample before: it raises the floor. */
+	/* What makes room for it says nothing of it, */
 	oomlens_table_see(t, keys[11], 9500, 4, false, &before);
+	KUNIT_EXPECT_EQ(test, before.pages, 1002U);
+	/* and is of the sample before, where it was not seen yet: it raises the floor. */
+	oomlens_table_see(t, keys[3], 9600, 4, false, &before);
 	KUNIT_EXPECT_EQ(test, before.pages, 1003U);
 }
 
@@ -602,6 +781,79 @@ static void a_name_has_the_sum_of_its_tasks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, "bomb", 0)->grew, 1000);
 }
 
+static void names_are_told_apart_by_each_character(struct kunit *test)
+{
+	static const char * const names[] = {
+		"a", "b", "postgres", "postfix", "python", "python3", "docker", "dockerd",
+		"systemd-journal", "systemd-journax",
+	};
+	unsigned int i;
+
+	begin_task(test, 9, "idle", 1);
+	interval(0);
+	/* Three names of a sample at most are told of. */
+	for (i = 0; i < ARRAY_SIZE(names); i += 2) {
+		begin_task(test, 10 + i, names[i], 100);
+		begin_task(test, 11 + i, names[i + 1], 100);
+		interval(0);
+		KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[i], 0)->grew, 100);
+		KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[i + 1], 0)->grew, 100);
+		KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[i], 0)->count, 1U);
+	}
+}
+
+/* Names of one bucket. */
+static void name_in_bucket(char *name)
+{
+	static unsigned int last;
+	u64 key;
+
+	do {
+		memset(name, 0, TASK_COMM_LEN);
+		snprintf(name, TASK_COMM_LEN, "n%u", ++last);
+		key = comm_key(name) ?: 1;
+	} while (hash_64(key, h->tables[OOMLENS_COMMS].bits));
+}
+
+/* Where more names are than are kept, none is told to have grown that did not. */
+static void a_full_bucket_of_names_invents_no_growth(struct kunit *test)
+{
+	static char names[OOMLENS_WAYS + 1][TASK_COMM_LEN];
+	struct fake_task *worker;
+	const struct oomlens_row *r;
+	unsigned int i, n;
+
+	for (i = 0; i <= OOMLENS_WAYS; i++)
+		name_in_bucket(names[i]);
+	/* The first of a name is small, and one whose name has no place is not. */
+	begin_task(test, 10, names[0], 500);
+	begin_task(test, 11, names[OOMLENS_WAYS], 800);
+	for (i = 1; i < OOMLENS_WAYS; i++)
+		begin_task(test, 11 + i, names[i], 5000);
+	for (i = 0; i < 4; i++)
+		worker = begin_task(test, 30 + i, names[0], 3000);
+	for (n = 0; n < 6; n++) {
+		interval(0);
+		KUNIT_EXPECT_EQ(test, (int)copy->nr[OOMLENS_COMMS], 0);
+	}
+	/* Kept by then, and whole. */
+	worker->pages += 70;
+	interval(0);
+	r = row(OOMLENS_COMMS, names[0], 0);
+	KUNIT_EXPECT_EQ(test, r->grew, 70);
+	KUNIT_EXPECT_EQ(test, r->count, 5U);
+	KUNIT_EXPECT_EQ(test, r->points, 12570U);
+	/* A name that comes up is kept from then on. */
+	tasks[1].pages = 20000;
+	for (n = 0; n < 3; n++) {
+		interval(0);
+		KUNIT_EXPECT_EQ(test, (int)copy->nr[OOMLENS_COMMS], 0);
+	}
+	tasks[1].pages += 90;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0)->grew, 90);
+}
+
 /* The growth that @nr samples of the day tell of a process, in all. */
 static s64 grew_in_day(pid_t pid, u64 first, unsigned int nr)
 {
@@ -645,6 +897,45 @@ static void a_slow_leak_is_named_within_the_day(struct kunit *test)
 	added[0] = '\0';
 	kill_by(true);
 	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, strstr(added, " pid=10 comm=slow "));
+}
+
+/* What grows slowly has no row in a sample, but in that of the day and in an event. */
+static void what_grows_slowly_has_its_path(struct kunit *test)
+{
+	struct oomlens_memcg_figures *slow = begin_memcg(1, 1);
+	struct fake_task *task;
+	unsigned int i, k;
+
+	/* More than there are rows: half are large, half come and go. */
+	for (i = 0; i < 40; i++)
+		begin_task(test, 100 + i, "crowd", 5000);
+	for (i = 0; i < 20; i++)
+		begin_memcg(10 + i, 1)->usage = 5000;
+	task = begin_task(test, 10, "slow", 100);
+	task->memcg = memcg_at(0);
+	slow->usage = 100;
+	for (i = 0; h->day.written < 2; i++) {
+		for (k = 0; k < 20; k++)
+			tasks[k].pages = 1000 + (i + k) % 2 * 50;
+		for (k = 1; k < 11; k++)
+			memcgs[k].usage = 1000 + (i + k) % 2 * 50;
+		task->pages += 20;
+		slow->usage += 20;
+		interval(0);
+		KUNIT_ASSERT_PTR_EQ(test, memcg_row(1), &no_row);
+		KUNIT_ASSERT_PTR_EQ(test, row(OOMLENS_TASKS, NULL, 10), &no_row);
+		if (i != 20)
+			continue;
+		added[0] = '\0';
+		KUNIT_EXPECT_STREQ(test, path_of(1), "-");
+		kill_by(true);
+		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, strstr(added, " comm=slow memcg=/1 from="));
+		/* As if others had needed the room. */
+		memset(h->names->cells, 0, h->names->nr * cell_size(h->names->path));
+	}
+	KUNIT_ASSERT_TRUE(test, copy_slot(slot_at(&h->day, 1), h->tick, copy));
+	KUNIT_EXPECT_EQ(test, memcg_row(1)->grew, 1200);
+	KUNIT_EXPECT_STREQ(test, path_of(1), "/1");
 }
 
 /* The samples that are kept, from the newest back, by their numbers. */
@@ -740,6 +1031,7 @@ static int history_test_init(struct kunit *test)
 	every_s = 10;
 	nr_tasks = 0;
 	nr_memcgs = 0;
+	unreached = 0;
 	waited = false;
 	memset(readings, 0, sizeof(readings));
 	KUNIT_ASSERT_TRUE(test, oomlens_geometry_choose(SZ_512K));
@@ -750,6 +1042,7 @@ static int history_test_init(struct kunit *test)
 	history = h;
 	/* Without the machine's pressure: a cgroup's stall has its line in the log all the same. */
 	KUNIT_ASSERT_EQ(test, oomlens_psi_init(), 0);
+	oomlens_psi_lacks = NULL;
 	return 0;
 }
 
@@ -766,14 +1059,23 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(an_oom_is_no_stall),
 	KUNIT_CASE(the_deepest_cgroup_is_told_of),
 	KUNIT_CASE(the_machine_stands_for_its_cgroups),
+	KUNIT_CASE(a_stall_that_goes_on_is_kept),
+	KUNIT_CASE(a_stall_goes_on_among_many),
+	KUNIT_CASE(a_stall_of_the_machine_ends_no_other),
+	KUNIT_CASE(a_share_is_of_what_the_kernel_added_up),
+	KUNIT_CASE(a_stall_keeps_its_path),
 	KUNIT_CASE(a_locked_task_is_as_it_was),
+	KUNIT_CASE(what_a_walk_did_not_reach_has_not_grown),
 	KUNIT_CASE(what_is_new_grew_by_all_it_has),
 	KUNIT_CASE(what_is_new_is_not_below_the_floor),
 	KUNIT_CASE(a_pid_that_is_used_again),
 	KUNIT_CASE(the_floor_bounds_what_is_not_kept),
 	KUNIT_CASE(the_day_compares_the_fewest),
 	KUNIT_CASE(a_name_has_the_sum_of_its_tasks),
+	KUNIT_CASE(names_are_told_apart_by_each_character),
+	KUNIT_CASE(a_full_bucket_of_names_invents_no_growth),
 	KUNIT_CASE(a_slow_leak_is_named_within_the_day),
+	KUNIT_CASE(what_grows_slowly_has_its_path),
 	KUNIT_CASE(sixty_days_of_uptime),
 	KUNIT_CASE(the_pressure_of_a_pause_is_not_known),
 	KUNIT_CASE(a_kind_is_told_of_from_a_twentieth_on),
