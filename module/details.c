@@ -119,12 +119,19 @@ static void add_slabs(const struct waiters *w)
 	}
 }
 
+/* None before the next look is due: a kill during the last one queued this. */
 static void take_waiters(struct waiters *w)
 {
+	u64 now = get_jiffies_64();
+
+	w->n = 0;
 	spin_lock(&lock);
-	memcpy(w->numbers, waiting, sizeof(waiting));
-	w->n = nr_waiting;
-	nr_waiting = 0;
+	if (next_look > now) {
+		start_look(next_look - now);
+	} else {
+		memcpy(w->numbers, waiting, sizeof(waiting));
+		swap(w->n, nr_waiting);
+	}
 	spin_unlock(&lock);
 }
 
@@ -140,6 +147,7 @@ static void put_back(const struct waiters *w)
 		else
 			oomlens_event_set_details(w->numbers[i], OOMLENS_DETAILS_NONE);
 	}
+	next_look = get_jiffies_64() + msecs_to_jiffies(RETRY_MS);
 	start_look(msecs_to_jiffies(RETRY_MS));
 	spin_unlock(&lock);
 }
@@ -148,9 +156,9 @@ static void finish(const struct waiters *w, u64 begun)
 {
 	unsigned int i;
 
+	spin_lock(&lock);
 	for (i = 0; i < w->n; i++)
 		oomlens_event_set_details(w->numbers[i], OOMLENS_DETAILS_DONE);
-	spin_lock(&lock);
 	next_look = get_jiffies_64() + PAUSES * (get_jiffies_64() - begun);
 	spin_unlock(&lock);
 }

@@ -24,7 +24,7 @@ say()
 	[ "$1" = ok ] || bad=1
 }
 
-for suite in pure ring history; do
+for suite in pure ring history later; do
 	mark="oomlens-kunit: $suite $$"
 	echo "$mark" >/dev/kmsg
 	insmod "$dir/oomlens_${suite}_kunit.ko" || say "not ok" "load $suite"

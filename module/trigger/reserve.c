@@ -118,20 +118,20 @@ again:
  */
 static unsigned long relieve(u64 begin, unsigned long freed)
 {
-	unsigned long given;
+	unsigned long given = 0;
 
-	if (freed)
-		return 0;
-	/* A refill under way would take what is given back. */
-	oomlens_pool_close(&pool);
-	if (!held())
-		return 0;
-	given = give(ULONG_MAX, RELIEF_NS);
+	if (!freed) {
+		/* A refill under way would take what is given back. */
+		oomlens_pool_close(&pool);
+		given = give(ULONG_MAX, RELIEF_NS);
+	}
 	if (given) {
 		atomic_long_add(given, &spent);
 		WRITE_ONCE(missing, true);
-		mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AFTER);
 	}
+	/* Whatever gave memory back: it is not for the refill. */
+	if (held() < READ_ONCE(target))
+		mod_delayed_work(system_dfl_wq, &refill_work, REFILL_AFTER);
 	return given;
 }
 
