@@ -9,7 +9,7 @@ function on_row() {
 # ---- JSON ----
 
 function json_rows(s, type,   r, n, i, k, text) {
-	n = split(type == "task" ? "pid start_us uid comm memcg points grew from_max" : type == "comm" ? "comm count points grew" : "path usage limit grew psi_full", k, " ")
+	n = split(type == "task" ? "pid start_us uid comm memcg points grew from_max" : type == "comm" ? "comm count points grew" : "path usage limit grew from_max psi_full", k, " ")
 	for (r = 1; r <= row_count(s, type); r++) {
 		text = followed(text, ",") "{"
 		for (i = 1; i <= n; i++)

@@ -23,8 +23,11 @@ function stall_us(i) {
 	return is_number(stall(i, "end_us")) && is_number(stall(i, "begin_us")) ? whole(stall(i, "end_us") - stall(i, "begin_us")) : "-"
 }
 
+# The module has forgotten the path of "-".
 function stall_place(i) {
-	return stall(i, "memcg") == "/" || stall(i, "memcg") == "-" ? "the machine" : "the cgroup " shown(stall(i, "memcg"))
+	if (stall(i, "memcg") == "/")
+		return "the machine"
+	return stall(i, "memcg") == "-" ? "a cgroup" : "the cgroup " shown(stall(i, "memcg"))
 }
 
 function stall_percent(i) {
