@@ -65,7 +65,7 @@ function print_event(n,   victim, freed, took, all, s) {
 		if (all > 1)
 			victim = victim " +" all - 1
 		freed = (all > count(n, "victim") ? ">" : "") size(victim_pages(n))
-		took = duration(slowest(n, "freed_us"))
+		took = duration(all_freed_us(n))
 	} else if (ev(n, "outcome") == "averted") {
 		victim = "(by " ev(n, "by") ")"
 	}
@@ -113,22 +113,17 @@ function victim_pages(n,   i, s) {
 	return s
 }
 
-# The longest of all victims; "-" while one is not known
-function slowest(n, k,   i, v, max) {
-	max = "-"
-	for (i = 1; i <= count(n, "victim"); i++) {
-		v = rec(n, "victim", i, k)
-		if (!is_number(v))
+# When the memory of all victims was back; "-" while that of one is not
+function all_freed_us(n,   i) {
+	for (i = 1; i <= count(n, "victim"); i++)
+		if (!is_number(rec(n, "victim", i, "freed_us")))
 			return "-"
-		if (max == "-" || v + 0 > max + 0)
-			max = v
-	}
-	return max
+	return longest_of(n, "freed_us")
 }
 
 # All victims' memory is back, or it has been long enough
 function settled(n) {
-	return !settle || slowest(n, "freed_us") != "-" || !count(n, "victim") || uptime - num(ev(n, "time_us")) / 1000000 > settle
+	return !settle || all_freed_us(n) != "-" || !count(n, "victim") || uptime - num(ev(n, "time_us")) / 1000000 > settle
 }
 
 END {

@@ -317,6 +317,17 @@ function only_waited(n) {
 	return ev(n, "outcome") == "in_flight" || (ev(n, "outcome") == "dying" && ev(n, "victims") == "0")
 }
 
+# The longest that one of its victims took, of those whose time is known
+function longest_of(n, k,   i, v, max) {
+	max = "-"
+	for (i = 1; i <= count(n, "victim"); i++) {
+		v = rec(n, "victim", i, k)
+		if (is_number(v) && (max == "-" || v + 0 > max + 0))
+			max = v
+	}
+	return max
+}
+
 # The last event but those of calls that only waited for a victim, which follow a kill
 # by the dozen.
 function telling_event(   e) {

@@ -206,19 +206,8 @@ cmd_check()
 # refuse_unsafe: before anything is touched; each with what would help
 refuse_unsafe()
 {
-	[ "$(setting /sys/module/oomlens/parameters/trigger)" != N ] || refused "$DO"
+	may_run "$DO"
 	! grep -q '^running 1' "$CONTROL/trigger" || die 1 "another run goes on: oomlens trigger shows it"
-	case $DO in
-	kill* | *outcome=kill*)
-		[ "$(setting /proc/sys/vm/panic_on_oom)" = 0 ] || refused "$DO"
-		;;
-	esac
-	case $DO in
-	kill*)
-		sysrq=$(setting /proc/sys/kernel/sysrq)
-		[ "${sysrq:-1}" = 1 ] || [ $((sysrq / 64 % 2)) = 1 ] || refused "$DO"
-		;;
-	esac
 	[ -z "$IN" ] || go_inside "$IN"
 	SCOPE_OF_DO=''
 	case " $DO " in

@@ -282,16 +282,6 @@ function sheet_colour(k) {
 
 # ---- events ----
 
-function recovery(n,   i, v, max) {
-	max = "-"
-	for (i = 1; i <= count(n, "victim"); i++) {
-		v = rec(n, "victim", i, "freed_us")
-		if (is_number(v) && (max == "-" || v + 0 > max + 0))
-			max = v
-	}
-	return max
-}
-
 # Height of a stem: 0.1 ms to 10 s, each decade the same; no log() in a busybox
 # without math
 function decade(us,   h) {
@@ -319,7 +309,7 @@ function timeline(   e, n, from, to, x, last_x, y, v, h, outcome) {
 		n = event_at[e]
 		# Several boots have no time in common.
 		x = 18 + 78 * (logged ? (events > 1 ? (e - 1) / (events - 1) : 0) : (num(ev(n, "time_us")) - from) / (to - from))
-		v = recovery(n)
+		v = longest_of(n, "freed_us")
 		h = is_number(v) ? decade(v + 0) : 0
 		y = 125 - 22 * (h > 5 ? 5 : h)
 		outcome = ev(n, "outcome")

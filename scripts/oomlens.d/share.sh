@@ -410,8 +410,7 @@ go_inside()
 	/*) ;;
 	*) bad_usage "--in needs the path of a cgroup, as /system.slice/web.service, not '$1'" ;;
 	esac
-	CGROUPS=/sys/fs/cgroup
-	[ -e $CGROUPS/cgroup.controllers ] || CGROUPS=/sys/fs/cgroup/memory
+	find_cgroups
 	[ -e $CGROUPS/cgroup.procs ] || die 1 "--in: no cgroups are mounted on $CGROUPS: mount -t cgroup2 none /sys/fs/cgroup"
 	INSIDE=${1#"$CGROUPS"}
 	INSIDE=/${INSIDE#/}
@@ -471,8 +470,9 @@ setting()
 	cat "$1" 2>/dev/null
 }
 
-# refused LINE: why, as far as it can be seen from here, and what would help
-refused()
+# may_run LINE: or exit, with why the kernel or the module would refuse it, as far as it
+# can be seen from here, and what would help
+may_run()
 {
 	[ "$(setting /sys/module/oomlens/parameters/trigger)" != N ] ||
 		die $E_NO_RIGHT "refused: the module was loaded without trigger=1: rmmod oomlens; modprobe oomlens trigger=1"
@@ -492,6 +492,12 @@ refused()
 			die 1 "refused: kernel.sysrq is $sysrq and does not allow it: echo 1 >/proc/sys/kernel/sysrq"
 		;;
 	esac
+}
+
+# refused LINE: and why
+refused()
+{
+	may_run "$1"
 	case $1 in
 	'kill pid='*) refused_process "${1#kill pid=}" ;;
 	esac

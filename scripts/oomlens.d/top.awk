@@ -193,7 +193,6 @@ function forget_growing() {
 	split("", grows_value)
 }
 
-# As take_gain() has it
 function find_growing(   id, i, n, first, X, Y, word, pace) {
 	split("", GROWTH)
 	first = sample_ts - num(key("history", "short")) + 1
@@ -214,12 +213,7 @@ function find_growing(   id, i, n, first, X, Y, word, pace) {
 		}
 		if (n < 2 || X[n] < sample_t[sample_ts - 1])
 			continue
-		if (n > 2 && (X[n] - X[1]) * 2 >= sample_t[sample_ts] - sample_t[first]) {
-			fit(X, Y, 1, n)
-			pace = LINE_slope > 3 * LINE_error ? LINE_slope : 0
-		} else {
-			pace = (Y[n] - Y[1]) / (sample_t[sample_ts] - sample_t[first])
-		}
+		pace = pace_of(X, Y, n, sample_t[sample_ts] - sample_t[first])
 		split(id, word, " ")
 		if (pace * 60 >= 1)
 			GROWTH[word[1]] = pace * 60

@@ -360,6 +360,15 @@ function add_task(i, s, r, first,   name, id, born, j) {
 	S_name[id, "memcg"] = row_of(s, "task", r, "memcg")
 }
 
+# What Y[1..n] gained a second in a time of that span, by a line; 0 if it only goes up and
+# down. Seen in a part of the time only: no line, but what it gained.
+function pace_of(X, Y, n, span) {
+	if (n <= 2 || (X[n] - X[1]) * 2 < span)
+		return (Y[n] - Y[1]) / span
+	fit(X, Y, 1, n)
+	return LINE_slope > 3 * LINE_error ? LINE_slope : 0
+}
+
 # A series that goes on to the end, as a gain if it is one
 function take_gain(id, first,   n, i, X, Y, word, type, pace, g) {
 	n = S_points[id]
@@ -369,13 +378,7 @@ function take_gain(id, first,   n, i, X, Y, word, type, pace, g) {
 		X[i] = WHEN[S_at[id, i]]
 		Y[i] = S_value[id, i]
 	}
-	# Seen in a part of the time only: no line, but what it gained
-	if (n > 2 && (X[n] - X[1]) * 2 >= WHEN[moments] - WHEN[first]) {
-		fit(X, Y, 1, n)
-		pace = LINE_slope > 3 * LINE_error ? LINE_slope : 0
-	} else {
-		pace = (Y[n] - Y[1]) / (WHEN[moments] - WHEN[first])
-	}
+	pace = pace_of(X, Y, n, WHEN[moments] - WHEN[first])
 	split(S_name[id, "id"], word, " ")
 	type = word[1]
 	if (pace <= 0 || (type == "task" && own(word[2])))

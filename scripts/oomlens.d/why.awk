@@ -529,16 +529,9 @@ function verdict_text(v) {
 	return v
 }
 
-function facts_recovery(n,   i, exit_us, freed_us, v) {
-	exit_us = freed_us = "-"
-	for (i = 1; i <= count(n, "victim"); i++) {
-		v = rec(n, "victim", i, "exit_us")
-		if (is_number(v) && (exit_us == "-" || v + 0 > exit_us + 0))
-			exit_us = v
-		v = rec(n, "victim", i, "freed_us")
-		if (is_number(v) && (freed_us == "-" || v + 0 > freed_us + 0))
-			freed_us = v
-	}
+function facts_recovery(n,   exit_us, freed_us) {
+	exit_us = longest_of(n, "exit_us")
+	freed_us = longest_of(n, "freed_us")
 	fact("exited", exit_us != "-")
 	fact("freed", exit_us != "-" && freed_us != "-")
 	fact("freed_slow", F["freed"] && num(freed_us) > 1000000)
