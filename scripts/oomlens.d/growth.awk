@@ -47,6 +47,7 @@ function growth_text(n,   i, over, seen, s, part) {
 }
 
 # The one that grew most, of the longest time span. Page cache can be freed, so it is none.
+# Of no use here is another kind of memory: no cgroup's limit stops it.
 function facts_growth(n,   i, best, far) {
 	for (i = 1; i <= count(n, "growth"); i++)
 		if (num(rec(n, "growth", i, "over_s")) > far)
@@ -54,6 +55,8 @@ function facts_growth(n,   i, best, far) {
 	for (i = 1; i <= count(n, "growth"); i++)
 		if (num(rec(n, "growth", i, "over_s")) == far && rec(n, "growth", i, "what") != "page_cache" && gain_of(n, i) > mib(1) && (!best || gain_of(n, i) > gain_of(n, best)))
 			best = i
+	if (best && rec(n, "growth", best, "what") != "-")
+		best = 0
 	fact("grew", best)
 	T["grower"] = best ? grower(n, best) : ""
 	T["grower_limit"] = limit_set(best ? rec(n, "growth", best, "memcg") : "-")
