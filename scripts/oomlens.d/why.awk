@@ -150,7 +150,9 @@ function rules_holder() {
 		"Is one process growing, or are all of them together too large? Compare two runs of oomlens rank, some minutes apart. memory.max of a cgroup (MemoryMax= of a unit) stops one process before the machine is full.")
 	say("holder", "noswap_at_all anon_holds !memcg", "There is no swap, so the kernel could not move any of it.", \
 		"A little swap, or zram, lets the kernel move out what is never used.")
-	say("holder", "overcommitted", "{committed} had been promised, {over} more than the commit limit: the kernel promises what it does not have.", \
+	say("holder", "overcommitted promised_more", "{committed} had been promised, and RAM and swap are {has}: the kernel promises what it does not have.", \
+		"To be refused early instead of killed late: vm.overcommit_memory=2 (oomlens overcommit, oomlens commit).")
+	say("holder", "overcommitted !promised_more", "{committed} had been promised, {over} more than the commit limit, which only vm.overcommit_memory=2 enforces; RAM and swap are {has}.", \
 		"To be refused early instead of killed late: vm.overcommit_memory=2 (oomlens overcommit, oomlens commit).")
 }
 
@@ -362,7 +364,7 @@ function mem(n, k) {
 	return num(rec(n, "memory", 1, k))
 }
 
-function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
+function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free, has) {
 	for (z = 1; z <= count(n, "zone"); z++)
 		managed += num(rec(n, "zone", z, "managed"))
 	kernel = mem(n, "slab_unreclaimable") + mem(n, "pagetables") + mem(n, "kernel_stack")
@@ -388,6 +390,9 @@ function facts_memory(n,   managed, z, kernel, accounted, rest, swap_free) {
 	fact("swap_locked", mem(n, "mlocked") > managed * 0.2 || mem(n, "unevictable") - mem(n, "shmem") > managed * 0.2)
 	fact("machine_had", mem(n, "available") > mib(4))
 	fact("overcommitted", F["machine"] && mem(n, "committed") > mem(n, "commit_limit") && count(n, "memory"))
+	has = (mem(n, "ram") ? mem(n, "ram") : managed) + mem(n, "swap_total")
+	fact("promised_more", mem(n, "committed") > has)
+	T["has"] = bytes(has)
 	T["free"] = bytes(mem(n, "free"))
 	T["available"] = count(n, "memory") ? bytes(mem(n, "available")) : "An unknown amount"
 	T["swap_free"] = bytes(swap_free)
