@@ -32,7 +32,7 @@ function refusals_in_log(   n) {
 }
 
 # The sentences for other programs, one object
-function why_json(n, waited,   s, i, k, name) {
+function why_json(n, waited, newer,   s, i, k, name) {
 	explain(n)
 	s = "{\"event\":" n ",\"time\":" json_time(event_time(n))
 	s = s "," json_pair("kind", ev(n, "kind")) ",\"result\":" json_value("result", ev(n, "outcome"))
@@ -45,7 +45,30 @@ function why_json(n, waited,   s, i, k, name) {
 	s = s ",\"advice\":["
 	for (i = 1; i <= advices; i++)
 		s = s comma(i) json_text(untabbed(advice[i]))
-	return s "]," json_refusal() "}"
+	return s "],\"stall\":" json_told_stall(newer) "," json_refusal() "}"
+}
+
+# Stall i (0: none) with its sentence and the advice
+function json_told_stall(i,   s) {
+	if (!i)
+		return "null"
+	s = json_stall(i)
+	return substr(s, 1, length(s) - 1) ",\"text\":" json_text(stall_text(i)) ",\"advice\":[" json_text(untabbed(stall_advice(i))) "]}"
+}
+
+function stall_advice(i,   path) {
+	path = stall(i, "memcg")
+	if (path == "/" || path == "-")
+		return "The working set is larger than memory: fewer processes at once, memory.high or memory.max of what may wait (MemoryHigh=, MemoryMax= of its unit), memory.low of what may not, more RAM. A watchdog in user space (systemd-oomd, earlyoom) kills in such a state, the kernel does not."
+	find_container(path)
+	return "The working set of " shown(path) " is larger than it may have: fewer processes in it, or higher limits, memory.high and memory.max of it" (unit_of(path) != "" && CONTAINER == "" ? " (" as_user(path) set_property(path, "MemoryHigh=SIZE MemoryMax=SIZE") ")" : "") ". Its memory.events tells which of the two held it up: the counts of high and max."
+}
+
+# The place of the stall of that name; of a log's boots the last
+function stall_of(name,   i) {
+	for (i = stalls; i > 0 && stall_name[i] + 0 != name + 0; i--)
+		;
+	return i + 0
 }
 
 function json_refusal(   s) {
@@ -97,18 +120,29 @@ function why_stall(i,   width, last, first, text, g) {
 			text = followed(text, ", ") named(G["task", g, "name"], G["task", g, "pid"]) " by " pace_text(G["task", g, "pace"])
 		chapter("What grew before it", sentence(text), width)
 	}
-	chapter("What could be done", "The working set is larger than memory: fewer processes at once, memory.high or memory.max of what may wait (MemoryHigh=, MemoryMax= of its unit), memory.low of what may not, more RAM. A watchdog in user space (systemd-oomd, earlyoom) kills in such a state, the kernel does not.", width)
+	chapter("What could be done", stall_advice(i), width)
 }
 
 END {
 	if (!dying && !unread("overcommit events")) {
 		asked = only
+		if (only ~ /^s/) {
+			newer = stall_of(substr(only, 2))
+			if (!newer)
+				die(5, "no stall " substr(only, 2) (stalls ? ": the newest is " stall_name[stalls] : ": there was none"))
+			if (json)
+				print "{\"event\":null,\"stall\":" json_told_stall(newer) "," json_refusal() "}"
+			else
+				why_stall(newer)
+			exit
+		}
 		if (only == "") {
 			only = telling_event()
 			waited = event_at[events] - only
+			newer = newest_stall(events ? only : 0)
 		}
-		if (asked == "" && !json && newest_stall(events ? only : 0)) {
-			why_stall(newest_stall(0))
+		if (newer && !json) {
+			why_stall(newer)
 			if (events)
 				print "\nThe last OOM was before it: oomlens why " only
 			exit
@@ -118,8 +152,8 @@ END {
 		if (!json)
 			print_why(only, waited)
 		else if (events)
-			print why_json(only, waited)
+			print why_json(only, waited, newer)
 		else
-			print "{\"event\":null," json_refusal() "}"
+			print "{\"event\":null,\"stall\":" json_told_stall(newer) "," json_refusal() "}"
 	}
 }

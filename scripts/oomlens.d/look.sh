@@ -316,7 +316,8 @@ cmd_why()
 			LOG=-
 			;;
 		*)
-			need_count EVENT "$1"
+			# "s" before a stall's number, as "events" shows it
+			need_count EVENT "${1#s}"
 			[ -z "$only" ] || bad_usage "why takes one EVENT"
 			only=$1
 			;;
