@@ -68,6 +68,8 @@ attempt()
 			look_at "$DIR/events"
 		elif [ "${DO#kill pid=}" != "$DO" ]; then
 			STATUS=skip FOUND='oomlens rehearse would kill the process that "do" names'
+		elif [ -n "$FROM" ] && of_memcg; then
+			STATUS=skip FOUND='the order in a cgroup is known on the live machine only'
 		else
 			SCOPE=$SCOPE_OF_DO
 			open_scoped badness
@@ -84,6 +86,10 @@ attempt()
 		;;
 	available | headroom) look_at ;;
 	within)
+		[ -z "$FROM" ] || {
+			STATUS=skip FOUND='the command is for the machine itself, not for a recording'
+			return
+		}
 		# To the OOM killer it is a process as any other.
 		FOUND=$(
 			[ -z "$RAN" ] || echo "$OWN_ADJ" >/proc/self/oom_score_adj
@@ -95,6 +101,15 @@ attempt()
 		[ $status = 0 ] || STATUS='not ok'
 		;;
 	esac
+}
+
+# of_memcg: whether "do" runs out of its cgroup's limit
+of_memcg()
+{
+	case " $DO " in
+	*' memcg '*) return 0 ;;
+	esac
+	return 1
 }
 
 # How long an expectation may be looked at again, in ms
@@ -181,14 +196,10 @@ cmd_check()
 	read_plan "$FILE"
 	need_files overcommit badness
 	SCOPE_OF_DO=''
-	case " $DO " in
-	*' memcg '*)
-		[ -n "$FROM" ] || {
-			scope_option --memcg "$IN"
-			SCOPE_OF_DO=$SCOPE
-		}
-		;;
-	esac
+	[ -n "$FROM" ] || ! of_memcg || {
+		scope_option --memcg "$IN"
+		SCOPE_OF_DO=$SCOPE
+	}
 	attempt_all now
 	if [ -z "$METRICS" ]; then
 		tell_results
@@ -210,13 +221,11 @@ refuse_unsafe()
 	! grep -q '^running 1' "$CONTROL/trigger" || die 1 "another run goes on: oomlens trigger shows it"
 	[ -z "$IN" ] || go_inside "$IN"
 	SCOPE_OF_DO=''
-	case " $DO " in
-	*' memcg '*)
+	! of_memcg || {
 		has_limit "$INSIDE" || die 1 "$IN has no limit, nor has a cgroup above it: echo 64M >$INSIDE/$LIMIT"
 		scope_option --memcg "$IN"
 		SCOPE_OF_DO=$SCOPE
-		;;
-	esac
+	}
 	case $DO in
 	kill\ pid=*) [ -d "/proc/${DO#kill pid=}" ] || die 5 "no process ${DO#kill pid=}" ;;
 	kill* | *outcome=kill*)
