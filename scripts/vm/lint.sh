@@ -185,13 +185,14 @@ lint_cli()
 		) || return 1
 	done
 	export OOMLENS_CACHE="$CACHE" OOMLENS_SHELLS="${OOMLENS_SHELLS:-few}"
-	"$TOP/scripts/test-cli" >"$CACHE/lint-cli.log" 2>&1 &
-	"$TOP/scripts/test-check" && "$TOP/scripts/test-history" && "$TOP/scripts/test-usage" && "$TOP/scripts/test-figures"
-	others=$?
-	wait $!
-	cli=$?
-	cat "$CACHE/lint-cli.log"
-	[ $others = 0 ] && [ $cli = 0 ]
+	for test in 'test-cli others' 'test-cli recorded' 'test-cli logs' test-history test-check test-usage test-figures; do
+		echo "$test"
+	done | xargs -P "$(nproc)" -I TEST sh -c '
+		log=$(mktemp) && sh "$1"/TEST >"$log" 2>&1
+		status=$?
+		cat "$log"
+		rm "$log"
+		exit $status' - "$TOP/scripts"
 }
 
 cmd_lint()
