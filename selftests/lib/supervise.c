@@ -145,7 +145,7 @@ static int reload(const char *ko, const char *parameters)
 	return err;
 }
 
-static void undo_one(const struct undo *u)
+static bool undo_one(const struct undo *u)
 {
 	int err = 0;
 
@@ -160,7 +160,8 @@ static void undo_one(const struct undo *u)
 	} else if (!strcmp(u->what, "insmod")) {
 		err = reload(u->path, u->value);
 	} else if (!strcmp(u->what, "umount")) {
-		err = umount2(u->path, MNT_DETACH) ? -errno : 0;
+		/* The test may have done it. */
+		err = umount2(u->path, MNT_DETACH) && errno != EINVAL && errno != ENOENT ? -errno : 0;
 		rmdir(u->path);
 	} else if (!strcmp(u->what, "swapon")) {
 		err = swapon(u->path, 0) && errno != EBUSY ? -errno : 0;
@@ -171,6 +172,7 @@ static void undo_one(const struct undo *u)
 	}
 	if (err)
 		printf("# left behind: %s %s: %s\n", u->what, u->path, strerror(-err));
+	return !err;
 }
 
 static void note_signal(int sig)
@@ -182,6 +184,7 @@ static void __noreturn supervise(pid_t test)
 {
 	struct sigaction sa = { .sa_handler = note_signal };
 	int status, s = 0;
+	bool undone = true;
 	unsigned int i;
 	pid_t pid;
 
@@ -203,10 +206,10 @@ static void __noreturn supervise(pid_t test)
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	for (i = __atomic_load_n(&undo_log->n, __ATOMIC_ACQUIRE); i-- > 0;)
-		undo_one(&undo_log->entry[i]);
+		undone = undo_one(&undo_log->entry[i]) && undone;
 
 	if (WIFEXITED(status) && !ended_by)
-		exit(WEXITSTATUS(status));
+		exit(undone || WEXITSTATUS(status) ? WEXITSTATUS(status) : KSFT_FAIL);
 	printf("Bail out! the test was ended by signal %d\n",
 	       ended_by ? ended_by : WTERMSIG(status));
 	exit(KSFT_FAIL);
