@@ -3,7 +3,7 @@
  * badness' first rank against the kernel's own kill, many times over: tasks of
  * random size and shape, a real OOM by sysrq, by a cgroup's limit or by want of
  * memory, and then the kernel's log and the tasks' deaths.
- * $OOMLENS_ROUNDS sets the number of kills (120), $OOMLENS_SEED repeats a run.
+ * $OOMLENS_ROUNDS sets the number of kills (60), $OOMLENS_SEED repeats a run.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -581,7 +581,7 @@ static void make_cgroups(void)
 
 int main(void)
 {
-	unsigned long goal = env_number("OOMLENS_ROUNDS", 120), played = 0, unplayed = 0;
+	unsigned long goal = env_number("OOMLENS_ROUNDS", 60), played = 0, unplayed = 0;
 	/* It takes all memory that there is: not on a large machine of a user. */
 	bool pressure = meminfo_pages("MemTotal") < SMALL_PAGES ||
 			env_number("OOMLENS_PRESSURE", 0);

@@ -3,7 +3,7 @@
  * Load and unload under readers, many times; parameters out of range; what a
  * plain load may not do; an open file; a signature. The module is left as it was
  * found.
- * $OOMLENS_KO names the module, $OOMLENS_LOADS the number of loads (100).
+ * $OOMLENS_KO names the module, $OOMLENS_LOADS the number of loads (20).
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -53,7 +53,7 @@ static void load_and_unload(void)
 
 static void test_loads(void)
 {
-	unsigned long i, loads = env_number("OOMLENS_LOADS", 100);
+	unsigned long i, loads = env_number("OOMLENS_LOADS", 20);
 	unsigned long long begin = now_ns();
 	pid_t readers[2];
 

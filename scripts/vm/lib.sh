@@ -187,7 +187,7 @@ kernel_row()
 	done
 	# A guest may have no swap area, and one processor. Everyday plays no round of the
 	# model
-	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor* oomlens_model:no?rounds*"
+	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor*"
 	# Fault injection and KUnit are in no distribution's kernel
 	case $K_FLAVOUR in
 	own-debug) ;;

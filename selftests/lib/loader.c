@@ -58,6 +58,19 @@ void needs_shortage(void)
 		ksft_exit_skip("no oomlens_shortage.ko: build with OOMLENS_TESTS=1\n");
 }
 
+/*
+ * Many loads mostly wait for grace periods, which readers make long. These are not
+ * under test: expedited until the program ends, where the kernel has the setting.
+ */
+void hurry_rcu(void)
+{
+	static bool done;
+
+	if (!done && !access("/sys/kernel/rcu_expedited", W_OK))
+		setting_write("/sys/kernel/rcu_expedited", "1");
+	done = true;
+}
+
 bool loader_loaded(void)
 {
 	return !access("/sys/module/oomlens", F_OK);
@@ -117,6 +130,7 @@ void restore_at_end(void)
 
 int loader_reload(const char *parameters)
 {
+	hurry_rcu();
 	return loader_unload() ?: loader_load(parameters);
 }
 
@@ -238,12 +252,3 @@ void allow_debugfs_race(void)
 	allow_report("full_proxy_open");
 }
 
-/*
- * Many loads mostly wait for grace periods, which readers make long. These are not
- * under test: expedited until the program ends, where the kernel has the setting.
- */
-void hurry_rcu(void)
-{
-	if (!access("/sys/kernel/rcu_expedited", W_OK))
-		setting_write("/sys/kernel/rcu_expedited", "1");
-}
