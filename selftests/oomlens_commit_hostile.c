@@ -71,7 +71,7 @@ static void test_growth(bool pause)
 	if (!pid)
 		map_for_ever(pause, ready);
 	EXPECT_TRUE(wait_until(*ready, PATIENCE_MS));
-	for (i = 0; i < 20 && !expect_failed(); i++) {
+	for (i = 0; i < 6 && !expect_failed(); i++) {
 		begin = now_ns();
 		fd = open_scope(pid);
 		expect_table(fd);

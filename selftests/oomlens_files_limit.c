@@ -75,13 +75,17 @@ static void __noreturn reader(struct shared *s, const char *cgroup)
 }
 
 #define FULL_PAGES	4096
-#define FULL_OPEN	300
+#define FULL_OPEN	100
 
 /* Opens all it can, in a cgroup at its limit in which no task may be killed. */
 static void __noreturn opener(struct shared *s, const char *cgroup)
 {
 	static int fds[FULL_OPEN];
+	char path[ARRAY_SIZE(files)][256];
 	int i, n = 0;
+
+	for (i = 0; i < (int)ARRAY_SIZE(files); i++)
+		snprintf(path[i], sizeof(path[i]), "%s", lens_path(files[i]));
 
 	MUST_OK(write_file("/proc/self/oom_score_adj", "-1000"));
 	MUST_OK(cg_attach(cgroup, 0));
@@ -90,7 +94,7 @@ static void __noreturn opener(struct shared *s, const char *cgroup)
 	while (!s->go)
 		usleep(1000);
 	for (i = 0; i < FULL_OPEN; i++) {
-		fds[n] = open(lens_path(files[i % ARRAY_SIZE(files)]), O_RDONLY | O_CLOEXEC);
+		fds[n] = open(path[i % ARRAY_SIZE(files)], O_RDONLY | O_CLOEXEC);
 		if (fds[n] >= 0)
 			n++;
 		else

@@ -16,7 +16,7 @@
 #define PARAMETERS	"/sys/module/oomlens/parameters/"
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
-#define EVERY_MS	500
+#define EVERY_MS	250
 #define EVERY_US	(EVERY_MS * 1000LL)
 /* On a host that is too busy the guest itself is late. */
 #define TRIES		4

@@ -507,7 +507,7 @@ static void test_left_behind(void)
 		close(fd);
 	}
 	idle_end(pids, GONE);
-	EXPECT_TRUE(task_slabs_back(&before, GONE / 2));
+	EXPECT_TRUE(task_slabs_back(&before, 8));
 	test_done("nothing of the tasks is held after a read");
 }
 

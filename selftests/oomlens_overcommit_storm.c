@@ -13,7 +13,7 @@
 #define USER	65534
 #define READERS	8
 #define LOOPS	8
-#define READS	21
+#define READS	9
 
 /*
  * Any task waits for a processor for some milliseconds beside so many loops: less
@@ -95,7 +95,7 @@ static long long time_of_read(const char *path)
 		begin = now_ns();
 		free(must_read(path));
 		ns[i] = now_ns() - begin;
-		nap_ms(20);
+		nap_ms(2);
 	}
 	qsort(ns, READS, sizeof(ns[0]), compare);
 	us = ns[READS / 2] / 1000;

@@ -46,10 +46,10 @@ bool task_slabs_back(const struct task_slabs *before, long long more)
 	unsigned int i;
 
 	/* They are freed after an RCU grace period. */
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < 300; i++) {
 		if (are_back(before, more))
 			return true;
-		nap_ms(PATIENCE_MS / 30);
+		nap_ms(PATIENCE_MS / 300);
 	}
 	return false;
 }
