@@ -105,18 +105,22 @@ static int compare_charge(const void *a, const void *b)
 }
 
 /*
- * Shared memory and tmpfs pages in memory. The kernel's own sum leaves out
- * what each CPU has counted since it was last folded in, up to a second ago.
+ * Shared memory and tmpfs pages in memory, with what each CPU has counted since it
+ * was last folded in. Not by the global sum, which is late, as memory.c says.
  */
 static unsigned long shmem_pages(void)
 {
-	long n = atomic_long_read(&vm_node_stat[NR_SHMEM]);
 	int nid, cpu;
+	long n = 0;
 
-	for_each_online_node(nid)
+	for_each_online_node(nid) {
+		pg_data_t *node = NODE_DATA(nid);
+
+		n += atomic_long_read(&node->vm_stat[NR_SHMEM]);
 		for_each_online_cpu(cpu)
-			n += per_cpu_ptr(NODE_DATA(nid)->per_cpu_nodestats,
-					 cpu)->vm_node_stat_diff[NR_SHMEM];
+			n += READ_ONCE(per_cpu_ptr(node->per_cpu_nodestats,
+						   cpu)->vm_node_stat_diff[NR_SHMEM]);
+	}
 	return max(n, 0L);
 }
 

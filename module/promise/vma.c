@@ -70,6 +70,7 @@ static bool lock_is_contended(struct mm_struct *mm, unsigned int *left)
 	if (--*left)
 		return false;
 	*left = CONTENTION_VMAS;
+	cond_resched();
 	return rwsem_is_contended(&mm->mmap_lock);
 }
 
