@@ -17,6 +17,7 @@ static int __init oomlens_init(void)
 	if (err)
 		return err;
 	oomlens_memory_init();
+	oomlens_supers_init();
 	/* These register what the hooks and event's kthread read without a lock. */
 	oomlens_trigger_init();
 	oomlens_history_register();

@@ -16,6 +16,7 @@ extern const struct oomlens_file_ops oomlens_memory_file;
 /* The longest text of one object, with its NUL. */
 #define OOMLENS_OBJECT_TEXT	1792
 
+void oomlens_supers_init(void);
 int oomlens_objects_largest(unsigned int n, void (*take)(const char *text, void *arg), void *arg);
 
 /* ---- memory.c: what all of RAM is used for ---- */

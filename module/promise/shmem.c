@@ -28,7 +28,7 @@ static long inode_charge(struct inode *inode)
  * @inode: of shmem, held
  * @o: filled in
  *
- * Context: any; takes a spinlock of the inode.
+ * Context: any.
  * Return: false for a directory, a device and the like, which have no pages.
  */
 bool oomlens_shmem_inode(struct inode *inode, struct oomlens_shmem *o)

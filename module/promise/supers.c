@@ -6,15 +6,45 @@
  *
  * sb->s_inodes is the VFS' own list. It is walked under sb->s_inode_list_lock,
  * with which an inode enters and leaves it; both are in the public struct, as
- * filesystems use them (5.10 to 7.3). An inode that is held stays on its list,
- * and s_umount, which iterate_supers_type() takes, keeps the filesystem mounted.
+ * filesystems use them (5.10 to 7.3). An inode that is held stays on its list.
+ * s_umount, which iterate_supers_type() takes, keeps the filesystem mounted; that of
+ * a root is kept by the path to it.
  */
 #include <linux/fs_struct.h>
 #include <linux/magic.h>
 #include <linux/pid_namespace.h>
 
-#include "../kernel/kernel.h"
+#include "promise.h"
 #include "supers.h"
+
+/*
+ * Looked up at load: get_fs_type() runs modprobe for a type that is not registered, as
+ * hugetlbfs is not on a machine without huge pages. Both are the kernel's own, in no
+ * module, and stay. NULL: this kernel has none.
+ */
+static struct file_system_type *tmpfs, *hugetlbfs;
+
+static struct file_system_type *find_type(const char *name)
+{
+	struct file_system_type *type = get_fs_type(name);
+
+	if (type)
+		module_put(type->owner);
+	return type;
+}
+
+/**
+ * oomlens_supers_init() - find the types of filesystems
+ *
+ * Context: module load.
+ */
+void __init oomlens_supers_init(void)
+{
+	if (IS_ENABLED(CONFIG_SHMEM))
+		tmpfs = find_type("tmpfs");
+	if (IS_ENABLED(CONFIG_HUGETLBFS))
+		hugetlbfs = find_type("hugetlbfs");
+}
 
 /* Inodes that are held before the list's lock is dropped. */
 #define BATCH	64
@@ -85,7 +115,7 @@ static bool get_root(struct task_struct *p, struct path *root)
 }
 
 /* Only a root of a type that is not registered: the others have been walked. */
-static void walk_root(struct batch *b, struct path *root, const struct file_system_type *tmpfs)
+static void walk_root(struct batch *b, struct path *root)
 {
 	struct super_block *sb = root->mnt->mnt_sb;
 
@@ -98,7 +128,7 @@ static void walk_root(struct batch *b, struct path *root, const struct file_syst
  * registered. It is the root of init_task; on kernels with nullfs below it (7.x), of
  * the first process alone.
  */
-static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
+static void walk_rootfs(struct batch *b)
 {
 	struct path idle, first;
 	bool there;
@@ -108,26 +138,12 @@ static void walk_rootfs(struct batch *b, const struct file_system_type *tmpfs)
 	rcu_read_lock();
 	there = get_root(init_pid_ns.child_reaper, &first);
 	rcu_read_unlock();
-	walk_root(b, &idle, tmpfs);
+	walk_root(b, &idle);
 	if (there && first.mnt->mnt_sb != idle.mnt->mnt_sb)
-		walk_root(b, &first, tmpfs);
+		walk_root(b, &first);
 	path_put(&idle);
 	if (there)
 		path_put(&first);
-}
-
-static int walk_type(const char *name, const struct oomlens_inode_walk *walk, bool rootfs)
-{
-	struct file_system_type *type = get_fs_type(name);
-	struct batch b = { .walk = walk };
-
-	if (!type)
-		return 0;
-	iterate_supers_type(type, walk_super, &b);
-	if (rootfs)
-		walk_rootfs(&b, type);
-	module_put(type->owner);
-	return b.err;
 }
 
 /**
@@ -141,7 +157,13 @@ static int walk_type(const char *name, const struct oomlens_inode_walk *walk, bo
  */
 int oomlens_walk_shmem(const struct oomlens_inode_walk *walk)
 {
-	return IS_ENABLED(CONFIG_SHMEM) ? walk_type("tmpfs", walk, true) : 0;
+	struct batch b = { .walk = walk };
+
+	if (tmpfs) {
+		iterate_supers_type(tmpfs, walk_super, &b);
+		walk_rootfs(&b);
+	}
+	return b.err;
 }
 
 /**
@@ -152,5 +174,9 @@ int oomlens_walk_shmem(const struct oomlens_inode_walk *walk)
  */
 int oomlens_walk_hugetlbfs(const struct oomlens_inode_walk *walk)
 {
-	return IS_ENABLED(CONFIG_HUGETLBFS) ? walk_type("hugetlbfs", walk, false) : 0;
+	struct batch b = { .walk = walk };
+
+	if (hugetlbfs)
+		iterate_supers_type(hugetlbfs, walk_super, &b);
+	return b.err;
 }
