@@ -4,6 +4,8 @@
  * held against the file that the test made, and "slab", against /proc/slabinfo.
  */
 #include <limits.h>
+#include <linux/memfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -99,6 +101,107 @@ static void test_objects(void)
 	MUST_OK(unlink(path));
 	close(held);
 	test_done("the largest objects of an OOM, with their holders");
+}
+
+#define TRIES	3
+
+/* A process whose mappings cannot be looked at may be one more holder. */
+static void test_busy_lock(void)
+{
+	const struct hog_spec spec = { .anon = 10, .comm = "busy" };
+	long long pages = meminfo_pages("MemTotal") / RAM_PART + 1000, n = 0;
+	char path[64], *text = NULL;
+	struct hog hog;
+	int fd, tries;
+
+	if (!loader_helper("oomlens_shortage", "")) {
+		ksft_test_result_skip("no oomlens_shortage.ko\n");
+		return;
+	}
+	must_hog(&hog, &spec);
+	snprintf(path, sizeof(path), "%s/unheld", top);
+	fd = fill(path, pages);
+	close(fd);
+	/* The lock is held for some seconds: again if that was too short. */
+	for (tries = 0; tries < TRIES; tries++) {
+		pid_t holder = mmap_lock_hold(hog.pid);
+
+		expect_retry();
+		free(text);
+		EXPECT_GT(holder, 0);
+		free(kill_one(&n));
+		EXPECT_TRUE(wait_until(details_are(n, "done"), PATIENCE_MS));
+		text = must_read_lens("events");
+		EXPECT_LINE(event_line(text, "object", n, 0),
+			    "kind=tmpfs resident=%lld holders=- pid=- comm=- name=/unheld", pages);
+		mmap_lock_release(holder);
+		if (!expect_failed())
+			break;
+	}
+	expect_show(text);
+	free(text);
+	hog_end(&hog);
+	loader_no_helper("oomlens_shortage");
+	MUST_OK(unlink(path));
+	test_done("holders that could not be looked for are not called none");
+}
+
+static int must_memfd(long long pages)
+{
+	int fd = MUST_GET(syscall(SYS_memfd_create, "below", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+
+	MUST_OK(posix_fallocate(fd, 0, pages * page_size()));
+	return fd;
+}
+
+/* More than a look has room for, each smaller than the fifth largest object. */
+#define SMALL		1200
+#define LARGE_PAGES	2000
+
+static void test_dmabufs(void)
+{
+	const struct rlimit limit = { .rlim_cur = 2 * SMALL, .rlim_max = 2 * SMALL };
+	long long pages = meminfo_pages("MemTotal") / RAM_PART + 1000, n = 0;
+	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), below, large, small, memfds[4];
+	unsigned int i, found = 0;
+	const char *line;
+	char path[64], *text;
+	int fds[SMALL];
+
+	if (dev < 0) {
+		ksft_test_result_skip("no udmabuf: a large dma-buf among many\n");
+		return;
+	}
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+	snprintf(path, sizeof(path), "%s/file", top);
+	close(fill(path, pages));
+	for (i = 0; i < ARRAY_SIZE(memfds); i++)
+		memfds[i] = must_memfd(100);
+	small = must_memfd(1);
+	for (i = 0; i < SMALL; i++)
+		fds[i] = MUST_GET(objects_dmabuf(dev, small, page_size()));
+	/* Found last, by its descriptor. */
+	below = must_memfd(LARGE_PAGES);
+	large = MUST_GET(objects_dmabuf(dev, below, LARGE_PAGES * page_size()));
+	free(kill_one(&n));
+	EXPECT_TRUE(wait_until(details_are(n, "done"), PATIENCE_MS));
+	close(large);
+	text = must_read_lens("events");
+	for (i = 0; (line = event_line(text, "object", n, i)); i++)
+		if (!strcmp(line_word(line, "kind"), "dmabuf"))
+			found += line_number(line, "size") == LARGE_PAGES;
+	EXPECT_EQ(found, 1);
+	expect_show(text);
+	free(text);
+	for (i = 0; i < SMALL; i++)
+		close(fds[i]);
+	for (i = 0; i < ARRAY_SIZE(memfds); i++)
+		close(memfds[i]);
+	close(small);
+	close(below);
+	close(dev);
+	MUST_OK(unlink(path));
+	test_done("many small dma-bufs do not hide a large one");
 }
 
 /* Pages of that cache now; -1 if there is none of that name. */
@@ -207,12 +310,14 @@ int main(void)
 	test_begin(0);
 	if (!lens_feature("mark_victim") || !lens_feature("sysrq"))
 		ksft_exit_skip("needs mark_victim and sysrq\n");
-	ksft_set_plan(4);
+	ksft_set_plan(6);
 	oom_settings();
 	MUST_OK(mount_tmpfs(top, "size=90%"));
 	test_objects();
 	test_slabs();
 	test_condition();
+	test_busy_lock();
+	test_dmabufs();
 	test_drivers();
 	test_end();
 }

@@ -260,18 +260,9 @@ static void test_hugetlbfs(void)
 	test_done("%s", says);
 }
 
-/* linux/udmabuf.h; older headers lack it. */
-struct udmabuf_create {
-	unsigned int memfd, flags;
-	unsigned long long offset, size;
-};
-
-#define UDMABUF_CREATE	_IOW('u', 0x42, struct udmabuf_create)
-
 static void test_dmabuf(void)
 {
 	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), memfd, fd, copy;
-	struct udmabuf_create create = { .size = 16 * page_size() };
 	struct table *t;
 
 	if (dev < 0) {
@@ -280,9 +271,7 @@ static void test_dmabuf(void)
 	}
 	memfd = MUST_GET(syscall(SYS_memfd_create, "below", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	MUST_OK(ftruncate(memfd, 16 * page_size()));
-	MUST_OK(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK));
-	create.memfd = memfd;
-	fd = MUST_GET(ioctl(dev, UDMABUF_CREATE, &create));
+	fd = MUST_GET(objects_dmabuf(dev, memfd, 16 * page_size()));
 	copy = MUST_GET(dup(fd));
 	/* DMA_BUF_SET_NAME */
 	MUST_OK(ioctl(fd, _IOW('b', 1, unsigned long long), "frame 1"));

@@ -241,12 +241,23 @@ static void read_inode(struct oomlens_object *o, struct inode *inode)
 		read_shmem(o, inode);
 }
 
+static void add_row(struct oomlens_objects *t, const struct oomlens_object *o, const char *name)
+{
+	if (room_for_row(t, o)) {
+		t->complete = false;
+		return;
+	}
+	t->rows[t->n] = *o;
+	set_name(t, &t->rows[t->n], name);
+	link_row(t, t->n++);
+}
+
 /**
  * oomlens_objects_add() - add an object that is not in the table
  * @t: the table
  * @inode: held, of shmem, hugetlbfs or a dma-buf
  *
- * Without room, t->complete becomes false.
+ * Passes over what is smaller than t->least. Without room, t->complete becomes false.
  *
  * Context: process context, may sleep; does not run the OOM killer.
  */
@@ -262,13 +273,8 @@ void oomlens_objects_add(struct oomlens_objects *t, struct inode *inode)
 	name = dentry ? name_of(dentry, t->path) : "";
 	read_inode(&o, inode);
 	o.kind = kind_of(inode, name);
-	if (room_for_row(t, &o)) {
-		t->complete = false;
-	} else {
-		set_name(t, &o, name);
-		t->rows[t->n] = o;
-		link_row(t, t->n++);
-	}
+	if (pages_of(&o) >= t->least)
+		add_row(t, &o, name);
 	dput(dentry);
 }
 
@@ -309,6 +315,7 @@ static int visit_inode(struct inode *inode, void *arg)
 	if (!is_object(inode))
 		return 0;
 	if (t->least) {
+		/* Before a name is made for it. */
 		read_inode(&o, inode);
 		if (pages_of(&o) < t->least)
 			return 0;

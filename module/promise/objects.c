@@ -74,12 +74,17 @@ static void list_rows(struct objects *o)
 	t->n = n;
 }
 
+/* A zombie is there, and has nothing any more. */
 static bool is_gone(struct pid *pid)
 {
-	bool gone;
+	struct task_struct *p, *t;
+	bool gone = true;
 
 	rcu_read_lock();
-	gone = !pid_task(pid, PIDTYPE_TGID);
+	p = pid_task(pid, PIDTYPE_TGID);
+	if (p)
+		for_each_thread(p, t)
+			gone &= !READ_ONCE(t->files) && !READ_ONCE(t->mm);
 	rcu_read_unlock();
 	return gone;
 }
@@ -88,12 +93,13 @@ static int take_table(struct objects *o, unsigned int largest)
 {
 	int err;
 
-	if (o->of.pid && is_gone(o->of.pid))
-		return -ESRCH;
 	err = oomlens_objects_read(&o->table, largest) ?:
 	      oomlens_holders_read(&o->holders, &o->table, &o->of);
 	if (err)
 		return err;
+	/* Last, as it may have ended during the search. */
+	if (o->of.pid && is_gone(o->of.pid))
+		return -ESRCH;
 	list_rows(o);
 	oomlens_objects_sort(&o->table);
 	return 0;
@@ -301,7 +307,8 @@ static void print_keys(char *buf, size_t size, const struct objects *o,
 	size_t n;
 
 	put_id(id, row)[-1] = '\0';
-	if (has_holders(row))
+	/* A line has no "complete" beside it: there may be holders that were not found. */
+	if (has_holders(row) && (row->holders || o->holders.complete))
 		snprintf(holders, sizeof(holders), "%u", row->holders);
 	if (oldest) {
 		snprintf(pid, sizeof(pid), "%d", oldest->pid);

@@ -129,6 +129,8 @@ function object_freed_by(n, i,   kind, path, id, closing, also) {
 			return "remove " shown(path) " in the tmpfs of another mount namespace, or unmount that" also
 		return command("rm " file_word(path)) also
 	}
+	if (rec(n, "object", i, "holders") == "-")
+		return shown(path) ": \"oomlens objects\" may find what holds it"
 	return closing == "" ? shown(path) " is in flight in a socket, or held by the kernel" : shown(path) ": " closing
 }
 

@@ -3,6 +3,7 @@
  * Rows of objects by the ids that the kernel shows: see the header.
  */
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -50,4 +51,21 @@ struct table *objects_table(const char *scope)
 	if (err)
 		errno = -err;
 	return t;
+}
+
+/* linux/udmabuf.h; older headers lack it. */
+struct udmabuf_create {
+	unsigned int memfd, flags;
+	unsigned long long offset, size;
+};
+
+#define UDMABUF_CREATE	_IOW('u', 0x42, struct udmabuf_create)
+
+int objects_dmabuf(int dev, int memfd, unsigned long long size)
+{
+	const struct udmabuf_create create = { .memfd = memfd, .size = size };
+
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -1;
+	return ioctl(dev, UDMABUF_CREATE, &create);
 }

@@ -15,5 +15,7 @@ int objects_row(struct table *t, const char *id, const char *kind);
 long long objects_count(const struct table *t);
 /* objects in a scope, "all", "pid N" or "id M:M:I"; NULL with errno. */
 struct table *objects_table(const char *scope);
+/* A dma-buf of a memfd that may be sealed; @dev is /dev/udmabuf. -1 with errno. */
+int objects_dmabuf(int dev, int memfd, unsigned long long size);
 
 #endif /* OOMLENS_OBJECTS_LIB_H */
