@@ -264,6 +264,65 @@ static void test_namespace(void)
 	test_done("a tmpfs of another mount namespace is there");
 }
 
+/* By the id that the file itself has, which fstat() through the overlay does not show. */
+static int open_both(const char *layer, const char *name, int flags, char *id, size_t size)
+{
+	char path[128];
+	int fd, own;
+
+	snprintf(path, sizeof(path), "%s/merged/%s", top, name);
+	fd = MUST_GET(open(path, flags | O_CLOEXEC, 0600));
+	snprintf(path, sizeof(path), "%s/%s/%s", top, layer, name);
+	own = must_open(path, O_RDONLY);
+	objects_id_of(own, id, size);
+	close(own);
+	return fd;
+}
+
+static void test_overlay(void)
+{
+	static const char *const dirs[] = { "lower", "upper", "work", "merged" };
+	char path[128], options[192], id[64], lower_id[64], scope[32];
+	struct table *t;
+	unsigned int i;
+	int fd, lower;
+
+	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", top, dirs[i]);
+		MUST(!mkdir(path, 0700));
+	}
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 top, top, top);
+	if (mount("overlay", path, "overlay", 0, options)) {
+		ksft_test_result_skip("no overlay: %s\n", strerror(errno));
+		return;
+	}
+	undo_at_end("umount", path);
+	snprintf(path, sizeof(path), "%s/lower/below", top);
+	close(MUST_GET(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)));
+	fd = open_both("upper", "file", O_RDWR | O_CREAT, id, sizeof(id));
+	MUST(write(fd, "x", 1) == 1);
+	lower = open_both("lower", "below", O_RDONLY, lower_id, sizeof(lower_id));
+	t = must_table("objects");
+	EXPECT_ROW(t, objects_row(t, id, "tmpfs"),
+		   "resident=1 holders=1 pid=%d name=/upper/file", getpid());
+	EXPECT_ROW(t, objects_row(t, lower_id, "tmpfs"),
+		   "resident=0 holders=1 pid=%d name=/lower/below", getpid());
+	table_free(t);
+	snprintf(scope, sizeof(scope), "pid %d", getpid());
+	t = objects_table(scope);
+	EXPECT_ROW(t, objects_row(t, id, "tmpfs"), "holders=1");
+	table_free(t);
+	snprintf(path, sizeof(path), "%s/merged/file", top);
+	MUST(!unlink(path));
+	expect_holders(id, 1);
+	close(lower);
+	expect_holders(lower_id, 0);
+	close(fd);
+	expect_gone(id);
+	test_done("a file opened through an overlay");
+}
+
 /* ---- a thread with descriptors of its own ---- */
 
 struct own {
@@ -368,6 +427,48 @@ static void test_scopes(void)
 	EXPECT_EQ(pread(fd, id, 1, 0) < 0 ? errno : 0, ESRCH);
 	close(fd);
 	test_done("the objects of a process, and all holders of one, as /proc/PID/fd has them");
+}
+
+static void *hold_own(void *arg)
+{
+	struct own *own = arg;
+	int fd = make_memfd("left");
+
+	objects_id_of(fd, own->id, sizeof(own->id));
+	own->ready = 1;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A process whose leader has ended, then the others too. */
+static void test_zombie(void)
+{
+	struct own *own = must_share(sizeof(*own));
+	pid_t pid = must_fork();
+	char scope[32], c;
+	pthread_t thread;
+	struct table *t;
+	int fd;
+
+	if (!pid) {
+		if (!pthread_create(&thread, NULL, hold_own, own))
+			pthread_exit(NULL);
+		_exit(1);
+	}
+	EXPECT_TRUE(wait_until(own->ready && task_state(pid) == 'Z', PATIENCE_MS));
+	snprintf(scope, sizeof(scope), "pid %d", pid);
+	t = objects_table(scope);
+	EXPECT_ROW(t, objects_row(t, own->id, "memfd"), "holders=1 pid=%d", pid);
+	table_free(t);
+	kill(pid, SIGKILL);
+	MUST(!waitid(P_PID, pid, NULL, WEXITED | WNOWAIT));
+	fd = must_open_lens("objects", O_RDWR);
+	EXPECT_OK(write_fd(fd, scope));
+	EXPECT_EQ(pread(fd, &c, 1, 0) < 0 ? errno : 0, ESRCH);
+	close(fd);
+	MUST(waitpid(pid, NULL, 0) == pid);
+	test_done("of a zombie: its threads' objects, then ESRCH");
 }
 
 #define NAMESPACES	200
@@ -513,7 +614,7 @@ static void test_left_behind(void)
 
 int main(void)
 {
-	test_begin(12);
+	test_begin(14);
 	MUST_OK(mount_tmpfs(top, ""));
 	test_fork();
 	test_mapped();
@@ -521,8 +622,10 @@ int main(void)
 	test_path();
 	test_left();
 	test_namespace();
+	test_overlay();
 	test_thread();
 	test_scopes();
+	test_zombie();
 	test_one_id();
 	test_oldest();
 	test_refused();

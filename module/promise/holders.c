@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/fdtable.h>
 #include <linux/magic.h>
+#include <linux/path.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
 
@@ -31,7 +32,7 @@
 /* The whole search ends after this time. */
 #define SEARCH_MS	10000
 
-/* dma-bufs that are found under a lock, where no row can be made for them. */
+/* Files that are found under a lock, and looked at without it. */
 #define PENDING		64
 
 struct search {
@@ -41,8 +42,7 @@ struct search {
 	unsigned int index;		/* of the process that is looked at */
 	bool listed;			/* its objects are the scope */
 	bool mapped;			/* its mappings are looked at, not its descriptors */
-	const struct files_struct *files;
-	struct inode *pending[PENDING];	/* held */
+	struct path pending[PENDING];	/* held */
 	unsigned int n;
 	unsigned int pauses;
 	unsigned long end;		/* jiffies */
@@ -173,35 +173,46 @@ static void count_holder(struct search *s, struct oomlens_object *o)
 		o->oldest = s->index;
 }
 
+/*
+ * Is it a dma-buf, for which no row can be made under a lock, or a file of an overlay,
+ * whose real file may have to be looked up? Not by O_PATH: where that look-up fails
+ * the kernel warns, and to open the file would have failed.
+ */
+static bool must_wait(const struct file *file, const struct inode *inode)
+{
+	if (inode->i_sb->s_magic == OVERLAYFS_SUPER_MAGIC)
+		return S_ISREG(inode->i_mode) && !(file->f_mode & FMODE_PATH);
+	return inode->i_sb->s_magic == DMA_BUF_MAGIC;
+}
+
 /* Return: 0, or -ENOSPC if it is to be shown again after take_pending(). */
 static int note_file(struct file *file, void *arg)
 {
-	struct inode *inode = file_inode(file);
-	unsigned long magic = inode->i_sb->s_magic;
+	const struct inode *inode = file_inode(file);
 	struct search *s = arg;
-	struct oomlens_object *o;
+	struct oomlens_object *o = oomlens_objects_find(s->objects, inode);
 
-	if (magic != TMPFS_MAGIC && magic != HUGETLBFS_MAGIC && magic != DMA_BUF_MAGIC)
-		return 0;
-	o = oomlens_objects_find(s->objects, inode);
-	if (o)
+	if (o) {
 		count_holder(s, o);
-	if (o || magic != DMA_BUF_MAGIC)
+		return 0;
+	}
+	if (!must_wait(file, inode))
 		return 0;
 	if (s->n == PENDING)
 		return -ENOSPC;
-	ihold(inode);
-	s->pending[s->n++] = inode;
+	s->pending[s->n] = file->f_path;
+	path_get(&s->pending[s->n++]);
 	return 0;
 }
 
 static void take_pending(struct search *s)
 {
 	while (s->n) {
-		struct inode *inode = s->pending[--s->n];
+		struct path *path = &s->pending[--s->n];
+		struct inode *inode = d_real_inode(path->dentry);
 		struct oomlens_object *o = oomlens_objects_find(s->objects, inode);
 
-		if (!o) {
+		if (!o && inode->i_sb->s_magic == DMA_BUF_MAGIC) {
 			oomlens_objects_add(s->objects, inode);
 			o = oomlens_objects_find(s->objects, inode);
 			if (o)
@@ -209,41 +220,38 @@ static void take_pending(struct search *s)
 		}
 		if (o)
 			count_holder(s, o);
-		iput(inode);
+		path_put(path);
 	}
 }
 
 /* ---- descriptors ---- */
 
 /*
- * Return: 0 to go on; else the descriptor to go on from, plus 1: after the last
- * one of a word of the bitmap, so that a sparse table is not walked under its lock.
+ * The descriptors of one word of the table's bitmap: neither many nor a large and empty
+ * table are walked under its lock.
+ * Return: the descriptor to go on from; 0 at the end of the table.
  */
-static int visit_fd(const void *arg, struct file *file, unsigned int fd)
+static unsigned int visit_fds(struct search *s, struct task_struct *t, unsigned int fd)
 {
-	struct search *s = (void *)arg;
-	const struct fdtable *fdt = files_fdtable(s->files);
-	unsigned long word = fdt->open_fds[BIT_WORD(fd)];
-
-	if (note_file(file, s))
-		return fd + 1;
-	return word >> (fd % BITS_PER_LONG) >> 1 ? 0 : fd + 2;
-}
-
-/* Return: as visit_fd(). */
-static int visit_fds(struct search *s, struct task_struct *t, unsigned int from)
-{
-	const struct fdtable *fdt;
-	int next = 0;
+	struct files_struct *files;
+	unsigned int end, next = 0;
+	struct fdtable *fdt;
+	struct file *file;
 
 	task_lock(t);
-	s->files = t->files;
-	if (t->files) {
-		rcu_read_lock();
-		fdt = files_fdtable(t->files);
-		from = find_next_bit(fdt->open_fds, fdt->max_fds, from);
-		rcu_read_unlock();
-		next = iterate_fd(t->files, from, visit_fd, s);
+	files = t->files;
+	if (files) {
+		spin_lock(&files->file_lock);
+		fdt = files_fdtable(files);
+		fd = find_next_bit(fdt->open_fds, fdt->max_fds, fd);
+		end = min_t(unsigned int, round_up(fd + 1, BITS_PER_LONG), fdt->max_fds);
+		for (; fd < end; fd++) {
+			file = rcu_dereference_check_fdtable(files, fdt->fd[fd]);
+			if (file && note_file(file, s))
+				break;
+		}
+		next = fd < fdt->max_fds ? fd : 0;
+		spin_unlock(&files->file_lock);
 	}
 	task_unlock(t);
 	return next;
@@ -251,13 +259,13 @@ static int visit_fds(struct search *s, struct task_struct *t, unsigned int from)
 
 static void search_fds(struct search *s, struct task_struct *t)
 {
-	int next = 1;
+	unsigned int fd = 0;
 
 	do {
-		next = visit_fds(s, t, next - 1);
+		fd = visit_fds(s, t, fd);
 		take_pending(s);
 		cond_resched();
-	} while (next && !fatal_signal_pending(current));
+	} while (fd && !fatal_signal_pending(current));
 }
 
 /* ---- mappings ---- */
