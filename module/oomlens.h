@@ -33,7 +33,10 @@
 
 /* An observer must not cause an OOM: such a request fails instead. */
 #define OOMLENS_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
-/* What stays for as long as a file is open is charged to the opener's cgroup. */
+/*
+ * What any user can have by opening files is charged to the opener's cgroup, and so are
+ * the tables of objects, the largest. The other tables of root's files are not.
+ */
 #define OOMLENS_GFP_FILE	(OOMLENS_GFP | __GFP_ACCOUNT)
 
 /**
