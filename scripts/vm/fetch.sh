@@ -187,7 +187,7 @@ apt_download()
 GUEST_MODULES='virtio virtio_ring virtio_pci virtio_pci_legacy_dev virtio_pci_modern_dev
 	virtio_mmio virtio_console virtio_blk zram zsmalloc lzo lzo-rle lzo_compress
 	lz4 lz4_compress lz4hc lz4hc_compress 842 842_compress 842_decompress zlib_deflate
-	zstd zstd_compress loop squashfs'
+	zstd zstd_compress loop squashfs overlay'
 
 # fetch_kernel: image, config and guest modules of K_* into cache/kernel/KEY
 fetch_kernel()
@@ -203,13 +203,13 @@ fetch_kernel()
 	image=$(pkg_depends "linux-image-$K_FLAVOUR" 'linux-image-[0-9].*' | head -n 1)
 	[ -n "$image" ] || die "$K_SUITE ($K_ARCH) has no linux-image-$K_FLAVOUR"
 	K_RELEASE=${image#linux-image-}
-	stamped "$KERNEL/stamp" "$K_RELEASE 6" ||
+	stamped "$KERNEL/stamp" "$K_RELEASE 7" ||
 		locked "kernel-$K_KEY" unpack_kernel "$image"
 }
 
 unpack_kernel()
 {
-	! stamped "$KERNEL/stamp" "$K_RELEASE 6" || return 0
+	! stamped "$KERNEL/stamp" "$K_RELEASE 7" || return 0
 	# sid splits the package: the image proper, and the modules, apart
 	debs=$(pkg_depends "$1" 'linux-(binary|modules)-[0-9].*')
 	for p in $1 $debs; do
@@ -220,7 +220,7 @@ unpack_kernel()
 	rm -rf "$KERNEL"
 	mkdir -p "$KERNEL"
 	step "unpack kernel $K_RELEASE ($K_ARCH)" unpack_kernel_debs "$@"
-	printf '%s 6\n' "$K_RELEASE" >"$KERNEL/stamp"
+	printf '%s 7\n' "$K_RELEASE" >"$KERNEL/stamp"
 }
 
 unpack_kernel_debs()
