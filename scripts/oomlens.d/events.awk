@@ -106,10 +106,11 @@ function stalls_until(e) {
 			print_stall(stalls_told + 1)
 }
 
-# What the victims held in RAM, and gave back
+# What the victims gave back: their own memory in RAM. Shared memory and files stay, and
+# each process that maps them counts them.
 function victim_pages(n,   i, s) {
 	for (i = 1; i <= count(n, "victim"); i++)
-		s += num(rec(n, "victim", i, "rss_anon")) + num(rec(n, "victim", i, "rss_file")) + num(rec(n, "victim", i, "rss_shmem"))
+		s += num(rec(n, "victim", i, "rss_anon"))
 	return s
 }
 
