@@ -160,9 +160,9 @@ function charts(   first) {
 
 function forecast_line() {
 	if (END_state == "now")
-		return "Memory is at its end: " bytes(whole(LEFT[moments])) " can still be had, free swap included."
+		return "Memory is at its end: " bytes(whole(LEFT[moments])) " can still be had, " swap_text() "."
 	if (END_state != "in_sight")
-		return "An end of memory is not in sight: " bytes(whole(LEFT[moments])) " can be had, free swap included."
+		return "An end of memory is not in sight: " bytes(whole(LEFT[moments])) " can be had, " swap_text() "."
 	return "Memory ends in about " span_text(END_about) " at this rate: not before " span_text(END_not_before) ", within " span_text(END_within) "."
 }
 

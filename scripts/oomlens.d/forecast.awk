@@ -178,11 +178,6 @@ function forecast_text(   d) {
 	}
 }
 
-# What of swap is counted
-function swap_text() {
-	return LEFT_of == "swappable" ? "with what could go to swap" : "free swap included"
-}
-
 function why_not() {
 	if (END_state == "saw")
 		return "Memory falls, but it has risen again from such falls before."

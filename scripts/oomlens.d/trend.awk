@@ -76,6 +76,11 @@ function left_at(i, of) {
 	return num(hist(AT[i], "available")) + (of == "swappable" ? swappable(i) : num(hist(AT[i], "swap_free")))
 }
 
+# What of swap is counted in LEFT
+function swap_text() {
+	return LEFT_of == "swappable" ? "with what could go to swap" : "free swap included"
+}
+
 # What swap could take over. Locked memory is in it: the samples do not tell it apart.
 function swappable(i) {
 	return num(hist(AT[i], "anon")) + num(hist(AT[i], "shmem"))

@@ -48,7 +48,7 @@ unowned_vmalloc()
 				name = who
 			}
 		if (most)
-			print "vmalloc_by", most, name
+			printf "vmalloc_by %.0f %s\n", most, name
 	}' /proc/vmallocinfo
 }
 
