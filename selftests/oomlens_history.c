@@ -325,6 +325,36 @@ static void test_forks(void)
 	test_done("many small processes: their name grew");
 }
 
+static void test_names(void)
+{
+	const struct hog_spec first = { .anon = 500, .comm = "postfix" };
+	const struct hog_spec second = { .anon = 3000, .comm = "postgres" };
+	const char *line, *found = NULL;
+	struct hog postfix, postgres;
+	long long n, last;
+	char *text;
+
+	must_hog(&postfix, &first);
+	free(fresh_sample(&n));
+	must_hog(&postgres, &second);
+	text = fresh_sample(&last);
+	for (n++; n <= last; n++) {
+		line = named_line(text, "comm", n, "comm", "postgres");
+		if (!line)
+			continue;
+		found = line;
+		EXPECT_EQ(line_number(line, "count"), 1);
+		EXPECT_LT(line_number(line, "points"), 3000 + 500);
+	}
+	EXPECT_TRUE(found);
+	if (!found)
+		expect_show(text);
+	free(text);
+	hog_end(&postgres);
+	hog_end(&postfix);
+	test_done("names with the same beginning are two");
+}
+
 /* ---- Cgroups, and memory of no process ---- */
 
 static void test_cgroup(void)
@@ -350,7 +380,7 @@ static void test_cgroup(void)
 		if (line)
 			grew += line_number(line, "grew");
 	}
-	EXPECT_LINE(line, "limit=20000");
+	EXPECT_LINE(line, "limit=20000 from_max=0");
 	/* Charges are taken in batches, and a processor gives its stock back at times. */
 	EXPECT_NEAR(line_number(line, "usage"), before, PAGES_SLACK);
 	EXPECT_NEAR(grew, 2000, 2 * PAGES_SLACK);
@@ -714,11 +744,12 @@ static void test_changed(void)
 
 int main(void)
 {
-	test_begin(12);
+	test_begin(13);
 	test_machine();
 	test_task();
 	test_pid_reused();
 	test_forks();
+	test_names();
 	test_cgroup();
 	test_no_process();
 	test_day();

@@ -179,7 +179,7 @@ int __init oomlens_psi_init(void)
 	oomlens_psi_lacks = open_file();
 	if (!IS_ENABLED(CONFIG_PSI))
 		return 0;
-	/* Cgroups have stalls without the file. A rescuer: it goes on without a new worker. */
+	/* A rescuer: it goes on without a new worker. */
 	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (queue)
 		return 0;

@@ -279,7 +279,7 @@ static void rewind_tasks(unsigned int n, void *arg)
 }
 
 /* No task of a cgroup ran, if the kernel has not added up its pressure for that long. */
-#define PSI_IDLE_NS	(5 * NSEC_PER_SEC)
+#define PSI_IDLE_NS	(4ULL * NSEC_PER_SEC)
 
 /* The share of the time between the kernel's last two sums, until there is another one. */
 static u16 memcg_psi(struct oomlens_tracked *e, const struct oomlens_memcg_figures *now,

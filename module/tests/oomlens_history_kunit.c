@@ -1040,7 +1040,7 @@ static int history_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, h);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, copy);
 	history = h;
-	/* Without the machine's pressure: a cgroup's stall has its line in the log all the same. */
+	/* The file is not there, but what a stall needs for its line in the log. */
 	KUNIT_ASSERT_EQ(test, oomlens_psi_init(), 0);
 	oomlens_psi_lacks = NULL;
 	return 0;
