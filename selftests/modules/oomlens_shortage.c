@@ -215,7 +215,7 @@ static void call_out(gfp_t mask, unsigned int wanted)
 }
 
 /* The reaper cannot take the memory meanwhile: of a task without, the kernel kills. */
-static void die(const struct way *w)
+static void let_die(const struct way *w)
 {
 	struct mm_struct *mm = current->mm;
 
@@ -275,7 +275,7 @@ static void run_out(const struct way *w)
 		while (!others && take(GFP_KERNEL | __GFP_NORETRY, order))
 			;
 	if (w->die)
-		die(w);
+		let_die(w);
 	else
 		call_out(w->gfp, 1);
 	WRITE_ONCE(under_way, NULL);
