@@ -68,6 +68,20 @@ static void guess_scope(struct oomlens_scope *scope, const struct oom_control *o
 #endif
 }
 
+/*
+ * An allocation without __GFP_HARDWALL may use memory outside of its cpuset, and
+ * the kernel knows of no constraint then, though it still passes over tasks. Source:
+ * mm/oom_kill.c, constrained_alloc(). A cpuset v1 with mem_hardwall is taken for one
+ * without.
+ */
+static bool is_constrained(const struct oomlens_scope *scope, const struct oom_control *oc)
+{
+	if (scope->kind != OOMLENS_SCOPE_CPUSET)
+		return scope->kind != OOMLENS_SCOPE_GLOBAL;
+	return oc->zonelist && (oc->gfp_mask & __GFP_HARDWALL) &&
+	       !(oc->gfp_mask & __GFP_THISNODE);
+}
+
 /**
  * oomlens_candidates_confined() - is the OOM that of a cgroup, a cpuset or a mempolicy?
  * @oc: the kernel's, or NULL if it is not known
@@ -79,7 +93,7 @@ bool oomlens_candidates_confined(const struct oom_control *oc)
 	struct oomlens_scope scope;
 
 	guess_scope(&scope, oc);
-	return scope.kind != OOMLENS_SCOPE_GLOBAL;
+	return is_constrained(&scope, oc);
 }
 
 struct task_walk {
@@ -109,21 +123,15 @@ struct task_walk {
 	bool complete;			/* no task was left out */
 };
 
-/*
- * An allocation without __GFP_HARDWALL may use memory outside of its cpuset, and
- * the kernel knows of no constraint then, though it still passes over tasks.
- */
 static unsigned long guess_totalpages(const struct oomlens_scope *scope,
 				      const struct oom_control *oc)
 {
 	struct oomlens_sysvalues v;
 
 	oomlens_sysvalues_cached(&v);
-	if (scope->kind == OOMLENS_SCOPE_CPUSET &&
-	    (!oc->zonelist || !(oc->gfp_mask & __GFP_HARDWALL) ||
-	     (oc->gfp_mask & __GFP_THISNODE)))
-		return v.totalram + v.total_swap;
-	return oomlens_scope_totalpages(scope, &v);
+	if (is_constrained(scope, oc))
+		return oomlens_scope_totalpages(scope, &v);
+	return v.totalram + v.total_swap;
 }
 
 /* Does the task just visited go before a candidate? Of equals, the later does. */

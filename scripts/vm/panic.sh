@@ -17,7 +17,8 @@ in_block|memcg|Out of memory: compulsory panic_on_oom is enabled
 erst|global|Out of memory: system-wide panic_on_oom is enabled
 kdump|global|Out of memory: system-wide panic_on_oom is enabled
 kdump_cgroup|memcg|Out of memory: compulsory panic_on_oom is enabled
-kdump_nobody|global|System is deadlocked on memory'
+kdump_nobody|global|System is deadlocked on memory
+kdump_cpuset|global|Out of memory: system-wide panic_on_oom is enabled'
 # For everyday
 PANICS_QUICK='hog cgroup'
 
@@ -206,6 +207,22 @@ panic_job()
 		hog_in a
 	}
 
+	# In a cpuset, by an allocation that may go beyond it
+	way_kdump_cpuset()
+	{
+		load_crash_kernel
+		panic_on_oom 1
+		insmod /rig/oomlens_shortage.ko
+		echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control
+		mkdir /sys/fs/cgroup/a
+		echo 0 >/sys/fs/cgroup/a/cpuset.mems
+		echo $$ >/sys/fs/cgroup/a/cgroup.procs
+		# Another task may have asked for memory first: that run is called off
+		while :; do
+			echo plain >/sys/module/oomlens_shortage/parameters/run
+		done
+	}
+
 	way_kdump_nobody()
 	{
 		load_crash_kernel
@@ -300,6 +317,8 @@ panic_erst()
 panic_kdump()
 {
 	K_APPEND="$K_APPEND crashkernel=96M"
+	nodes=$K_NUMA
+	[ "$1" != kdump_cpuset ] || K_NUMA=2
 	OPT_TESTS=1
 	prepare
 	OPT_TESTS=''
@@ -324,6 +343,7 @@ panic_kdump()
 	EXPECTED=''
 	grep -q 'vmcore: has the event' "$RUN/console.log" || echo "not found in the vmcore"
 	K_APPEND=${K_APPEND% *}
+	K_NUMA=$nodes
 }
 
 # panic_way ID WAY KIND MESSAGE: as often as OOMLENS_PANICS says; one line of result
