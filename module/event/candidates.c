@@ -357,6 +357,19 @@ bool oomlens_candidates_cannot_kill(const struct oom_control *oc)
 	return oc && !oc->memcg && oc->order != -1 && oc->gfp_mask && !(oc->gfp_mask & __GFP_FS);
 }
 
+/*
+ * With vm.oom_kill_allocating_task the kernel takes the caller, and waits for no earlier
+ * victim. Source: mm/oom_kill.c, out_of_memory().
+ */
+static bool takes_caller(const struct oom_control *oc)
+{
+	struct oomlens_sysvalues v;
+
+	oomlens_sysvalues_cached(&v);
+	return v.kill_allocating && !oc->memcg && current->mm &&
+	       current->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
+}
+
 /**
  * oomlens_candidates_capture() - record the tasks that would be taken next
  * @e: being written
@@ -393,7 +406,8 @@ void oomlens_candidates_capture(struct oomlens_event *e, const struct oom_contro
 		return;
 	}
 	guess_scope(&scope, oc);
-	if (!must_walk && oc && !walk.sysrq && oomlens_victims_awaited(&scope))
+	if (!must_walk && oc && !walk.sysrq && !takes_caller(oc) &&
+	    oomlens_victims_awaited(&scope))
 		return;
 	count_last_walk();
 	if (!must_walk && begin < next_walk_ns[oomlens_index_in_run(e)]) {

@@ -52,6 +52,7 @@ unsigned long oomlens_kernel_kills(void);
  * @user_reserve: pages, vm.user_reserve_kbytes
  * @swappiness: vm.swappiness
  * @panic_on_oom: vm.panic_on_oom
+ * @kill_allocating: vm.oom_kill_allocating_task
  * @committed: pages, Committed_AS
  * @available: pages, MemAvailable
  * @locked: pages, Mlocked
@@ -72,6 +73,7 @@ struct oomlens_sysvalues {
 	unsigned long user_reserve;
 	unsigned long swappiness;
 	unsigned long panic_on_oom;
+	unsigned long kill_allocating;
 	long committed;
 	long available;
 	unsigned long locked;

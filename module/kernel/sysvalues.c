@@ -31,6 +31,7 @@ enum source {
 	USER_RESERVE_KBYTES,
 	SWAPPINESS,
 	PANIC_ON_OOM,
+	KILL_ALLOCATING,
 	NR_SOURCES
 };
 
@@ -51,6 +52,7 @@ static const struct {
 	[USER_RESERVE_KBYTES]	= { "sys/vm/user_reserve_kbytes",	AT(user_reserve), true },
 	[SWAPPINESS]		= { "sys/vm/swappiness",		AT(swappiness) },
 	[PANIC_ON_OOM]		= { "sys/vm/panic_on_oom",		AT(panic_on_oom) },
+	[KILL_ALLOCATING]	= { "sys/vm/oom_kill_allocating_task",	AT(kill_allocating) },
 };
 
 static struct vfsmount *proc_mnt;
