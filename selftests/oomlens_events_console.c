@@ -2,11 +2,12 @@
 /*
  * On a slow console: the kernel's dump lies between an OOM's beginning and the
  * mark, and takes seconds. Without the return probe it is still one event, of a
- * global OOM; the module's own line in the log adds nothing to the time that a victim
- * takes to exit; and of a block that takes long to print no line is dropped that was
- * added to the event meanwhile.
+ * global OOM, and a group kill is one too; the module's own line in the log adds
+ * nothing to the time that a victim takes to exit; and of a block that takes long to
+ * print no line is dropped that was added to the event meanwhile.
  */
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include "lib/events.h"
 #include "lib/expect.h"
@@ -54,6 +55,49 @@ static void test_one_event(void)
 	expect_show(text);
 	test_done("without the return probe: one event, a global one");
 	free(text);
+}
+
+#define MEMBERS		3
+
+/*
+ * Between two marks of a group the kernel prints a line or two. The event is read in the
+ * moment in which it is published.
+ */
+static void test_group(void)
+{
+	struct hog_spec spec = { .anon = 100, .comm = "slow" };
+	char *dir = must_limit("slow", 4096), *text;
+	struct hog hog[MEMBERS];
+	long long n = 0;
+	unsigned int i;
+	pid_t pid;
+	int fd;
+
+	must_reload("sources=3");
+	MUST_OK(cg_oom_group(dir, true));
+	spec.cgroup = dir;
+	for (i = 0; i < MEMBERS; i++)
+		must_hog(&hog[i], &spec);
+	fd = events_open();
+	setting_write("/proc/sys/kernel/printk", "7");
+	pid = MUST_GET(fork());
+	if (!pid) {
+		hog_do(&hog[1], HOG_GROW, 8192);
+		_exit(0);
+	}
+	text = next_killed(fd, &n);
+	waitpid(pid, NULL, 0);
+	for (i = 0; i < MEMBERS; i++)
+		EXPECT_TRUE(wait_until(hog_killed(&hog[i]), PATIENCE_MS));
+	setting_write("/proc/sys/kernel/printk", "1");
+	EXPECT_EVENT(text, n, "kind=memcg outcome=killed victims=%d", MEMBERS);
+	expect_show(text);
+	test_done("without the return probe: a group kill is published whole");
+	for (i = 0; i < MEMBERS; i++)
+		hog_end(&hog[i]);
+	close(fd);
+	free(text);
+	free(dir);
 }
 
 /*
@@ -168,8 +212,12 @@ int main(void)
 	oom_settings();
 	if (!loader_helper(CONSOLE, BYTE_PARAMETER))
 		ksft_exit_skip("no oomlens_console.ko: build with OOMLENS_TESTS=1\n");
-	ksft_set_plan(3);
+	ksft_set_plan(4);
 	test_one_event();
+	if (cg_version() == 2)
+		test_group();
+	else
+		ksft_test_result_skip("no cgroup v2\n");
 	loader_unload();
 	loader_load(before);
 	if (loader_helper("oomlens_shortage", ""))

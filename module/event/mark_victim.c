@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The tracepoint oom:mark_victim: fires for each task that is killed, or that
- * is dying and gets access to the reserves, with preemption off.
+ * is dying and gets access to the reserves. Preemption may be off.
  */
 #include <linux/pid_namespace.h>
 #include <linux/tracepoint.h>
@@ -32,6 +32,16 @@ void __init oomlens_mark_register(struct oomlens_mark_listener *listener)
 
 static unsigned long last_mark;		/* jiffies */
 
+static bool in_oom_group(struct task_struct *victim)
+{
+	bool group;
+
+	rcu_read_lock();
+	group = oomlens_memcg_oom_group(oomlens_memcg_of(victim), NULL);
+	rcu_read_unlock();
+	return group;
+}
+
 /*
  * Does a mark belong to an event of the same caller, whose end is not known?
  * One call marks one task, unless memory.oom.group takes others along. The
@@ -41,8 +51,6 @@ static unsigned long last_mark;		/* jiffies */
  */
 static bool mark_belongs(const struct oomlens_event *e, struct task_struct *victim)
 {
-	bool group;
-
 	if (e->probed)
 		return true;
 	/* That call has returned without a victim. */
@@ -51,12 +59,7 @@ static bool mark_belongs(const struct oomlens_event *e, struct task_struct *vict
 	if (!e->nr_marked)
 		return !oomlens_hook_caller_met_limit() ||
 		       oomlens_elapsed_ns(e->time_ns, ktime_get_mono_fast_ns()) < NSEC_PER_SEC;
-	if (time_after(jiffies, last_mark + GROUP_JIFFIES))
-		return false;
-	rcu_read_lock();
-	group = oomlens_memcg_oom_group(oomlens_memcg_of(victim), NULL);
-	rcu_read_unlock();
-	return group;
+	return !time_after(jiffies, last_mark + GROUP_JIFFIES) && in_oom_group(victim);
 }
 
 static void tell_listeners(const struct oomlens_event *e, bool killed)
@@ -92,7 +95,8 @@ static void note_mark(struct task_struct *victim)
 			     OOMLENS_OUTCOME_EXITING;
 	oomlens_hook_add_time(e, begin);
 	last_mark = jiffies;
-	oomlens_event_pause(e, MARKED_MS);
+	/* On a serial console the kernel's lines between two marks of a group take 40 ms. */
+	oomlens_event_pause(e, in_oom_group(victim) ? jiffies_to_msecs(GROUP_JIFFIES) : MARKED_MS);
 	/* The kthread follows the victim from now on. */
 	oomlens_thread_kick();
 }
