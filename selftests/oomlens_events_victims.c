@@ -2,9 +2,9 @@
 /*
  * What an event tells of its victims and cgroups where that is not plain: a
  * limit that is lowered from outside, a victim whose leader is dead, a group
- * kill of more tasks than an event keeps, cgroups with long paths, cgroups that are
- * removed. Judged by the kernel's log, memory.events, cgroup.stat and the cgroups' own
- * names.
+ * kill of more tasks than an event keeps, a victim that is not reaped, cgroups with
+ * long paths, cgroups that are removed. Judged by the kernel's log, memory.events,
+ * cgroup.stat and the cgroups' own names.
  */
 #include <limits.h>
 #include <sched.h>
@@ -12,6 +12,7 @@
 
 #include "lib/events.h"
 #include "lib/expect.h"
+#include "lib/loader.h"
 
 /* The thread that the kernel's log names: "Killed process TID (comm)". */
 static long long killed_by_log(int kmsg, const char *comm)
@@ -195,6 +196,43 @@ static void test_gone(int fd)
 	test_done("no cgroup is held by its events");
 }
 
+static long long freed_us(long long n)
+{
+	char *text = must_read_lens("events");
+	long long us = line_number(event_line(text, "victim", n, 0), "freed_us");
+
+	free(text);
+	return us;
+}
+
+/*
+ * The reaper gives up after a second, as it cannot have the mmap_lock. The exit that
+ * comes later is no second end: before Linux 6.0 it looks like one.
+ */
+static void test_given_up(int fd)
+{
+	static const struct hog_spec spec = { .anon = 8000, .adj = 1000, .comm = "held" };
+	long long n = 0, given_up;
+	struct hog hog;
+	pid_t holder;
+
+	must_hog(&hog, &spec);
+	holder = mmap_lock_hold(hog.pid);
+	EXPECT_GT(holder, 0);
+	drain(fd);
+	write_file("/proc/sysrq-trigger", "f");
+	free(next_killed(fd, &n));
+	EXPECT_TRUE(wait_until(freed_us(n) >= 0, PATIENCE_MS));
+	given_up = freed_us(n);
+	EXPECT_FALSE(hog_gone(&hog));
+	mmap_lock_release(holder);
+	EXPECT_TRUE(wait_until(hog_gone(&hog), PATIENCE_MS));
+	EXPECT_TRUE(times_come(n));
+	EXPECT_EQ(freed_us(n), given_up);
+	test_done("a reaper that gives up: freed_us stays when the victim exits");
+	hog_end(&hog);
+}
+
 static void pin(pid_t pid, int cpu, int policy)
 {
 	struct sched_param param = { .sched_priority = policy == SCHED_FIFO ? 10 : 0 };
@@ -299,13 +337,18 @@ int main(void)
 	events_need_sources();
 	if (cg_version() != 2)
 		ksft_exit_skip("needs cgroup v2\n");
-	ksft_set_plan(7);
+	ksft_set_plan(8);
 	oom_settings();
 	fd = events_open();
 	test_outside(fd);
 	test_group(fd);
 	test_paths(fd);
 	test_gone(fd);
+	if (lens_feature("sysrq") && loader_helper("oomlens_shortage", ""))
+		test_given_up(fd);
+	else
+		test_skip(1, "no sysrq, or no oomlens_shortage.ko\n");
+	loader_no_helper("oomlens_shortage");
 	test_reaped();
 	close(fd);
 	test_end();

@@ -120,9 +120,10 @@ static bool look_at(struct tracked *t)
 	bool exited = !atomic_read(&t->task->signal->live);
 	/*
 	 * Set by exit_mmap() once all is unmapped, or by the reaper when it is
-	 * done, or when it gives up.
+	 * done, or when it gives up. After a reaper's, the exit can make it false again.
 	 */
-	bool freed = mm_flags_test(MMF_OOM_SKIP, t->mm) && oomlens_mm_unmapped(t->mm);
+	bool freed = t->freed ||
+		     (mm_flags_test(MMF_OOM_SKIP, t->mm) && oomlens_mm_unmapped(t->mm));
 	u64 now = ktime_get_mono_fast_ns();
 	struct oomlens_finish *f;
 
