@@ -190,8 +190,9 @@ void oomlens_probe_unregister(void)
 #else
 void __init oomlens_probe_register(void)
 {
-	oomlens_oom_probe_lacks = IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" :
-							       "CONFIG_KPROBES";
+	oomlens_oom_probe_lacks =
+		IS_ENABLED(CONFIG_KRETPROBES) ? "CONFIG_HAVE_FUNCTION_ARG_ACCESS_API" :
+		IS_ENABLED(CONFIG_KPROBES) ? "CONFIG_KRETPROBES" : "CONFIG_KPROBES";
 }
 
 void oomlens_probe_unregister(void)
