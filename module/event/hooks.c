@@ -72,9 +72,9 @@ long oomlens_event_kills(void)
  * Context: OOM path.
  * Return: how many.
  */
-unsigned long oomlens_hook_kills(void)
+unsigned int oomlens_hook_kills(void)
 {
-	return oomlens_kernel_kills() - kills_at_begin;
+	return max((int)(oomlens_kernel_kills() - kills_at_begin), 0);
 }
 
 /**
@@ -92,7 +92,7 @@ bool oomlens_hook_killed_since_mark(void)
 	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
 		return true;
 	kills_at_mark = oomlens_kernel_kills();
-	return kills_at_mark != before;
+	return (int)(kills_at_mark - before) > 0;
 }
 
 static unsigned long caller_ooms(void)

@@ -258,7 +258,7 @@ extern const struct oom_control *oomlens_probed_oc;
 void oomlens_hooks_init(void);
 struct oomlens_event *oomlens_hook_begin(bool probed, u64 now);
 struct oomlens_event *oomlens_hook_begin_unprobed(enum oomlens_kind kind, u64 now);
-unsigned long oomlens_hook_kills(void);
+unsigned int oomlens_hook_kills(void);
 bool oomlens_hook_killed_since_mark(void);
 bool oomlens_hook_caller_met_limit(void);
 bool oomlens_hook_may_be_sysrq(void);

@@ -64,7 +64,7 @@ void oomlens_outcome_by_count(struct oomlens_event *e, unsigned long kernel_kill
 {
 	if (!e->kills_tell || e->spared || e->outcome != OOMLENS_OUTCOME_UNKNOWN)
 		return;
-	e->kills = (unsigned int)kernel_kills - e->kills_before;
+	e->kills = max((int)((unsigned int)kernel_kills - e->kills_before), 0);
 	if (e->kills)
 		e->outcome = OOMLENS_OUTCOME_KILLED;
 }

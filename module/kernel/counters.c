@@ -95,7 +95,18 @@ long oomlens_counter_read(enum oomlens_counter counter)
 	return atomic_long_read(&counters[counter]);
 }
 
-static unsigned long kills_of_all_cpus(void)
+/**
+ * oomlens_kernel_kills() - kills by the kernel's own count
+ *
+ * In the OOM path the caller holds oom_lock, under which the kernel counts. While a
+ * processor goes offline its kills may be counted twice or not at all: its count is
+ * added to another's and then cleared, with preemption on. Source: mm/vmstat.c,
+ * vm_events_fold_cpu(). So a difference may be negative.
+ *
+ * Context: any.
+ * Return: how many.
+ */
+unsigned long oomlens_kernel_kills(void)
 {
 	unsigned long n = 0;
 #ifdef CONFIG_VM_EVENT_COUNTERS
@@ -104,26 +115,5 @@ static unsigned long kills_of_all_cpus(void)
 	for_each_possible_cpu(cpu)
 		n += READ_ONCE(per_cpu(vm_event_states, cpu).event[OOM_KILL]);
 #endif
-	return n;
-}
-
-/**
- * oomlens_kernel_kills() - kills by the kernel's own count
- *
- * Read until it stands still: when a processor goes, its count is added to another's
- * before it is cleared. Source: mm/vmstat.c, vm_events_fold_cpu(). In the OOM path the
- * caller holds oom_lock, under which the kernel counts.
- *
- * Context: any.
- * Return: how many.
- */
-unsigned long oomlens_kernel_kills(void)
-{
-	unsigned long n = kills_of_all_cpus(), before;
-
-	do {
-		before = n;
-		n = kills_of_all_cpus();
-	} while (n != before);
 	return n;
 }
