@@ -38,7 +38,7 @@ static_assert(sizeof(struct oomlens_slot) % __alignof__(struct oomlens_event) ==
 
 static char *slots;
 static unsigned int nr_slots;
-static unsigned int nr_zones;		/* populated at load */
+static unsigned int nr_zones;		/* that an event has room for */
 
 /*
  * Bytes of a slot with its record. memcgs and finish are offsets in the slot,
