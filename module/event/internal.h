@@ -13,7 +13,7 @@
 
 /* ---- names.c ---- */
 
-/* Of a trace event's fields: long enough for each name. */
+/* Of a trace event's fields: panic_expected alone is longer, which is in no trace event. */
 #define OOMLENS_NAME_SIZE	12
 
 extern const char * const oomlens_kind_names[OOMLENS_NR_KINDS];

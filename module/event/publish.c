@@ -38,7 +38,7 @@ unsigned long oomlens_published(void)
  * oomlens_published_next() - the first event from a number on that may be had
  * @number: from 1
  *
- * Context: any.
+ * Context: any but the OOM path.
  * Return: a number, or 0 if there is none yet.
  */
 unsigned long oomlens_published_next(unsigned long number)

@@ -628,7 +628,7 @@ enum oomlens_details oomlens_event_details(unsigned long number)
  * oomlens_event_state() - is an OOM over?
  * @number: of its event
  *
- * Context: any.
+ * Context: any but the OOM path.
  * Return: OOMLENS_EVENT_OVER for one that is gone.
  */
 enum oomlens_event_state oomlens_event_state(unsigned long number)
