@@ -161,7 +161,8 @@ static bool undo_one(const struct undo *u)
 		err = reload(u->path, u->value);
 	} else if (!strcmp(u->what, "umount")) {
 		/* The test may have done it. */
-		err = umount2(u->path, MNT_DETACH) && errno != EINVAL && errno != ENOENT ? -errno : 0;
+		if (umount2(u->path, MNT_DETACH) && errno != EINVAL && errno != ENOENT)
+			err = -errno;
 		rmdir(u->path);
 	} else if (!strcmp(u->what, "swapon")) {
 		err = swapon(u->path, 0) && errno != EBUSY ? -errno : 0;
