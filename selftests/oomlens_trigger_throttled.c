@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kill pid=N by a writer that is throttled for nearly all of each second: the
+ * kill pid=N by a writer that is throttled nearly all of the time: the
  * victim's memory does not wait for it. The judge of the death is wait(2), of the
  * time the event.
  */
@@ -13,9 +13,9 @@
 
 /* Most of them count: one may wait for a processor of the host. */
 #define KILLS		3
-/* The writer has 1 ms of processor time in 1 s. */
-#define QUOTA		"1000 1000000"
-#define FREED_US	300000
+/* The writer has 1 ms of processor time in 400 ms. */
+#define QUOTA		"1000 400000"
+#define FREED_US	200000
 
 static int set_quota(const char *dir, const char *quota)
 {
