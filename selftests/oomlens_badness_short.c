@@ -97,16 +97,6 @@ static void expect_first_ranks(struct table *whole, struct table *part)
 		EXPECT_ROW(part, i, "pid=%lld rank=%u", table_number(whole, i, "pid"), i + 1);
 }
 
-/* KASAN notes each allocation's stack, by GFP flags of its own. */
-static bool has_kasan(void)
-{
-	char *symbols = read_file("/proc/kallsyms");
-	bool has = symbols && strstr(symbols, " kasan_report\n");
-
-	free(symbols);
-	return has;
-}
-
 int main(void)
 {
 	static pid_t pids[TASKS], guard;

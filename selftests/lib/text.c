@@ -542,3 +542,12 @@ int set_adj(pid_t pid, int adj)
 	snprintf(text, sizeof(text), "%d", adj);
 	return write_file(path, text);
 }
+
+bool has_kasan(void)
+{
+	char *symbols = read_file("/proc/kallsyms");
+	bool has = symbols && strstr(symbols, " kasan_report\n");
+
+	free(symbols);
+	return has;
+}
