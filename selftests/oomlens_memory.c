@@ -84,7 +84,8 @@ static void test_many(void)
 /*
  * A dozen loads of a large ring. The kernel's own slabs change by up to 230 kB from
  * one load to the next, so the mean of the first half of the readings is held against
- * that of the second.
+ * that of the second. Without a leak they differed by at most 14 pages, nine times on
+ * five kernels.
  */
 static void test_given_back(void)
 {

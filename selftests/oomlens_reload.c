@@ -141,7 +141,6 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	restore_at_end();
 	oom_settings();
-	hurry_rcu();
 	allow_debugfs_race();
 	dir = cg_version() ? cg_create(NULL, "storm") : NULL;
 	if (dir) {

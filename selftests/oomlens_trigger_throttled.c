@@ -72,7 +72,7 @@ static void kill_one(const char *cgroup, int *quick, int *throttled)
 	/* The recorder's thread adds the times, perhaps after the death was seen. */
 	EXPECT_TRUE(times_come(n));
 	*throttled += !waitpid(writer, &status, WNOHANG);
-	/* It would work off its debt for a minute. */
+	/* Or it works off its debt of time, many seconds on a busy host. */
 	EXPECT_OK(set_quota(cgroup, "max"));
 	waitpid(writer, &status, 0);
 	EXPECT_EQ(status, 0);

@@ -577,8 +577,7 @@ one_case()
 	fi
 	# Long enough for the times of its victims
 	tries=0
-	until awk -v n="$number" '$2 == n && / freed_us=-/ { late = 1 } END { exit late }' $proc/events ||
-		[ "$tries" -ge 50 ]; do
+	until told || [ "$tries" -ge 50 ]; do
 		sleep 0.1
 		tries=$((tries + 1))
 	done

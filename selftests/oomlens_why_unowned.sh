@@ -208,13 +208,6 @@ happened()
 	number=$(event_meant "$before") && [ -n "$number" ]
 }
 
-# The times of its victims, and its objects
-told()
-{
-	awk -v n="$number" '$2 == n && (/ freed_us=-/ || / details=pending/) { late = 1 }
-		END { exit late }' "$proc"/events
-}
-
 # risen NAME FROM KIB, fallen NAME FROM KIB
 risen()
 {

@@ -125,7 +125,8 @@ static void sample(struct oomlens_snapshot *t, struct task_struct *p,
 	oomlens_task_identity(p, task);
 	oomlens_task_read(p, task, true);
 	if (t->scope->kind != OOMLENS_SCOPE_GLOBAL)
-		oomlens_scope_verdict(t->scope, p, task, true);
+		oomlens_scope_verdict(t->scope, p, task,
+				      oomlens_scope_has(t->scope, p, true));
 	task->points = oomlens_points(&task->terms,
 				      oomlens_adj_points(task->adj, t->totalpages));
 	task->order = t->tasks + t->kthreads;

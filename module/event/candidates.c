@@ -266,9 +266,7 @@ static void visit_task(struct task_struct *p, struct task_walk *w)
 		w->complete = false;
 		return;
 	}
-	/* As oomlens_scope_verdict(), which would ask for the scope once more. */
-	if (task->verdict != OOMLENS_VERDICT_INIT && !oomlens_scope_visits(w->scope, p))
-		task->verdict = OOMLENS_VERDICT_EXITING;
+	oomlens_scope_verdict(w->scope, p, task, true);
 	/* sysrq does not wait for earlier victims: it takes them again. */
 	if (w->sysrq && task->verdict == OOMLENS_VERDICT_VICTIM && task->killable)
 		task->verdict = OOMLENS_VERDICT_ELIGIBLE;

@@ -37,8 +37,8 @@ enum oomlens_kind_of_row {
  *	of a cgroup its serial number
  * @memcg: of a task, the serial number of its cgroup
  * @count: of a name, tasks
- * @unknown: of a name, samples from this one on whose growth is not known: 2 if this
- *	one's sum is not whole
+ * @unknown: of a name, how many samples, with this one, tell no growth of it. 2: the
+ *	sum of this sample is incomplete, so that the next one has nothing to compare with
  * @before: of a name, pages at the sample before
  * @psi_ns: of a cgroup, its time in full stall so far
  * @psi_at_ns: when the kernel added that up
@@ -110,8 +110,7 @@ struct oomlens_floor {
  * @entries: of all buckets
  * @floors: of each bucket
  * @bits: the buckets are 2 to this
- * @sums: an entry is the sum of several tasks: of one that was seen in this sample @now
- *	is not all yet
+ * @sums: an entry is the sum of several tasks, and grows while they are walked
  */
 struct oomlens_table {
 	struct oomlens_tracked *entries;
@@ -154,12 +153,12 @@ size_t oomlens_names_size(unsigned int cells, unsigned int path);
 struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsigned int path);
 bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick);
 
-/* Serial numbers of cgroups whose paths are not there, of @tick: at most one for each row. */
+/* Cgroups, by serial number, whose paths are to be found in the sample @tick. */
 struct oomlens_wanted {
 	struct oomlens_names *names;
 	u32 tick;
 	unsigned int n;
-	u64 serials[40];
+	u64 serials[40];		/* as many as there are rows */
 };
 
 void oomlens_names_want(struct oomlens_wanted *wanted, u64 serial);

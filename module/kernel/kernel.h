@@ -344,6 +344,6 @@ unsigned long oomlens_scope_totalpages(const struct oomlens_scope *scope,
 bool oomlens_scope_has(const struct oomlens_scope *scope, struct task_struct *p, bool wait);
 bool oomlens_scope_visits(const struct oomlens_scope *scope, struct task_struct *p);
 void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
-			   struct oomlens_task *task, bool wait);
+			   struct oomlens_task *task, bool has);
 
 #endif /* OOMLENS_KERNEL_H */

@@ -138,7 +138,7 @@ bool oomlens_scope_visits(const struct oomlens_scope *scope, struct task_struct 
  * @scope: the scope
  * @p: the group's leader
  * @task: its figures
- * @wait: as for oomlens_scope_has()
+ * @has: what oomlens_scope_has() says of @p
  *
  * The kernel asks for the scope after init and kernel threads, before all
  * else. Source: mm/oom_kill.c, oom_evaluate_task().
@@ -146,11 +146,11 @@ bool oomlens_scope_visits(const struct oomlens_scope *scope, struct task_struct 
  * Context: as oomlens_scope_has().
  */
 void oomlens_scope_verdict(const struct oomlens_scope *scope, struct task_struct *p,
-			   struct oomlens_task *task, bool wait)
+			   struct oomlens_task *task, bool has)
 {
 	if (task->verdict == OOMLENS_VERDICT_INIT)
 		return;
-	if (!oomlens_scope_has(scope, p, wait))
+	if (!has)
 		task->verdict = OOMLENS_VERDICT_SCOPE;
 	else if (!oomlens_scope_visits(scope, p))
 		task->verdict = OOMLENS_VERDICT_EXITING;

@@ -175,8 +175,8 @@ static void count_holder(struct search *s, struct oomlens_object *o)
 
 /*
  * Is it a dma-buf, for which no row can be made under a lock, or a file of an overlay,
- * whose real file may have to be looked up? Not by O_PATH: where that look-up fails
- * the kernel warns, and to open the file would have failed.
+ * whose real file may have to be looked up? Not an O_PATH descriptor: its real file may
+ * not be there any more, and the kernel warns of that.
  */
 static bool must_wait(const struct file *file, const struct inode *inode)
 {

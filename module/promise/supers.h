@@ -9,8 +9,8 @@ struct inode;
 
 /**
  * struct oomlens_inode_walk - a walk over inodes
- * @visit: called with @inode held, whose filesystem stays mounted; may sleep; an
- *	error ends the walk
+ * @visit: called with a reference to @inode, and its filesystem stays mounted
+ *	meanwhile; may sleep; an error ends the walk
  * @arg: for @visit
  */
 struct oomlens_inode_walk {

@@ -825,7 +825,7 @@ static void a_full_bucket_of_names_invents_no_growth(struct kunit *test)
 
 	for (i = 0; i <= OOMLENS_WAYS; i++)
 		name_in_bucket(names[i]);
-	/* The first of a name is small, and one whose name has no place is not. */
+	/* One name too many. Of names[0] the first task is smaller than that name's only one. */
 	begin_task(test, 10, names[0], 500);
 	begin_task(test, 11, names[OOMLENS_WAYS], 800);
 	for (i = 1; i < OOMLENS_WAYS; i++)

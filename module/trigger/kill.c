@@ -64,7 +64,8 @@ static int count_task(struct task_struct *p, void *arg)
 	if (p->flags & PF_KTHREAD)
 		return 0;
 	oomlens_task_read(p, &task, true);
-	oomlens_scope_verdict(census->scope, p, &task, true);
+	oomlens_scope_verdict(census->scope, p, &task,
+			      oomlens_scope_has(census->scope, p, true));
 	if (task.verdict == OOMLENS_VERDICT_ORIGIN)
 		census->origin = task_tgid_nr(p);
 	if (oomlens_ranked(task.verdict))
@@ -184,7 +185,7 @@ static int check_target(struct task_struct *p)
 		return -EPERM;
 	rcu_read_lock();
 	oomlens_task_read(p, &task, true);
-	oomlens_scope_verdict(&scope, p, &task, true);
+	oomlens_scope_verdict(&scope, p, &task, oomlens_scope_has(&scope, p, true));
 	rcu_read_unlock();
 
 	switch (task.verdict) {

@@ -192,15 +192,23 @@ function print_wrapped(text) {
 	print wrapped("", text, wide >= 40 && wide < 100 ? wide : 80)
 }
 
-function cgroup_text(   i, s) {
+function cgroup_text(   i, s, limit, grows) {
 	for (i = 1; i <= cgroups; i++) {
+		limit = " its limit of " bytes(C[i, "limit"])
+		grows = pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all"
 		if (C[i, "state"] == "now")
-			s = " is at its limit of " bytes(C[i, "limit"]) ", and its processes hold as much. They grow by " pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all."
+			s = " is at" limit ", and its processes hold as much. They grow by " grows "."
+		else if (C[i, "of"] == "points")
+			s = " is full, of page cache too. Its processes reach" limit end_text(i) " They grow by " grows "."
 		else
-			s = (C[i, "of"] == "points" ? " is full, of page cache too. Its processes reach" : " reaches") " its limit of " bytes(C[i, "limit"]) " in about " span_text(C[i, "about"]) ": not before " span_text(C[i, "not_before"]) ", within " span_text(C[i, "within"]) ". " (C[i, "of"] == "points" ? "They grow by " : "It grows by ") pace_text(C[i, "pace"]) ", " C[i, "by"] " most of all" (C[i, "of"] == "points" ? "." : ", and has " bytes(C[i, "usage"]) " now.")
+			s = " reaches" limit end_text(i) " It grows by " grows ", and has " bytes(C[i, "usage"]) " now."
 		print ""
 		print_wrapped("The cgroup " shown(C[i, "path"]) s " The kernel would take: oomlens rank --memcg " quoted(C[i, "path"]))
 	}
+}
+
+function end_text(i) {
+	return " in about " span_text(C[i, "about"]) ": not before " span_text(C[i, "not_before"]) ", within " span_text(C[i, "within"]) "."
 }
 
 # ---- as JSON ----

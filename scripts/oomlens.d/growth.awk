@@ -46,8 +46,8 @@ function growth_text(n,   i, over, seen, s, part) {
 	return s
 }
 
-# The one that grew most, of the longest time span. Page cache can be freed, so it is none.
-# Of no use here is another kind of memory: no cgroup's limit stops it.
+# The process that grew most, over the longest time span. None if memory of no process
+# grew more: no cgroup's limit stops that. Page cache does not count, as it can be freed.
 function facts_growth(n,   i, best, far) {
 	for (i = 1; i <= count(n, "growth"); i++)
 		if (num(rec(n, "growth", i, "over_s")) > far)

@@ -317,7 +317,7 @@ function only_waited(n) {
 	return ev(n, "outcome") == "in_flight" || (ev(n, "outcome") == "dying" && ev(n, "victims") == "0")
 }
 
-# The longest that one of its victims took, of those whose time is known
+# Of exit_us or freed_us the longest among the victims; "-" if none of them is known
 function longest_of(n, k,   i, v, max) {
 	max = "-"
 	for (i = 1; i <= count(n, "victim"); i++) {

@@ -185,8 +185,7 @@ kernel_row()
 		*) die "kernels: $K_ID: unknown option '$opt'" ;;
 		esac
 	done
-	# A guest may have no swap area, and one processor. Everyday plays no round of the
-	# model
+	# A guest may have no swap area, and one processor
 	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor*"
 	# Fault injection and KUnit are in no distribution's kernel
 	case $K_FLAVOUR in

@@ -64,11 +64,8 @@ void needs_shortage(void)
  */
 void hurry_rcu(void)
 {
-	static bool done;
-
-	if (!done && !access("/sys/kernel/rcu_expedited", W_OK))
+	if (!access("/sys/kernel/rcu_expedited", W_OK))
 		setting_write("/sys/kernel/rcu_expedited", "1");
-	done = true;
 }
 
 bool loader_loaded(void)
@@ -251,4 +248,3 @@ void allow_debugfs_race(void)
 {
 	allow_report("full_proxy_open");
 }
-

@@ -22,9 +22,9 @@ char *read_lens(const char *file);
 
 /* One write(2) of the whole string: 0, a negative errno, -EIO if it was short. */
 int write_fd(int fd, const char *text);
-bool has_kasan(void);		/* it takes memory of its own for what is allocated */
 int write_file(const char *path, const char *text);
 int set_adj(pid_t pid, int adj);	/* pid 0: the caller */
+bool has_kasan(void);			/* its shadow and stacks take memory too */
 int lens_command(const char *file, const char *fmt, ...)
 	__printf(2, 3);
 

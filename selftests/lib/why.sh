@@ -106,6 +106,13 @@ event_meant()
 	}' "$proc"/events
 }
 
+# Whether event $number has the times of its victims, and its objects
+told()
+{
+	awk -v n="$number" '$2 == n && (/ freed_us=-/ || / details=pending/) { late = 1 }
+		END { exit late }' "$proc"/events
+}
+
 newest()
 {
 	awk '$1 == "events" { print $2 }' "$proc"/stats
