@@ -46,8 +46,12 @@ function cgroup_ends(   i, r, s, path, n, X, Y, usage, limit, slack) {
 		for (i = 1; i <= moments; i++)
 			if (usage_at(i, path) != "-")
 				Y[++n] = limit - points_at(i, path)
+		# Points count swap, and a shared page once for each process: over the limit they
+		# are not what it holds. Near it they may be in swap, if there is any.
+		if (Y[n] < -2 * slack)
+			continue
 		run_out(X, Y, n, slack)
-		if (END_state == "in_sight" ? tasks_grow(path, X[END_first]) : END_state == "now" && tasks_grow(path, -600) && growing_pace * 600 > slack)
+		if (END_state == "in_sight" ? tasks_grow(path, X[END_first]) : END_state == "now" && num(hist(AT[moments], "swap_free")) < slack && tasks_grow(path, -600) && growing_pace * 600 > slack)
 			take_end(path, limit, usage, "points")
 	}
 }
@@ -110,16 +114,19 @@ function tasks_grow(path, from,   i, g, sum, pace) {
 # ---- the drivers ----
 
 # What takes a tenth or more of the loss, the most first, three at most, into D. A name
-# counts if no single task of it explains it.
-function find_drivers(loss,   g) {
+# counts if no single task of it explains it. Of "swappable" processes and shmem take
+# nothing: what they gain can go to swap.
+function find_drivers(loss,   g, rest) {
 	drivers = 0
-	for (g = 1; g <= GAINS["task"]; g++)
+	rest = LEFT_of == "swappable"
+	for (g = 1; g <= GAINS["task"] && !rest; g++)
 		add_driver("task", g, loss)
-	for (g = 1; g <= GAINS["comm"]; g++)
+	for (g = 1; g <= GAINS["comm"] && !rest; g++)
 		if (!task_explains(g))
 			add_driver("comm", g, loss)
 	for (g = 1; g <= GAINS["kind"]; g++)
-		add_driver("kind", g, loss)
+		if (!rest || G["kind", g, "name"] != "shmem")
+			add_driver("kind", g, loss)
 }
 
 function task_explains(g,   t) {
@@ -219,7 +226,7 @@ function seconds(k, v) {
 
 function forecast_json(   s, d, i) {
 	s = "{\"state\":" json_text(END_state) ",\"samples\":" moments + 0
-	s = s ",\"left\":" (moments ? whole(LEFT[moments]) : "null")
+	s = s ",\"left\":" (moments ? whole(LEFT[moments]) : "null") ",\"of\":" json_text(LEFT_of)
 	if (END_state == "in_sight") {
 		s = s "," seconds("about_s", END_about) "," seconds("not_before_s", END_not_before) "," seconds("within_s", END_within) "," seconds("window_s", END_span) ",\"pages_s\":" sprintf("%.3f", -END_slope) ",\"drivers\":["
 		for (d = 1; d <= drivers && d <= 3; d++)
@@ -229,7 +236,7 @@ function forecast_json(   s, d, i) {
 	s = s ",\"next_victim\":" (victim == "" ? "null" : "{\"pid\":" json_value("pid", victim_pid) ",\"comm\":" json_text(victim_comm) ",\"points\":" json_value("points", victim_points) "}")
 	s = s ",\"cgroups\":["
 	for (i = 1; i <= cgroups; i++)
-		s = s comma(i) "{\"path\":" json_text(C[i, "path"]) ",\"limit\":" whole(C[i, "limit"]) ",\"usage\":" whole(C[i, "usage"]) "," seconds("about_s", C[i, "about"]) "," seconds("not_before_s", C[i, "not_before"]) "," seconds("within_s", C[i, "within"]) ",\"pages_s\":" sprintf("%.3f", C[i, "pace"]) ",\"of\":" json_text(C[i, "of"]) ",\"pid\":" json_value("pid", C[i, "by_pid"]) "}"
+		s = s comma(i) "{\"path\":" json_text(C[i, "path"]) ",\"limit\":" whole(C[i, "limit"]) ",\"usage\":" whole(C[i, "usage"]) ",\"state\":" json_text(C[i, "state"]) "," seconds("about_s", C[i, "about"]) "," seconds("not_before_s", C[i, "not_before"]) "," seconds("within_s", C[i, "within"]) ",\"pages_s\":" sprintf("%.3f", C[i, "pace"]) ",\"of\":" json_text(C[i, "of"]) ",\"pid\":" json_value("pid", C[i, "by_pid"]) "}"
 	print s "],\"page_kb\":" page_kb() "}"
 }
 
