@@ -504,6 +504,13 @@ int kmsg_open(void)
 	return fd;
 }
 
+static long long found_us;
+
+long long kmsg_us(void)
+{
+	return found_us;
+}
+
 bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int ms)
 {
 	unsigned long long end = now_ns() + (unsigned long long)ms * 1000000;
@@ -525,6 +532,8 @@ bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int
 		if (strstr(rec, needle))
 			break;
 	}
+	if (sscanf(rec, "%*u,%*u,%lld", &found_us) != 1)
+		found_us = LLONG_MIN;
 	text = strchr(rec, ';');
 	text = text ? text + 1 : rec;
 	snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);

@@ -94,5 +94,7 @@ const char *event_word(const char *events, long long number, const char *key);
 int kmsg_open(void);
 /* Next record whose text holds @needle, within @ms; its text in @line. */
 bool kmsg_wait(int fd, const char *needle, char *line, size_t size, unsigned int ms);
+/* When the kernel wrote the record that was found last, by its log's clock. */
+long long kmsg_us(void);
 
 #endif /* OOMLENS_TEXT_H */
