@@ -2,20 +2,28 @@
 /*
  * badness' adj_floor is the least oom_score_adj that a process without
  * CAP_SYS_RESOURCE may give itself: the judge is the kernel, which takes that value
- * and refuses the next lower one.
+ * and refuses the next lower one. The process is another user's, in commit too.
  */
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "lib/expect.h"
 
-static long long floor_of(pid_t pid)
+#define USER	65534
+#define GROUP	65533
+
+static long long number_of(const char *file, pid_t pid, const char *column)
 {
-	struct table *t = must_table("badness");
-	long long n = table_number(t, table_find(t, "pid", pid), "adj_floor");
+	struct table *t = must_table(file);
+	long long n = table_number(t, table_find(t, "pid", pid), column);
 
 	table_free(t);
 	return n;
+}
+
+static long long floor_of(pid_t pid)
+{
+	return number_of("badness", pid, "adj_floor");
 }
 
 /* In the child, as another user: the floor can be had, one less cannot. */
@@ -23,7 +31,7 @@ static void __noreturn try_floor(const int *floor, int ready, int go)
 {
 	char c = 0;
 
-	if (setgid(65534) || setuid(65534))
+	if (setgid(GROUP) || setuid(USER))
 		_exit(100);
 	/* The file is root's until the next exec, but for a process that may be dumped. */
 	MUST(!prctl(PR_SET_DUMPABLE, 1));
@@ -53,6 +61,8 @@ static void expect_floor(int adj)
 	MUST(read(ready[0], &c, 1) == 1);
 	*floor = floor_of(pid);
 	EXPECT_EQ(*floor, adj);
+	EXPECT_EQ(number_of("badness", pid, "uid"), USER);
+	EXPECT_EQ(number_of("commit", pid, "uid"), USER);
 	MUST(write(go[1], &c, 1) == 1 && read(ready[0], &c, 1) == 1);
 	/* A higher value of its own leaves the floor where it was. */
 	EXPECT_EQ(floor_of(pid), adj);

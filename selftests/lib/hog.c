@@ -325,6 +325,9 @@ static int hog_setup(const struct hog_spec *spec)
 		err = set_adj(0, spec->adj);
 	if (!err)
 		err = fill(spec);
+	if (!err && spec->uid &&
+	    (setresgid(-1, spec->uid - 1, -1) || setresuid(spec->uid, spec->uid, spec->uid)))
+		err = -errno;
 	for (i = spec->dead_leader; !err && i < spec->threads; i++)
 		err = thread_start(sleeper);
 	if (!err && (spec->sharer || spec->vfork))

@@ -20,6 +20,7 @@
  * @hugetlb: a page of hugetlbfs besides, which is in no count of the mm
  * @threads: besides the leader
  * @adj: oom_score_adj
+ * @uid: if it is not to be root's; the gid is another number
  * @dead_leader: the leader exits and its threads live on (threads > 0)
  * @sharer: a second process shares the mm (struct hog, second)
  * @vfork: a vfork child has not exec'd yet (struct hog, second)
@@ -31,6 +32,7 @@ struct hog_spec {
 	void *shared;
 	unsigned int threads;
 	int adj;
+	uid_t uid;
 	bool hugetlb, dead_leader, sharer, vfork;
 	const char *cgroup;
 	const char *comm;
