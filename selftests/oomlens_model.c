@@ -376,6 +376,9 @@ static const char * const shape_name[SHAPES] = {
 
 static unsigned int shapes[SHAPES];
 
+/* From this many rounds on all shapes come: in a seed of many one would be missing. */
+#define ROUNDS_FOR_ALL	20
+
 /* ---- What the machine offers ---- */
 
 /* Source: union swap_header of include/linux/swap.h. */
@@ -463,6 +466,24 @@ static void find_hugetlb(void)
 	hugetlb = meminfo_kb("Hugepagesize") <= HUGETLB_KB &&
 		  !setting_write("/proc/sys/vm/nr_hugepages", text) &&
 		  file_number("/proc/sys/vm/nr_hugepages") == HOGS;
+}
+
+static bool is_offered(enum shape shape)
+{
+	switch (shape) {
+	case SWAPPED:
+		return nr_areas > 1;	/* one may be off nearly all the time */
+	case SWAPS_CHANGED:
+		return nr_areas;
+	case HUGE:
+		return huge;
+	case HUGETLB:
+		return hugetlb;
+	case IN_CPUSET:
+		return cpusets;
+	default:
+		return true;
+	}
 }
 
 static void find_offers(void)
@@ -818,7 +839,7 @@ static void judge_figures(enum way way, const char *line)
 		return;
 	if (!EXPECT_TRUE(t))
 		return;
-	if (way != GLOBAL && line_number(line, "points") < t->points && has_shrunk(t)) {
+	if (way != GLOBAL && line_number(line, "points") < t->points - slack && has_shrunk(t)) {
 		moved++;
 		return;
 	}
@@ -950,6 +971,27 @@ static bool one_round(unsigned long long *seed, enum way way)
 	return done;
 }
 
+/* What was to be judged has been: in few rounds, and on a slow machine, not all of it. */
+static void expect_judged(unsigned long goal)
+{
+	unsigned int without = 0;
+	int i;
+
+	ksft_print_msg("in %u the kernel took an equal; in %u tasks lost pages; %u groups\n",
+		       equals, moved, groups);
+	EXPECT_LE(moved, goal / 4 + 2);
+	for (i = 0; i < WAYS; i++)
+		without += unseen[i];
+	if (goal >= ROUNDS_FOR_ALL)
+		EXPECT_LE(without, goal * 3 / 4);
+	for (i = 0; i < SHAPES; i++) {
+		ksft_print_msg("%u of %s\n", shapes[i], shape_name[i]);
+		expect_of("%s", shape_name[i]);
+		if (goal >= ROUNDS_FOR_ALL && is_offered(i))
+			EXPECT_GT(shapes[i], 0);
+	}
+}
+
 int main(void)
 {
 	unsigned long goal = env_number("OOMLENS_MODEL", 20), done = 0, tries = 0;
@@ -973,19 +1015,20 @@ int main(void)
 	kmsg = MUST_GET(kmsg_open());
 	events = events_open();
 
-	while (done < goal && tries++ < 3 * goal)
+	while (done < goal && tries++ < 3 * goal) {
+		/* By chance it may not have come. */
+		if (done == goal / 2 && nr_areas && !shapes[SWAPS_CHANGED])
+			switch_area(&areas[0]);
 		done += one_round(&seed, done % WAYS);
+	}
 	swap_all_on();
-	ksft_print_msg("in %u the kernel took an equal; in %u tasks lost pages; %u groups\n",
-		       equals, moved, groups);
-	for (i = 0; i < (int)ARRAY_SIZE(shapes); i++)
-		ksft_print_msg("%u of %s\n", shapes[i], shape_name[i]);
 	for (i = 0; i < WAYS; i++) {
 		EXPECT_EQ(wrong[i], 0);
 		test_done("%u kills, OOMs of %s: %u wrong, %u without candidates", played[i],
 			  way_name[i], wrong[i], unseen[i]);
 	}
 	EXPECT_EQ(done, goal);
+	expect_judged(goal);
 	test_done("%lu of %lu rounds", done, goal);
 	test_end();
 }
