@@ -35,6 +35,11 @@
 
 /* How long anything may take before it counts as failed; guests are emulated. */
 #define PATIENCE_MS	30000
+/*
+ * And a read that others work against: seen are 20 to 400 ms, and in one of many a busy
+ * host took 2.7 s.
+ */
+#define BOUNDED_MS	10000
 
 #define OOM_ADJ_NEVER	(-1000)
 
