@@ -38,6 +38,8 @@ static void read_for_ever(unsigned int turn)
 		"/proc/oomlens/commit", "/proc/oomlens/overcommit", "/proc/oomlens/events",
 		"/sys/kernel/debug/oomlens/badness", "/sys/kernel/debug/oomlens/trigger",
 		"/sys/kernel/debug/oomlens/reserve", "/proc/oomlens/stats",
+		"/proc/oomlens/memory", "/proc/oomlens/history", "/proc/oomlens/objects",
+		"/proc/oomlens/features",
 	};
 	static char buf[65536];
 

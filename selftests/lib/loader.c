@@ -18,9 +18,13 @@ static const char *const parameter_names[] = {
 	"events", "candidates", "trigger", "debugfs", "sources"
 };
 
+/* The last two are not in /proc. */
 static const char *const file_names[] = {
-	"badness", "overcommit", "commit", "objects", "events", "features", "stats", "trigger", "reserve"
+	"badness", "overcommit", "commit", "objects", "memory", "events", "history",
+	"features", "stats", "trigger", "reserve"
 };
+
+#define PROC_FILES	(ARRAY_SIZE(file_names) - 2)
 
 const char *loader_ko(void)
 {
@@ -158,12 +162,11 @@ bool loader_whole(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(file_names); i++) {
-		/* The last two are not in /proc. */
-		if (i < 6 && !begins("/proc/oomlens", file_names[i])) {
+		if (i < PROC_FILES && !begins("/proc/oomlens", file_names[i])) {
 			ksft_print_msg("/proc/oomlens/%s is not right\n", file_names[i]);
 			return false;
 		}
-		if (i >= 6 && locked)
+		if (i >= PROC_FILES && locked)
 			break;
 		if (debugfs && !begins("/sys/kernel/debug/oomlens", file_names[i])) {
 			ksft_print_msg("features says debugfs, and its %s is not right\n",
@@ -177,7 +180,7 @@ bool loader_whole(void)
 bool loader_begins(void)
 {
 	static unsigned int turn;
-	const char *file = file_names[turn++ % 6];
+	const char *file = file_names[turn++ % PROC_FILES];
 
 	if (begins("/proc/oomlens", file))
 		return true;
