@@ -19,11 +19,13 @@
 
 #define LIMIT_PAGES	1024UL
 #define SWAP_PAGES	1024UL
+#define KILLS_FOR_ONE	20	/* most of the time there is no module, or it is busy */
 #define CPU1		"/sys/devices/system/cpu/cpu1/online"
 
 /* Shared: the steps of each worker, and the faults that they found. */
 static struct tally {
 	unsigned long steps[16];
+	unsigned long kills, killed;	/* asked for, and done */
 	unsigned long wrong;
 } *tally;
 
@@ -117,21 +119,35 @@ static void step_scope(void)
 	nap_ms(rnd(&seed) % 4);
 }
 
+/* Refused while another runs, and while there is no module. */
+static void kill_one(const struct hog_spec *spec)
+{
+	struct hog hog;
+
+	if (hog_start(&hog, spec))
+		return;
+	tally->kills++;
+	if (!lens_command("trigger", "kill pid=%d", hog.pid)) {
+		if (wait_until(hog_killed(&hog), PATIENCE_MS))
+			tally->killed++;
+		else
+			wrong("kill", "it lives", ETIMEDOUT);
+	}
+	hog_end(&hog);
+}
+
 /* Small runs, and kills of its own tasks only. */
 static void step_trigger(void)
 {
 	static const char *const runs[] = {
 		"pressure limit=1M", "pressure limit=512K hold=10", "pressure nonsense"
 	};
-	struct hog_spec spec = { .anon = 64 };
-	struct hog hog;
+	static const struct hog_spec spec = { .anon = 64 };
 	char line[64];
 	int fd;
 
-	if (rnd(&seed) % 4 == 0 && !hog_start(&hog, &spec)) {
-		snprintf(line, sizeof(line), "kill pid=%d", hog.pid);
-		lens_command("trigger", "%s", line);
-		hog_end(&hog);
+	if (rnd(&seed) % 4 == 0) {
+		kill_one(&spec);
 		return;
 	}
 	fd = open("/sys/kernel/debug/oomlens/trigger", O_WRONLY | O_CLOEXEC);
@@ -389,6 +405,9 @@ int main(void)
 		EXPECT_GT(tally->steps[i], 0);
 		test_done("%s: %lu steps", workers[i].name, tally->steps[i]);
 	}
+	ksft_print_msg("%lu of %lu kills were done\n", tally->killed, tally->kills);
+	if (tally->kills >= KILLS_FOR_ONE)
+		EXPECT_GT(tally->killed, 0);
 	EXPECT_TRUE(ended);
 	test_done("all ended within their time");
 	EXPECT_EQ(tally->wrong, 0);
