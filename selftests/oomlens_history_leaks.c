@@ -267,6 +267,7 @@ static void test_leak(void)
 			       asked[i].percent, left, asked[i].not_before, asked[i].within);
 		expect_of("at %u%%", asked[i].percent);
 		/* The forecast is in whole seconds, of a moment while the command ran. */
+		EXPECT_GE(asked[i].not_before, 0);
 		EXPECT_LE(asked[i].from + asked[i].not_before, end + 1);
 		EXPECT_GE(asked[i].to + asked[i].within, end - 1);
 		EXPECT_LE(asked[i].within, 1.4 * left + 2);

@@ -93,7 +93,9 @@ static void test_limits(void)
 		 LEFT_LEVEL_KB + cma_free_kb());
 	now = now_ns();
 	EXPECT_OK(run(command));
-	EXPECT_GE((now_ns() - now) / 1000000, 900);
+	now = (now_ns() - now) / 1000000;
+	ksft_print_msg("a timeout of 1 s: %lld ms\n", now);
+	EXPECT_IN(now, 900, 10000);
 	expect_all_well(kills);
 	test_done("without hold a level is held up to the timeout");
 
@@ -395,6 +397,8 @@ static void test_signals(void)
 		EXPECT_EQ(run("pressure limit=1M"), -ENOSPC);
 		expect_all_well(kills);
 	}
+	if (times >= 4)
+		EXPECT_GT(caught, 0);
 	test_done("%lu of %lu writers killed (%u in the middle) gave all back", i, times, caught);
 }
 

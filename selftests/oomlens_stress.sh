@@ -185,6 +185,7 @@ stressed()
 	killed_by_log | sort >"$work/log.sorted"
 	[ ! -s "$work/log.lost" ] || sed 's/^/# dmesg: /' "$work/log.lost"
 	[ "$1" = "$kernel" ] && [ "$5" = 0 ] && [ "$in_group" -gt 0 ] &&
+		[ "$3" -ge $((kernel / 2)) ] &&
 		cmp -s "$work/pids.sorted" "$work/log.sorted" && return
 	echo "# $1 events that killed, $2 gaps; by the log $(wc -l <"$work/log.sorted")"
 	diff "$work/pids.sorted" "$work/log.sorted" | head -n 10 | sed 's/^/# /'
