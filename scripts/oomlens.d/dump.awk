@@ -446,9 +446,10 @@ function figure(v) {
 	return v == "" ? "-" : v
 }
 
-# A limit of nearly 2^63 bytes, or of 2^31 pages on 32 bits, is none.
+# A limit of nearly 2^63 bytes, or of 2^31 pages on 32 bits, is none. A part of a line is
+# text to awk, and compared as such.
 function limit_pages(kb) {
-	return kb == "-" || kb == "" || kb >= 9007199254740000 || kb == 8589934588 ? "-" : pages(kb)
+	return kb == "-" || kb == "" || kb + 0 >= 9007199254740000 || kb + 0 == 8589934588 ? "-" : pages(kb)
 }
 
 function group_of_task(tid) {

@@ -40,6 +40,10 @@ NR == 1 && one_log {
 		unpack = "xzcat"
 	else if (substr($0, 1, 4) == "(\265/\375")
 		unpack = "zstdcat"
+	else if (substr($0, 1, 3) == "BZh")
+		unpack = "bzcat"
+	else if (substr($0, 1, 4) == "\004\"M\030")
+		unpack = "lz4cat"
 	if (unpack != "")
 		exit
 }

@@ -4,6 +4,8 @@
 
 # The events of the log as the module's file has them; read once
 LOGGED=
+# The command's arguments, for a message
+REST=
 
 # read_log: from LOG (a file, or "-"), into LOGGED
 read_log()
@@ -26,11 +28,22 @@ read_log()
 	case $LOGGED in
 	'# oomlens events 1'*) ;;
 	*cat)
-		[ "$LOG" != - ] || die 1 "the log is compressed: $LOGGED | oomlens --log - $COMMAND"
-		die 1 "$LOG is compressed: $LOGGED $LOG | oomlens --log - $COMMAND"
+		[ "$LOG" != - ] || die 1 "the log is compressed: $LOGGED | oomlens --log - $COMMAND$REST"
+		die 1 "$LOG is compressed: $LOGGED$(for_shell "$LOG") | oomlens --log - $COMMAND$REST"
 		;;
 	*) die 1 "the log could not be read" ;;
 	esac
+}
+
+# for_shell WORD...: as a shell takes them, a blank before each
+for_shell()
+{
+	for word; do
+		case $word in
+		'' | *[!A-Za-z0-9/._,:=@%+-]*) word="'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'" ;;
+		esac
+		printf ' %s' "$word"
+	done
 }
 
 log_text()
@@ -88,10 +101,10 @@ read_last_boot()
 	! has_event || return 0
 	[ "$(id -u)" = 0 ] || die $E_NO_RIGHT "no OOM of the last boot can be seen: try sudo"
 	at=$(newest_crash)
-	if of_last_boot "$at"; then
+	if [ -z "$at" ] || of_last_boot "$at"; then
 		at=
 	else
-		at="; $at is of an earlier boot: oomlens --log reads a file in it"
+		at="; $at seems to be of an earlier boot: oomlens --log reads a file in it"
 	fi
 	die 5 "no OOM of the last boot is in the journal, $ROOT/sys/fs/pstore, $ROOT/var/lib/systemd/pstore or $ROOT/var/log$at"
 }
@@ -124,10 +137,13 @@ newest_crash()
 }
 
 # of_last_boot DIR: systemd made it as this boot began. A minute more, as clocks are set.
+# Without a battery the clock was behind then: as it was for a socket that systemd had
+# made just before.
 of_last_boot()
 {
 	read -r up _ 2>/dev/null <"$ROOT/proc/uptime" || return 0
-	[ -z "$(find "$1" -prune ! -mmin "-$((${up%.*} / 60 + 2))" 2>/dev/null)" ]
+	[ -z "$(find "$1" -prune ! -mmin "-$((${up%.*} / 60 + 2))" 2>/dev/null)" ] ||
+		[ -n "$(find "$1" -prune -newer "$ROOT/run/systemd/notify" 2>/dev/null)" ]
 }
 
 last_pstore()
@@ -135,6 +151,7 @@ last_pstore()
 	set -- "$ROOT"/sys/fs/pstore/dmesg-*
 	if [ ! -e "$1" ]; then
 		at=$(newest_crash)
+		[ -n "$at" ] || return
 		of_last_boot "$at" || return
 		# There may be directories in it, for each crash that it found.
 		set -- "$at"dmesg-* "$at"*/dmesg-*
