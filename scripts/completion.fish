@@ -12,6 +12,10 @@ function __oomlens_events
     awk '$1 == "event" && $2 ~ /^[0-9]+$/ { print $2 }' /proc/oomlens/events 2>/dev/null
 end
 
+function __oomlens_stalls
+    awk '$1 == "stall" && $2 ~ /^[0-9]+$/ { print "s" $2 }' /proc/oomlens/history 2>/dev/null
+end
+
 # Below the tree of cgroups, as the command takes them
 function __oomlens_cgroups
     for d in /sys/fs/cgroup(commandline -ct | string replace -r '^--(memcg|in)=' '')*/
@@ -40,6 +44,7 @@ complete -c oomlens -n '__fish_seen_subcommand_from top rank whatif report' -l s
 complete -c oomlens -n '__fish_seen_subcommand_from rank whatif why events history forecast overcommit commit objects memory report check rehearse trigger status' -l json
 complete -c oomlens -n '__fish_seen_subcommand_from whatif commit objects' -a '(__oomlens_pids)'
 complete -c oomlens -n '__fish_seen_subcommand_from why events' -a '(__oomlens_events)'
+complete -c oomlens -n '__fish_seen_subcommand_from why' -a '(__oomlens_stalls)'
 complete -c oomlens -n '__fish_seen_subcommand_from events' -s f -l follow
 complete -c oomlens -n '__fish_seen_subcommand_from events' -l new
 complete -c oomlens -n '__fish_seen_subcommand_from events' -l settle

@@ -56,12 +56,12 @@ function json_told_stall(i,   s) {
 	return substr(s, 1, length(s) - 1) ",\"text\":" json_text(stall_text(i)) ",\"advice\":[" json_text(untabbed(stall_advice(i))) "]}"
 }
 
-function stall_advice(i,   path) {
+function stall_advice(i,   path, how) {
 	path = stall(i, "memcg")
-	if (path == "/" || path == "-")
+	if (path == "/")
 		return "The working set is larger than memory: fewer processes at once, memory.high or memory.max of what may wait (MemoryHigh=, MemoryMax= of its unit), memory.low of what may not, more RAM. A watchdog in user space (systemd-oomd, earlyoom) kills in such a state, the kernel does not."
-	find_container(path)
-	return "The working set of " shown(path) " is larger than it may have: fewer processes in it, or higher limits, memory.high and memory.max of it" (unit_of(path) != "" && CONTAINER == "" ? " (" as_user(path) set_property(path, "MemoryHigh=SIZE MemoryMax=SIZE") ")" : "") ". Its memory.events tells which of the two held it up: the counts of high and max."
+	how = limits_of(path, "MemoryHigh=SIZE MemoryMax=SIZE")
+	return "The working set of " (path == "-" ? "that cgroup" : shown(path)) " is larger than it could have: fewer processes in it, or higher limits, memory.high and memory.max of it" (how == "" ? "" : " (" how ")") " and of the cgroups above it. memory.events of each tells which held it up (high, max); if all are 0, the machine's memory was short."
 }
 
 # The place of the stall of that name; of a log's boots the last
@@ -100,7 +100,7 @@ function sentence(text) {
 }
 
 # A stall: what was largest and what grew when it began, by the samples around it
-function why_stall(i,   width, last, first, text, g) {
+function why_stall(i,   width, last, first, text, g, path, told_of) {
 	width = wide >= 40 && wide < 100 ? wide : 80
 	print wrapped("", "Stall " stall_name[i] ", " stall_time(i) "" (logged ? " (" stall_source(i) ")" : ago(stall(i, "begin_us"), " (", ")")) ": " stall_text(i), width)
 	if (logged) {
@@ -116,8 +116,12 @@ function why_stall(i,   width, last, first, text, g) {
 	if (first < last) {
 		moments = last
 		what_grows(first)
-		for (g = 1; g <= GAINS["task"] && g <= 3; g++)
-			text = followed(text, ", ") named(G["task", g, "name"], G["task", g, "pid"]) " by " pace_text(G["task", g, "pace"])
+		path = stall(i, "memcg")
+		for (g = 1; g <= GAINS["task"] && told_of < 3; g++)
+			if (path == "/" || index(G["task", g, "memcg"] "/", path "/") == 1) {
+				told_of++
+				text = followed(text, ", ") named(G["task", g, "name"], G["task", g, "pid"]) " by " pace_text(G["task", g, "pace"])
+			}
 		chapter("What grew before it", sentence(text), width)
 	}
 	chapter("What could be done", stall_advice(i), width)
@@ -147,7 +151,7 @@ END {
 				print "\nThe last OOM was before it: oomlens why " only
 			exit
 		}
-		if (events && !(only in has_event))
+		if (asked != "" && !(only in has_event))
 			die(5, not_kept(only))
 		if (!json)
 			print_why(only, waited)

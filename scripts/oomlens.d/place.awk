@@ -144,7 +144,7 @@ function word_of_shell(s) {
 function limit_raise(n, path,   twice) {
 	twice = round_size(2 * num(rec(n, "memcg", 1, "limit")))
 	if (LIMITED == "pod" || (LIMITED == "container" && POD != ""))
-		return "Raise resources.limits.memory in the pod's specification. Its name: " command(LIMITED == "pod" ? "crictl pods --label io.kubernetes.pod.uid=" POD : "crictl ps -a --id " CONTAINER)
+		return "Raise resources.limits.memory in the pod's specification. Its name: " name_of_pod()
 	if (LIMITED == "container" && ENGINE == "docker")
 		return "Raise the container's limit, here to twice as much: " as_user(path) command("docker update --memory " twice " --memory-swap " round_size(4 * num(rec(n, "memcg", 1, "limit"))) " " CONTAINER)
 	if (LIMITED == "container" && ENGINE == "podman")
@@ -160,12 +160,24 @@ function swap_allow(n, path) {
 	return "Allow it swap: " T["swap_file"] " of " T["path"] "."
 }
 
-# A first limit for what had none
-function limit_set(path) {
+function name_of_pod() {
+	return command(LIMITED == "pod" ? "crictl pods --label io.kubernetes.pod.uid=" POD : "crictl ps -a --id " CONTAINER)
+}
+
+# What has its limits: of a unit the command with these settings, a pod's specification
+function limits_of(path, settings) {
 	find_container(path)
-	if (unit_of(path) != "" && CONTAINER == "")
-		return as_user(path) set_property(path, "MemoryMax=SIZE")
-	return "memory.max of its cgroup (MemoryMax= of its unit)"
+	if (POD != "" && LIMITED != "")
+		return "resources.limits.memory in the pod's specification, whose name tells: " name_of_pod()
+	if (unit_of(path) != "" && CONTAINER == "" && POD == "")
+		return as_user(path) set_property(path, settings)
+	return ""
+}
+
+# A first limit for what had none
+function limit_set(path,   s) {
+	s = limits_of(path, "MemoryMax=SIZE")
+	return s == "" ? "memory.max of its cgroup (MemoryMax= of its unit)" : s
 }
 
 # Where a program that is started anew gets its oom_score_adj from
