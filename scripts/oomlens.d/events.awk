@@ -53,6 +53,16 @@ function task(comm, pid) {
 	return comm == "-" && pid == "-" ? "-" : shown(comm) " (" pid ")"
 }
 
+# A time in the 8 columns of IN: 12m30s
+function in_column(us,   s) {
+	s = duration(us)
+	if (length(s) > 8) {
+		gsub(/ /, "", s)
+		sub(/min/, "m", s)
+	}
+	return s
+}
+
 function print_event(n,   victim, freed, took, all, s) {
 	use_page(n)
 	victim = freed = took = "-"
@@ -65,7 +75,7 @@ function print_event(n,   victim, freed, took, all, s) {
 		if (all > 1)
 			victim = victim " +" all - 1
 		freed = (all > count(n, "victim") ? ">" : "") size(victim_pages(n))
-		took = duration(all_freed_us(n))
+		took = in_column(all_freed_us(n))
 	} else if (ev(n, "outcome") == "averted") {
 		victim = "(by " ev(n, "by") ")"
 	}
@@ -89,7 +99,7 @@ function print_stall(i,   s) {
 	} else if (wide && wide < 128) {
 		print_narrow("s" stall_name[i], stall_time(i), "stall", stall_state(i), stall_percent(i) " stalled", "-", shown(stall(i, "memcg")))
 	} else {
-		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) " " right(duration(stall_us(i)), 8) "  "
+		s = right("s" stall_name[i], 5) " " left(stall_time(i), 20) " " left("stall", 9) " " left("-", 9) " " left(stall_state(i), 9) " " left("-", 22) " " left(stall_percent(i) " stalled", 22) right("-", 8) " " right(in_column(stall_us(i)), 8) "  "
 		print clip(s middle(shown(stall(i, "memcg")), wide - length(s)))
 	}
 }

@@ -508,6 +508,16 @@ function sources(   i) {
 	print "</table></div>"
 }
 
+# A recording may lack the clock, or the file host
+function below_title(   s) {
+	if (logged)
+		return "from a log"
+	s = has_clock() ? utc(now) : ""
+	if (kernel != "")
+		s = followed(s, ", ") "Linux " html_text(kernel)
+	return has_clock() ? s ", up " duration(whole(up * 1000000)) : s
+}
+
 END {
 	if (!dying && !unread("overcommit features stats events badness commit")) {
 		host = ascii_only(ENVIRON["OOMLENS_HOST"])
@@ -518,7 +528,7 @@ END {
 		style()
 		print "</head><body>"
 		textures()
-		print "<h1>" title "</h1><p class=\"dim\">" (logged ? "from a log" : has_clock() ? utc(now) ", Linux " html_text(kernel) ", up " duration(whole(up * 1000000)) : "Linux " html_text(kernel)) "</p>"
+		print "<h1>" title "</h1><p class=\"dim\">" below_title() "</p>"
 		if (!logged) {
 			tiles()
 			legend()

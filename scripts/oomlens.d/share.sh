@@ -132,9 +132,13 @@ cmd_report()
 	need_files badness overcommit commit events features stats
 	# Made whole before anything is written: half a page is no report.
 	if [ -n "$HTML" ]; then
-		host=$(hostname 2>/dev/null || uname -n)
-		kernel=$(uname -r)
-		[ ! -r "$FROM/host" ] || read -r host kernel _ <"$FROM/host"
+		host='' kernel=''
+		if [ -z "$FROM" ]; then
+			host=$(hostname 2>/dev/null || uname -n)
+			kernel=$(uname -r)
+		elif [ -r "$FROM/host" ]; then
+			read -r host kernel _ <"$FROM/host"
+		fi
 		# What a machine is called that was given no name
 		case $host in
 		'(none)' | localhost | localhost.localdomain) host= ;;
