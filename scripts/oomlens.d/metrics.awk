@@ -239,7 +239,7 @@ function last_event() {
 }
 
 function sources(   i) {
-	family("source", "gauge", "1 for each source in the kernel that the module can use.")
+	family("source", "gauge", "1 for each source in the kernel, and each line of memory, that the module can use.")
 	for (i = 1; i <= features; i++)
 		print "oomlens_source{name=" label_value(feature[i]) "} " (key("features", feature[i]) ~ /^yes/ ? 1 : 0)
 }

@@ -67,7 +67,7 @@ function print_metrics(   i, skipped) {
 	print "# HELP oomlens_check_failed Expectations of a policy that do not hold."
 	print "# TYPE oomlens_check_failed gauge"
 	print "oomlens_check_failed{" policy() "} " whole(bad)
-	print "# HELP oomlens_check_skipped Expectations that only an OOM can tell."
+	print "# HELP oomlens_check_skipped Expectations that cannot be told here."
 	print "# TYPE oomlens_check_skipped gauge"
 	print "oomlens_check_skipped{" policy() "} " whole(skipped)
 }

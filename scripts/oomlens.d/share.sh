@@ -229,10 +229,8 @@ cmd_metrics()
 		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
 		return
 	fi
-	if [ -n "$OUT" ] && [ -z "$FROM" ]; then
-		(find_dir) 2>/dev/null
-		[ $? != $E_NO_MODULE ] || module_down
-	fi
+	# For find_dir
+	DOWN=$OUT
 	need_files badness overcommit commit events features stats
 	boot=
 	[ -n "$FROM" ] || read -r boot </proc/sys/kernel/random/boot_id

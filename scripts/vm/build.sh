@@ -91,7 +91,7 @@ test_words()
 {
 	echo OOMLENS_TESTS=1
 	case $K_FLAVOUR in
-	own-*) ! grep -q '^CONFIG_KUNIT=[ym]' "$KERNEL/config" || echo OOMLENS_KUNIT=1 ;;
+	own-*) ! grep -qs '^CONFIG_KUNIT=[ym]' "$KERNEL/config" || echo OOMLENS_KUNIT=1 ;;
 	esac
 }
 
