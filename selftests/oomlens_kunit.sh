@@ -4,42 +4,47 @@
 # OOMLENS_KUNIT=1), and takes their results out of the kernel's log.
 
 here=$(dirname "$0")
+# shellcheck source=lib/ktap.sh
+. "$here/lib/ktap.sh"
 dir=
 for d in "$OOMLENS_KUNIT_DIR" "$here" "$here/.." "$here/../.." "$here/../module/tests" /rig; do
 	[ -z "$d" ] || [ ! -f "$d/oomlens_ring_kunit.ko" ] || dir=$d
 done
 
-echo "TAP version 13"
 if [ "$(id -u)" -ne 0 ] || [ -z "$dir" ]; then
-	echo "1..0 # SKIP no oomlens_*_kunit.ko: needs CONFIG_KUNIT, OOMLENS_KUNIT=1 and root"
-	exit 4
+	skip_all "no oomlens_*_kunit.ko: needs CONFIG_KUNIT, OOMLENS_KUNIT=1 and root"
 fi
+echo "TAP version 13"
 
-n=0
-bad=0
-say()
-{
-	n=$((n + 1))
-	echo "$1 $n $2"
-	[ "$1" = ok ] || bad=1
-}
-
-for suite in pure ring history later; do
+# Each suite says how many cases it has, and only when it runs: all run first.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+suites="pure ring history later"
+plan=0
+for suite in $suites; do
 	mark="oomlens-kunit: $suite $$"
 	echo "$mark" >/dev/kmsg
-	insmod "$dir/oomlens_${suite}_kunit.ko" || say "not ok" "load $suite"
+	: >"$work/$suite.ended"
+	insmod "$dir/oomlens_${suite}_kunit.ko" || echo "it does not load" >>"$work/$suite.ended"
 	# Cases stand behind four blanks; the suite's own line, the last, does not.
-	log=$(dmesg | sed -e "1,/$mark/d" -e 's/^<[0-9]*>//' -e 's/^\[[^]]*\] //')
-	results=$(echo "$log" | sed -n 's/^    \(not ok\|ok\) [0-9]* \(- \)\{0,1\}\([a-z_]*\).*/\1:\3/p')
-	for r in $(echo "$results" | tr ' ' _); do
-		say "$(echo "${r%%:*}" | tr _ ' ')" "$suite: ${r#*:}"
-	done
-	if [ -z "$results" ] ||
-			! echo "$log" | grep -q "^ok [0-9]* \(- \)\{0,1\}oomlens_$suite"; then
-		echo "$log" | sed 's/^/# /'
-		say "not ok" "suite $suite"
-	fi
-	rmmod "oomlens_${suite}_kunit" || say "not ok" "unload $suite"
+	dmesg | sed -e "1,/$mark/d" -e 's/^<[0-9]*>//' -e 's/^\[[^]]*\] //' >"$work/$suite"
+	rmmod "oomlens_${suite}_kunit" || echo "it does not unload" >>"$work/$suite.ended"
+	cases=$(sed -n 's/^    1\.\.\([0-9]*\)$/\1/p' "$work/$suite" | head -n 1)
+	echo "${cases:-0}" >"$work/$suite.cases"
+	plan=$((plan + ${cases:-0} + 1))
 done
-echo "1..$n"
-exit $bad
+echo "1..$plan"
+for suite in $suites; do
+	seen=0
+	for r in $(sed -n 's/^    \(not ok\|ok\) [0-9]* \(- \)\{0,1\}\([a-z_0-9]*\).*/\1:\3/p' "$work/$suite" | tr ' ' _); do
+		seen=$((seen + 1))
+		[ "${r%%:*}" = ok ]
+		result $? "$suite: ${r#*:}"
+	done
+	[ "$seen" -gt 0 ] && [ "$seen" = "$(cat "$work/$suite.cases")" ] && [ ! -s "$work/$suite.ended" ] &&
+		grep -q "^ok [0-9]* \(- \)\{0,1\}oomlens_$suite" "$work/$suite"
+	ended=$?
+	[ $ended = 0 ] || sed 's/^/# /' "$work/$suite.ended" "$work/$suite"
+	result $ended "suite $suite: all of its cases, loaded and unloaded"
+done
+exit $((bad != 0))

@@ -209,7 +209,7 @@ int main(void)
 
 	test_begin(0);
 	needs_trigger("notifier");
-	ksft_set_plan(5 + 2 * waits);
+	ksft_set_plan(7);
 	oom_settings();
 	write_file("/proc/sys/vm/drop_caches", "3");
 	test_set();
@@ -217,10 +217,12 @@ int main(void)
 
 	ballast_start(&ballast, pages_to_kb(LEFT_PAGES));
 	test_air_bag();
-	if (waits)
+	if (waits) {
 		test_refill(&ballast);
-	else
+	} else {
 		lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES));
+		test_skip(2, "not OOMLENS_WAITS=1\n");
+	}
 	test_sysrq();
 	test_without();
 	ballast_end(&ballast);

@@ -42,6 +42,28 @@ self_verdict()
 		'# ok 2 b c # SKIP no b' 'ok 1 selftests: oomlens: prog' | counts 'prog:c')"
 	expect "a whole program skipped" "0 0 1 1" "$(program '# 1..0 # SKIP no x' \
 		'ok 1 selftests: oomlens: prog # SKIP' | counts 'prog')"
+	expect "no output of a program" "0 1 0 1" "$(program 'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "no plan" "1 1 0 1" "$(program '# ok 1 a' 'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a plan of no tests" "0 1 0 1" "$(program '# 1..0' 'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a plan behind the tests" "1 1 0 1" "$(program '# ok 1 a' '# 1..1' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a second plan" "1 1 0 1" "$(program '# 1..2' '# 1..1' '# ok 1 a' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "the same result twice" "2 1 0 1" "$(program '# 1..2' '# ok 1 a' '# ok 1 a' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "the status of a skip after a test" "1 1 0 1" "$(program '# 1..1' '# ok 1 a' \
+		'ok 1 selftests: oomlens: prog # SKIP' | counts 'prog')"
+	expect "after a skip" "1 0 1 1" "$(program '# 1..2' '# ok 1 a' '# ok 2 # SKIP no b' \
+		'ok 1 selftests: oomlens: prog # SKIP' | counts 'prog:no?b')"
+	expect "a skip that the list allows for its reason" "0 0 1 1" "$(program '# 1..1' \
+		'# ok 1 a # SKIP no b' 'ok 1 selftests: oomlens: prog' | counts 'prog:no?b')"
+	expect "a whole program, for another reason than allowed" "0 1 0 1" "$(program '# 1..0 # SKIP no x' \
+		'ok 1 selftests: oomlens: prog # SKIP' | counts 'prog:no?y')"
+	expect "a skip of what was not asked for" "1 0 2 1" "$(program '# 1..3' '# ok 1 a' \
+		'# ok 2 b # SKIP not OOMLENS_SELF=1' '# ok 3 # SKIP not OOMLENS_SELF=1' \
+		'ok 1 selftests: oomlens: prog' | counts '')"
+	expect "a skip of what was" "1 1 0 1" "$(program '# 1..2' '# ok 1 a' '# ok 2 b # SKIP not OOMLENS_SELF=1' \
+		'ok 1 selftests: oomlens: prog' | OOMLENS_SELF=1 counts '*')"
 	expect "a program that never ended" "1 2 0 0" "$(program '# 1..1' '# ok 1 a' | counts '')"
 	expect "no output at all" "0 1 0 0" "$(counts '' </dev/null)"
 	expect "a program missing" "0 1 0 0" "$(printf '1..1\n' | counts '')"

@@ -210,7 +210,7 @@ static void __noreturn supervise(pid_t test)
 		undone = undo_one(&undo_log->entry[i]) && undone;
 
 	if (WIFEXITED(status) && !ended_by)
-		exit(undone || WEXITSTATUS(status) ? WEXITSTATUS(status) : KSFT_FAIL);
+		exit(undone ? WEXITSTATUS(status) : KSFT_FAIL);
 	printf("Bail out! the test was ended by signal %d\n",
 	       ended_by ? ended_by : WTERMSIG(status));
 	exit(KSFT_FAIL);
