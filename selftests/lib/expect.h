@@ -51,6 +51,7 @@ bool expect_fields(const struct expect_place *at, expect_getter get, const void 
 		   const char *fmt, ...)
 	__printf(5, 6);
 
+/* A number that is not there fails each of these, but for EXPECT_EQ(got, LLONG_MIN). */
 #define EXPECT_OP(got, op, want) \
 	expect_number(EXPECT_PLACE(#got, #op, #want), (got), (want))
 #define EXPECT_EQ(got, want)	EXPECT_OP(got, ==, want)
