@@ -89,11 +89,11 @@ static bool holds(const char *op, long long got, long long want)
 
 /*
  * A number that is not there is LLONG_MIN: less than all others, and equal to the next
- * one that is missing. Only what is compared with that very word may be so.
+ * one that is missing.
  */
-static bool missing(const struct expect_place *at, long long got, long long want)
+static bool missing(long long got, long long want)
 {
-	return (got == LLONG_MIN || want == LLONG_MIN) && strcmp(at->want, "LLONG_MIN");
+	return got == LLONG_MIN || want == LLONG_MIN;
 }
 
 bool expect_number(const struct expect_place *at, long long got, long long want)
@@ -101,7 +101,7 @@ bool expect_number(const struct expect_place *at, long long got, long long want)
 	const char *op = !at->op || !strcmp(at->op, "==") ? "" : at->op;
 
 	checked++;
-	if (holds(at->op, got, want) && !missing(at, got, want))
+	if (holds(at->op, got, want) && !missing(got, want))
 		return true;
 	print_head(at, NULL);
 	if (got == LLONG_MIN)

@@ -51,7 +51,7 @@ bool expect_fields(const struct expect_place *at, expect_getter get, const void 
 		   const char *fmt, ...)
 	__printf(5, 6);
 
-/* A number that is not there fails each of these, but for EXPECT_EQ(got, LLONG_MIN). */
+/* A number that is not there fails each of these, but for EXPECT_NONE(). */
 #define EXPECT_OP(got, op, want) \
 	expect_number(EXPECT_PLACE(#got, #op, #want), (got), (want))
 #define EXPECT_EQ(got, want)	EXPECT_OP(got, ==, want)
@@ -63,6 +63,8 @@ bool expect_fields(const struct expect_place *at, expect_getter get, const void 
 /* Both ends included. */
 #define EXPECT_IN(got, lo, hi) \
 	expect_in_range(EXPECT_PLACE(#got, "in", #lo ".." #hi), (got), (lo), (hi))
+/* The number is not there. */
+#define EXPECT_NONE(got)	EXPECT_TRUE((got) == LLONG_MIN)
 /* At most @by away. */
 #define EXPECT_NEAR(got, want, by) ({						\
 	long long want_ = (want), by_ = (by);					\
