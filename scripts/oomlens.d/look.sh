@@ -110,7 +110,7 @@ cmd_top()
 	export OOMLENS_SCOPE OOMLENS_BADNESS OOMLENS_HISTORY
 	TTY_WAS=$(stty -g 2>/dev/null </dev/tty) || TTY_WAS=
 	trap 'top_restore; exit 0' INT TERM HUP
-	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time 5 </dev/tty
+	[ -z "$TTY_WAS" ] || stty -icanon -echo min 0 time $((${DELAY:-2} * 10)) </dev/tty
 	printf '\033[?25l\033[H\033[2J'
 	run "own pace trend rows rank top" mode=top self="$SELF" looping=1 delay="$DELAY" fixed="$ROWS" all="$ALL" high="$HIGH" \
 		wide="$WIDE" colour="$COLOUR" tty="${TTY_WAS:+/dev/tty}" dir="$DIR" \

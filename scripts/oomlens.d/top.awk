@@ -3,8 +3,8 @@
 # costs more than a frame.
 #
 # In: looping, delay (seconds; empty: by the number of processes), fixed (rows that were
-# asked for), high (of the terminal), history (1: there is one), tty (half a second
-# a read, no echo; empty: none), dir, scoped.
+# asked for), high (of the terminal), history (1: there is one), tty (a read waits for
+# delay, or 2 seconds, no echo; empty: none), dir, scoped.
 
 # read_lines PATH: as if it had been an operand; what on_row() cut off is left. Of the
 # figures only a line that is not as it was is looked at.
@@ -279,16 +279,18 @@ function pause_s(   s) {
 	return s < 2 ? 2 : s > 10 ? 10 : s
 }
 
-# True when q was pressed. A read that finds nothing ends, as at a file's end.
-function wait_key(   i, k) {
+# True when q was pressed. A read that finds nothing ends, as at a file's end. Not by
+# getline from the terminal: it reads on while a key is held down.
+function wait_key(   s, k, command) {
 	if (tty == "") {
 		system("sleep " pause_s())
 		return 0
 	}
-	for (i = 0; i < 2 * pause_s(); i++) {
+	command = "dd bs=64 count=1 <" tty " 2>/dev/null"
+	for (s = 0; s < pause_s(); s += delay == "" ? 2 : delay) {
 		k = ""
-		getline k < tty
-		close(tty)
+		command | getline k
+		close(command)
 		if (k ~ /q/)
 			return 1
 		if (k != "") {
