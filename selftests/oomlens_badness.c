@@ -211,14 +211,13 @@ static void expect_status(pid_t pid)
 	free(text);
 }
 
-static void test_figures(bool swap)
+static void test_figures(void)
 {
 	/* Of the memory: the kernel would not promise more. */
 	const unsigned long half = meminfo_pages("MemTotal") / 2;
 	const struct hog_spec specs[] = {
 		{ .anon = 2000, .adj = 3 },
 		{ .anon = 300, .shmem = 900, .adj = -7 },
-		{ .anon = 3000, .swapped = swap ? 2000 : 0 },
 		{ .anon = 500, .locked = 400, .promised = half },
 		{ .anon = 200, .threads = 6, .comm = "a b\\c\n" },
 	};
@@ -236,6 +235,21 @@ static void test_figures(bool swap)
 	EXPECT_TASK(hog.pid, "comm=a\\040b\\134c\\012");
 	hog_end(&hog);
 	test_done("a name cannot add a column or a line");
+}
+
+static void test_swapped(bool swap)
+{
+	const struct hog_spec spec = { .anon = 3000, .swapped = 2000 };
+	struct hog hog;
+
+	if (!swap) {
+		test_skip(1, "the figures of a task in swap: no swap\n");
+		return;
+	}
+	must_hog(&hog, &spec);
+	expect_status(hog.pid);
+	hog_end(&hog);
+	test_done("the figures of a task in swap");
 }
 
 /* ---- verdicts ---- */
@@ -406,12 +420,13 @@ int main(void)
 {
 	bool swap;
 
-	test_begin(14);
+	test_begin(15);
 	swap = swap_ensure(20000);
 	oom_settings();
 	test_order();
 	test_every_task();
-	test_figures(swap);
+	test_figures();
+	test_swapped(swap);
 	test_verdicts();
 	test_origin(swap);
 	test_victim();
