@@ -185,19 +185,24 @@ kernel_row()
 		*) die "kernels: $K_ID: unknown option '$opt'" ;;
 		esac
 	done
-	# A guest may have no swap area, and one processor
-	K_SKIPS="$K_SKIPS oomlens_soak:swap* oomlens_soak:processor*"
+	[ "$K_SWAP$K_SPARE" != 00 ] || K_SKIPS="$K_SKIPS oomlens_soak:swap*"
+	[ "$K_CPUS" != 1 ] || K_SKIPS="$K_SKIPS oomlens_soak:processor*"
 	# Fault injection and KUnit are in no distribution's kernel, and none of them insists
 	# on signatures
 	case $K_FLAVOUR in
 	own-debug) ;;
-	*) K_SKIPS="$K_SKIPS oomlens_fault oomlens_kunit.sh" ;;
+	*) K_SKIPS="$K_SKIPS oomlens_fault:no?fault?injection* oomlens_kunit.sh:no?oomlens_*" ;;
+	esac
+	K_SKIPS="$K_SKIPS $(named skips every)"
+	case $K_APPEND in
+	*oomlens.cgroup=v1*) ;;
+	*) K_SKIPS="$K_SKIPS oomlens_why.sh:no?cgroup?v1*" ;;
 	esac
 	[ "$K_FLAVOUR" = own-hardened ] || K_SKIPS="$K_SKIPS oomlens_load:signatures*"
 	# These run only in the rows that name them
-	for name in oomlens_trigger_systemd.sh oomlens_readme.sh oomlens_stress.sh; do
+	for name in oomlens_trigger_systemd.sh:process?1* oomlens_readme.sh:OOMLENS_README* oomlens_stress.sh:no?stress-ng; do
 		case " $K_ONLY " in
-		*" $name "*) ;;
+		*" ${name%:*} "*) ;;
 		*) K_SKIPS="$K_SKIPS $name" ;;
 		esac
 	done
