@@ -58,7 +58,7 @@ static void expect_victim(const char *text, long long n, int kmsg, pid_t pid)
 
 struct zone {
 	char name[16];
-	long long node, free, min, low, high, managed;
+	long long node, free, min, low, high, managed, unevictable, mlocked;
 };
 
 static unsigned int read_zones(struct zone *z, unsigned int max)
@@ -79,6 +79,8 @@ static unsigned int read_zones(struct zone *z, unsigned int max)
 				break;
 			z[n - 1].node = v;
 			z[n - 1].managed = 0;
+			z[n - 1].unevictable = 0;
+			z[n - 1].mlocked = 0;
 			continue;
 		}
 		if (!n)
@@ -93,6 +95,10 @@ static unsigned int read_zones(struct zone *z, unsigned int max)
 			z[n - 1].high = v;
 		else if (sscanf(line, " managed %lld", &v) == 1)
 			z[n - 1].managed = v;
+		else if (sscanf(line, " nr_zone_unevictable %lld", &v) == 1)
+			z[n - 1].unevictable = v;
+		else if (sscanf(line, " nr_mlock %lld", &v) == 1)
+			z[n - 1].mlocked = v;
 	}
 	if (n && !z[n - 1].managed)
 		n--;
@@ -116,6 +122,8 @@ static void expect_zones(const char *text, long long n, const struct zone *z, un
 		/* A small zone has not as many pages as may come and go meanwhile. */
 		EXPECT_NEAR(line_number(line, "free"), z[i].free,
 			    z[i].managed / 8 < 1024 ? z[i].managed / 8 : 1024);
+		EXPECT_NEAR(line_number(line, "unevictable"), z[i].unevictable, 512);
+		EXPECT_NEAR(line_number(line, "mlocked"), z[i].mlocked, 128);
 		EXPECT_EQ(line_number(line, "usable"), line_number(line, "free") -
 			  line_number(line, "free_cma") - line_number(line, "highatomic"));
 		free_cma += line_number(line, "free_cma");
@@ -133,6 +141,7 @@ static const struct {
 	{ "available",		"MemAvailable",	1024 },
 	{ "anon",		"AnonPages",	512 },
 	{ "shmem",		"Shmem",	512 },
+	{ "unevictable",	"Unevictable",	512 },
 	{ "slab_reclaimable",	"SReclaimable",	512 },
 	{ "slab_unreclaimable",	"SUnreclaim",	512 },
 	{ "kernel_stack",	"KernelStack",	64 },
@@ -179,7 +188,7 @@ static void test_sysrq(int fd)
 {
 	static const struct hog_spec spec = { .anon = 4000, .shmem = 300, .locked = 200,
 					      .adj = 1000, .uid = 65534, .comm = "sysrq hog" };
-	long long n = 0, before, cma, memory[ARRAY_SIZE(memory_figures)];
+	long long n = 0, begin, before, took, cached, cma, memory[ARRAY_SIZE(memory_figures)];
 	int kmsg = kmsg_open();
 	unsigned int nr_zones;
 	struct zone zones[65];
@@ -192,16 +201,22 @@ static void test_sysrq(int fd)
 	nr_zones = read_zones(zones, 64);
 	read_memory(memory);
 	cma = meminfo_kb("CmaFree") < 0 ? 0 : meminfo_pages("CmaFree");
+	cached = meminfo_pages("Active(file)") + meminfo_pages("Inactive(file)");
+	begin = now_ns();
 	before = real_us();
 	write_file("/proc/sysrq-trigger", "f");
 	text = next_event(fd, &n);
+	took = (now_ns() - begin) / 1000;
 	/* Between two ticks the fast clock may be off by their correction. */
 	EXPECT_IN(event_number(text, n, "real_us"), before - 1000, real_us());
 	test_done("real_us is the wall clock's");
 	EXPECT_EVENT(text, n,
 		     "kind=sysrq trigger=sysrq constraint=none order=-1 outcome=killed victims=1 by=- walk=complete");
+	/* No longer than the write, and this module no longer than it */
+	EXPECT_IN(event_number(text, n, "duration_us"), 1, took + 1000);
+	EXPECT_IN(event_number(text, n, "capture_us"), 1, event_number(text, n, "duration_us"));
 	expect_show(text);
-	test_done("sysrq: kind, trigger, outcome");
+	test_done("sysrq: kind, trigger, outcome, and how long it took");
 
 	expect_victim(text, n, kmsg, hog.pid);
 	EXPECT_LINE(event_line(text, "victim", n, 0), "uid=65534 adj=1000 threads=1 locked=200");
@@ -212,6 +227,7 @@ static void test_sysrq(int fd)
 	test_done("it was the first candidate");
 
 	expect_memory(text, n, memory);
+	EXPECT_NEAR(line_number(event_line(text, "memory", n, 0), "file"), cached, 512);
 	test_done("memory against meminfo");
 
 	expect_zones(text, n, zones, nr_zones, cma);
@@ -323,6 +339,9 @@ static void test_memcg(int fd)
 {
 	struct hog_spec spec = { .anon = 100, .comm = "in cgroup" };
 	char *outer = must_limit("outer", 4096), *inner = must_cgroup(outer, "inner");
+	/* Where there is no swap that it would let in */
+	bool limits_swap = cg_version() == 2 && !meminfo_kb("SwapTotal") &&
+			   !cg_swap_limit(outer, 700);
 	int kmsg = kmsg_open();
 	const char *line;
 	struct hog hog;
@@ -341,6 +360,8 @@ static void test_memcg(int fd)
 
 	line = event_line(text, "memcg", n, 0);
 	EXPECT_EQ(line_number(line, "limit"), 4096);
+	if (limits_swap)
+		EXPECT_LINE(line, "swap=0 swap_limit=700");
 	EXPECT_NEAR(line_number(line, "usage"), 4096, 64);
 	EXPECT_EQ(cg_oom_kills(cg_version() == 2 ? outer : inner), 1);
 	test_done("memcg: limit and usage, and memory.events counts the same kill");

@@ -38,6 +38,7 @@ static void test_set(void)
 
 	EXPECT_OK(lens_command("reserve", "%lldK\n", pages_to_kb(RESERVE_PAGES)));
 	expect_held(RESERVE_PAGES);
+	EXPECT_EQ(lens_key("stats", "pool_pages"), RESERVE_PAGES);
 	EXPECT_EQ(lens_key("stats", "memory_bytes"),
 		  bytes + RESERVE_PAGES * (long long)page_size());
 	EXPECT_NEAR(free_memory_kb(), before - pages_to_kb(RESERVE_PAGES), DRIFT_KB - 1);

@@ -175,6 +175,33 @@ lint_spdx()
 		done | grep .
 }
 
+# Keys that no test in C holds, and why: FILE:KEY or, of an event, RECORD:KEY
+KEYS_NOT_HELD="
+memory:anon_unmapped	of the sum only
+trigger:last_take_us	how long a run took is told to a reader, and bound to nothing
+trigger:last_give_us	likewise"
+
+# module/ABI names these in "keys" and "columns"; those of events are in the recorded ones
+all_keys()
+{
+	awk '/^file / { file = $2 }
+		/^(keys|columns) / { for (i = 2; i <= NF; i++) print file ":" $i }' module/ABI
+	cat selftests/recorded/*/events selftests/recorded/*/why/* |
+		awk '!/^#/ { for (i = 3; i <= NF; i++) if (sub(/=.*/, "", $i)) print $1 ":" $i }'
+}
+
+# Each is in a string of some test
+lint_keys()
+{
+	! all_keys | LC_ALL=C sort -u | while read -r key; do
+		case $KEYS_NOT_HELD in
+		*"$key	"*) continue ;;
+		esac
+		grep -qE "\"([^\"]*[^a-z_\"])?${key#*:}[^a-z_]" selftests/*.c selftests/lib/*.c ||
+			echo "no test names $key"
+	done | grep .
+}
+
 # They run the command under the busybox of each suite, so these are fetched
 lint_cli()
 {
@@ -220,6 +247,7 @@ cmd_lint()
 	counted "the command line on recorded files" lint_cli
 	counted "kernel-doc has a context" lint_context
 	counted "SPDX lines" lint_spdx
+	counted "every key is named by a test" lint_keys
 	counted "the rig judges made-up guests rightly" cmd_selfcheck --quick
 	echo "$lint_passed passed, $lint_failed failed, 0 skipped"
 	[ $lint_failed = 0 ]
