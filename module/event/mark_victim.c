@@ -25,9 +25,9 @@ void __init oomlens_mark_register(struct oomlens_mark_listener *listener)
 }
 
 #ifdef CONFIG_TRACEPOINTS
-/* Without the probe, how long an event stays open after a mark. */
+/* Without the probe, how long an event stays open after a mark, */
 #define MARKED_MS	20
-/* The marks of one memory.oom.group kill follow each other within this time. */
+/* or after one of a memory.oom.group kill, whose marks follow each other within it. */
 #define GROUP_JIFFIES	HZ
 
 static unsigned long last_mark;		/* jiffies */

@@ -29,8 +29,12 @@ static const struct command {
 	  oomlens_pressure_parse, oomlens_pressure_run },
 };
 
-/* For the record of an OOM that is over to appear. */
-#define PUBLISH_MS	1000
+/*
+ * For the event of an OOM to be published. Without the return probe that is up to 15 s
+ * after it began, and a second after the last mark of a group kill, whose dump may take
+ * seconds on a slow console.
+ */
+#define PUBLISH_MS	30000
 
 /* One run at a time; held for all of it. */
 static DEFINE_MUTEX(run_lock);
