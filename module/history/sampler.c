@@ -278,25 +278,32 @@ static void rewind_tasks(unsigned int n, void *arg)
 	look->rewound = true;
 }
 
-/* No task of a cgroup ran, if the kernel has not added up its pressure for that long. */
-#define PSI_IDLE_NS	(4ULL * NSEC_PER_SEC)
+/* The kernel adds up the pressure of a cgroup this often, while tasks of it run. */
+#define PSI_SUM_NS	(2ULL * NSEC_PER_SEC)
 
-/* The share of the time between the kernel's last two sums, until there is another one. */
+/*
+ * The share of the time between the kernel's last two sums, until there is another one.
+ * In what lies before this interval by more than a sum no task of it ran. Nor did one
+ * where two sums are missing, unless the machine stalls: then the kernel may be late.
+ */
 static u16 memcg_psi(struct oomlens_tracked *e, const struct oomlens_memcg_figures *now,
-		     u64 over_ns)
+		     u64 over_ns, bool late)
 {
 	if (oomlens_psi_lacks || now->psi_full_ns == U64_MAX)
 		return OOMLENS_PSI_UNKNOWN;
 	if (now->psi_at_ns != e->psi_at_ns) {
 		e->psi_full = oomlens_psi_share(now->psi_full_ns - e->psi_ns,
-						now->psi_at_ns - e->psi_at_ns);
+						min(now->psi_at_ns - e->psi_at_ns,
+						    over_ns + PSI_SUM_NS));
 		e->psi_ns = now->psi_full_ns;
 		e->psi_at_ns = now->psi_at_ns;
 		e->psi_kept = 0;
 	} else if (e->psi_kept < U16_MAX) {
 		e->psi_kept++;
 	}
-	return e->psi_kept * over_ns >= PSI_IDLE_NS ? 0 : e->psi_full;
+	if (e->psi_kept * over_ns >= 2 * PSI_SUM_NS && !late)
+		e->psi_full = 0;
+	return e->psi_full;
 }
 
 static void visit_memcg(struct mem_cgroup *memcg, void *arg)
@@ -316,7 +323,7 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 	e = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
 	known = e;
 	if (e)
-		row.psi_full = memcg_psi(e, &now, h->sample->over_ns);
+		row.psi_full = memcg_psi(e, &now, h->sample->over_ns, h->stalls.whole);
 	killed = e && e->kills != (u32)now.kills;
 	oomlens_stalls_memcg(&h->stalls, now.serial, now.level,
 			     killed ? OOMLENS_PSI_UNKNOWN : row.psi_full);

@@ -518,6 +518,44 @@ static void a_share_is_of_what_the_kernel_added_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, (u32)OOMLENS_PSI_UNKNOWN);
 }
 
+/* While its tasks sleep the kernel adds nothing up: what comes then is of one long time. */
+static void a_stall_after_an_idle_time(struct kunit *test)
+{
+	struct oomlens_memcg_figures *memcg = begin_memcg(7, 1);
+
+	interval(0);
+	memcg->psi_at_ns += 3600 * NSEC_PER_SEC;
+	memcg->psi_full_ns += 4 * NSEC_PER_SEC;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 3333U);
+	KUNIT_EXPECT_EQ(test, stall(1).number, 0U);
+	memcg->psi_at_ns += 3600 * NSEC_PER_SEC;
+	memcg->psi_full_ns += 10 * NSEC_PER_SEC;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 8333U);
+	KUNIT_EXPECT_EQ(test, stall(1).begin_ns, clock_ns - OVER_NS);
+}
+
+/* The machine thrashes, and the kernel's work item that adds up is late. */
+static void a_stall_goes_on_without_a_sum(struct kunit *test)
+{
+	struct oomlens_memcg_figures *memcg = begin_memcg(7, 1);
+
+	interval(0);
+	stall_memcg(memcg, 50);
+	interval(0);
+	interval(50);
+	interval(50);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 5000U);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, 0ULL);
+	interval(0);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 0U);
+	KUNIT_EXPECT_EQ(test, stall(1).end_ns, clock_ns - OVER_NS);
+	/* What was idle by then stays so. */
+	interval(50);
+	KUNIT_EXPECT_EQ(test, memcg_row(7)->psi_full, 0U);
+}
+
 static const char *path_of(u64 serial)
 {
 	static char path[OOMLENS_NAME_MAX];
@@ -1063,6 +1101,8 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(a_stall_goes_on_among_many),
 	KUNIT_CASE(a_stall_of_the_machine_ends_no_other),
 	KUNIT_CASE(a_share_is_of_what_the_kernel_added_up),
+	KUNIT_CASE(a_stall_after_an_idle_time),
+	KUNIT_CASE(a_stall_goes_on_without_a_sum),
 	KUNIT_CASE(a_stall_keeps_its_path),
 	KUNIT_CASE(a_locked_task_is_as_it_was),
 	KUNIT_CASE(what_a_walk_did_not_reach_has_not_grown),
