@@ -99,10 +99,12 @@ struct oomlens_before {
 /* Entries in one bucket. */
 #define OOMLENS_WAYS	8
 
-/* The most that a key without an entry had, by bucket. */
+/* What is known of the keys without an entry, by bucket. */
 struct oomlens_floor {
-	u32 last;		/* in the sample before, OOMLENS_UNKNOWN if there is none */
+	u32 last;		/* the most in the sample before; OOMLENS_UNKNOWN */
 	u32 next;		/* in this one */
+	u64 rival;		/* of sums: the one with the largest in this sample */
+	u32 rival_now;		/* its sum is at least that */
 };
 
 /**
@@ -124,6 +126,7 @@ void oomlens_table_place(struct oomlens_table *t, void *memory, unsigned int ent
 struct oomlens_tracked *oomlens_table_find(const struct oomlens_table *t, u64 key);
 struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 pages, u32 tick,
 					  bool fresh, struct oomlens_before *before);
+void oomlens_table_rival(struct oomlens_table *t, u64 key, u32 pages);
 void oomlens_table_lost(struct oomlens_table *t, u64 key);
 void oomlens_table_sweep(struct oomlens_table *t, u32 tick);
 void oomlens_table_broken(struct oomlens_table *t);

@@ -126,11 +126,15 @@ static struct oomlens_tracked *begin_comm(struct oomlens_history *h, u64 key, co
 		e->now = pages;
 		e->seen = h->tick;
 		e->count = 1;
+		/* Of a rival it is not there yet. */
+		memcpy(e->comm, comm, sizeof(e->comm));
 		return e;
 	}
 	e = oomlens_table_see(&h->tables[OOMLENS_COMMS], key, pages, h->tick, false, &before);
-	if (!e)
+	if (!e) {
+		oomlens_table_rival(&h->tables[OOMLENS_COMMS], key, pages);
 		return NULL;
+	}
 	/* Where another made room, tasks of this name may have come by before. */
 	e->unknown = before.evicted ? 2 : !!before.pages;
 	if (before.evicted)
@@ -166,6 +170,17 @@ static void see_comm(struct oomlens_history *h, const char *task_comm, u32 pages
 		oomlens_table_lost(&h->tables[OOMLENS_COMMS], key);
 }
 
+/* A name of many small tasks comes in by its sum. The next sample tells its comm. */
+static void admit_rivals(struct oomlens_history *h, const struct oomlens_table *t)
+{
+	static const char no_comm[TASK_COMM_LEN];
+	const struct oomlens_floor *f;
+
+	for (f = t->floors; f < t->floors + (1U << t->bits); f++)
+		if (f->rival_now && !oomlens_table_find(t, f->rival))
+			begin_comm(h, f->rival, no_comm, f->rival_now, NULL);
+}
+
 /* The names' sums are complete after the walk. */
 static void end_comms(struct oomlens_history *h)
 {
@@ -173,6 +188,7 @@ static void end_comms(struct oomlens_history *h)
 	struct oomlens_row row = { 0 };
 	unsigned int i;
 
+	admit_rivals(h, t);
 	for (i = 0; i < oomlens_table_entries(t); i++) {
 		struct oomlens_tracked *e = &t->entries[i];
 

@@ -161,6 +161,31 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 }
 
 /**
+ * oomlens_table_rival() - a part of a sum that has no entry
+ * @t: the table
+ * @key: not 0, without an entry
+ * @pages: the part
+ *
+ * A vote, pages for votes: a key with more of them than all others of its bucket that
+ * have no entry wins it.
+ *
+ * Context: the sampler.
+ */
+void oomlens_table_rival(struct oomlens_table *t, u64 key, u32 pages)
+{
+	struct oomlens_floor *floor = &t->floors[hash_64(key, t->bits)];
+
+	if (floor->rival == key) {
+		floor->rival_now += min(pages, S32_MAX - floor->rival_now);
+	} else if (floor->rival_now >= pages) {
+		floor->rival_now -= pages;
+	} else {
+		floor->rival = key;
+		floor->rival_now = pages - floor->rival_now;
+	}
+}
+
+/**
  * oomlens_table_lost() - a key is there, and what it has could not be read
  * @t: the table
  * @key: not 0, without an entry
@@ -186,10 +211,8 @@ void oomlens_table_sweep(struct oomlens_table *t, u32 tick)
 	for (i = 0; i < oomlens_table_entries(t); i++)
 		if (t->entries[i].seen != tick)
 			t->entries[i].key = 0;
-	for (i = 0; i < 1U << t->bits; i++) {
-		t->floors[i].last = t->floors[i].next;
-		t->floors[i].next = 0;
-	}
+	for (i = 0; i < 1U << t->bits; i++)
+		t->floors[i] = (struct oomlens_floor){ .last = t->floors[i].next };
 }
 
 /**

@@ -892,6 +892,42 @@ static void a_full_bucket_of_names_invents_no_growth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0)->grew, 90);
 }
 
+/* Many small tasks have a large sum, though each is smaller than all that are kept. */
+static void a_bomb_has_a_place_in_a_full_bucket(struct kunit *test)
+{
+	static char names[OOMLENS_WAYS + 2][TASK_COMM_LEN];
+	const struct oomlens_row *r;
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		name_in_bucket(names[i]);
+	for (i = 0; i < OOMLENS_WAYS; i++)
+		begin_task(test, 10 + i, names[i], 500 + i);
+	interval(0);
+	for (i = 0; i < 30; i++)
+		begin_task(test, 30 + i, names[OOMLENS_WAYS], 100);
+	begin_task(test, 99, names[OOMLENS_WAYS + 1], 300);
+	for (n = 0; n < 3; n++) {
+		KUNIT_EXPECT_PTR_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0), &no_row);
+		interval(0);
+	}
+	tasks[OOMLENS_WAYS].pages += 70;
+	interval(0);
+	r = row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0);
+	KUNIT_EXPECT_EQ(test, r->grew, 70);
+	KUNIT_EXPECT_EQ(test, r->count, 30U);
+	KUNIT_EXPECT_EQ(test, r->points, 3070U);
+	/* It stays, and so do the larger ones. */
+	for (i = 1; i < OOMLENS_WAYS; i++)
+		tasks[i].pages += 40 + i;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[7], 0)->grew, 47);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[6], 0)->grew, 46);
+	tasks[OOMLENS_WAYS].pages += 70;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0)->grew, 70);
+}
+
 /* The growth that @nr samples of the day tell of a process, in all. */
 static s64 grew_in_day(pid_t pid, u64 first, unsigned int nr)
 {
@@ -1114,6 +1150,7 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(a_name_has_the_sum_of_its_tasks),
 	KUNIT_CASE(names_are_told_apart_by_each_character),
 	KUNIT_CASE(a_full_bucket_of_names_invents_no_growth),
+	KUNIT_CASE(a_bomb_has_a_place_in_a_full_bucket),
 	KUNIT_CASE(a_slow_leak_is_named_within_the_day),
 	KUNIT_CASE(what_grows_slowly_has_its_path),
 	KUNIT_CASE(sixty_days_of_uptime),
