@@ -59,9 +59,9 @@ static void unlock_vmas(struct mm_struct *mm)
 }
 
 /*
- * Does another task wait for the lock that is held here? Asked every
- * CONTENTION_VMAS, so the other task waits well under a millisecond, however many VMAs there
- * are. Without contention the result is one consistent snapshot.
+ * Does another task wait for the lock that is held here? Asked every CONTENTION_VMAS, so
+ * the other task waits well under a millisecond, however many VMAs there are, unless this
+ * one has to wait for a processor. Without contention the result is one consistent snapshot.
  */
 #define CONTENTION_VMAS	1024
 
@@ -70,6 +70,8 @@ static bool lock_is_contended(struct mm_struct *mm, unsigned int *left)
 	if (--*left)
 		return false;
 	*left = CONTENTION_VMAS;
+	if (rwsem_is_contended(&mm->mmap_lock))
+		return true;
 	cond_resched();
 	return rwsem_is_contended(&mm->mmap_lock);
 }
