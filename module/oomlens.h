@@ -35,7 +35,8 @@
 #define OOMLENS_GFP	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 /*
  * What any user can have by opening files is charged to the opener's cgroup, and so are
- * the tables of objects, the largest. The other tables of root's files are not.
+ * the tables of objects, the largest, and history's sample. The other tables of root's
+ * files are not.
  */
 #define OOMLENS_GFP_FILE	(OOMLENS_GFP | __GFP_ACCOUNT)
 

@@ -71,8 +71,8 @@ static void guess_scope(struct oomlens_scope *scope, const struct oom_control *o
 /*
  * An allocation without __GFP_HARDWALL may use memory outside of its cpuset, and
  * the kernel knows of no constraint then, though it still passes over tasks. Source:
- * mm/oom_kill.c, constrained_alloc(). A cpuset v1 with mem_hardwall is taken for one
- * without.
+ * mm/oom_kill.c, constrained_alloc(). A cpuset v1 with mem_hardwall or mem_exclusive
+ * is taken for one without.
  */
 static bool is_constrained(const struct oomlens_scope *scope, const struct oom_control *oc)
 {
@@ -363,9 +363,10 @@ static bool takes_caller(const struct oom_control *oc)
 {
 	struct oomlens_sysvalues v;
 
+	if (oc->memcg || !current->mm || current->signal->oom_score_adj == OOM_SCORE_ADJ_MIN)
+		return false;
 	oomlens_sysvalues_cached(&v);
-	return v.kill_allocating && !oc->memcg && current->mm &&
-	       current->signal->oom_score_adj != OOM_SCORE_ADJ_MIN;
+	return v.kill_allocating;
 }
 
 /**

@@ -62,7 +62,7 @@ void __init oomlens_hooks_init(void)
 long oomlens_event_kills(void)
 {
 	if (oomlens_mark_victim_lacks)
-		return oomlens_kernel_kills() - kills_at_load;
+		return max((long)(oomlens_kernel_kills() - kills_at_load), 0L);
 	return oomlens_counter_read(OOMLENS_KILLS);
 }
 

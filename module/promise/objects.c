@@ -93,11 +93,13 @@ static int take_table(struct objects *o, unsigned int largest)
 {
 	int err;
 
+	if (o->of.pid && is_gone(o->of.pid))
+		return -ESRCH;
 	err = oomlens_objects_read(&o->table, largest) ?:
 	      oomlens_holders_read(&o->holders, &o->table, &o->of);
 	if (err)
 		return err;
-	/* Last, as it may have ended during the search. */
+	/* It may have ended during the search. */
 	if (o->of.pid && is_gone(o->of.pid))
 		return -ESRCH;
 	list_rows(o);
