@@ -12,10 +12,13 @@
 /* A kind of memory is told of if it grew by 1/KIND_PART of RAM. */
 #define KIND_PART	20
 
+/* For the paths of cgroups, of which there may be 100,000. */
+#define FIND_NS	(2 * NSEC_PER_MSEC)
+
 /* Pauses in which the end of the sampler's walk is waited for; then no growth is told. */
 #define TRIES	40
 
-/* One task of the list of those that grew most. */
+/* One task of the lists of those that grew most. */
 struct grown {
 	u64 key;
 	u64 memcg;
@@ -28,27 +31,30 @@ struct grown {
 };
 
 /* Scratch for the growth lines of one event; under oomlens_tables_lock. */
-static struct grown list[TOLD];
-static unsigned int nr_list;
+static struct grown_list {
+	struct grown tasks[TOLD];
+	unsigned int n;
+} lists[OOMLENS_SPANS];
 static char line[OOMLENS_ADDED_MAX];
 static char path[OOMLENS_NAME_MAX], escaped[4 * OOMLENS_NAME_MAX + 1];
 
-static void list_add_grown(const struct grown *g)
+static void list_add_grown(struct grown_list *list, const struct grown *g)
 {
+	struct grown *tasks = list->tasks;
 	unsigned int i;
 
 	if (g->to <= g->from)
 		return;
-	for (i = 0; i < nr_list; i++)
-		if (list[i].key == g->key)
+	for (i = 0; i < list->n; i++)
+		if (tasks[i].key == g->key)
 			return;
-	if (nr_list == TOLD && list[TOLD - 1].to - list[TOLD - 1].from >= g->to - g->from)
+	if (list->n == TOLD && tasks[TOLD - 1].to - tasks[TOLD - 1].from >= g->to - g->from)
 		return;
-	if (nr_list < TOLD)
-		nr_list++;
-	for (i = nr_list - 1; i && list[i - 1].to - list[i - 1].from < g->to - g->from; i--)
-		list[i] = list[i - 1];
-	list[i] = *g;
+	if (list->n < TOLD)
+		list->n++;
+	for (i = list->n - 1; i && tasks[i - 1].to - tasks[i - 1].from < g->to - g->from; i--)
+		tasks[i] = tasks[i - 1];
+	tasks[i] = *g;
 }
 
 /* The oldest mark at which it is known what the task had; -1. */
@@ -78,7 +84,7 @@ static void add_fact(const struct oomlens_history *h, const struct oomlens_facts
 	g.to = min_t(unsigned long, task->pages, S32_MAX);
 	g.over_ns = facts->time_ns - min(facts->time_ns, h->marks[span][mark].time_ns);
 	memcpy(g.comm, task->comm, sizeof(g.comm));
-	list_add_grown(&g);
+	list_add_grown(&lists[span], &g);
 }
 
 static void add_tracked(const struct oomlens_history *h, const struct oomlens_facts *facts,
@@ -93,7 +99,7 @@ static void add_tracked(const struct oomlens_history *h, const struct oomlens_fa
 	g.to = e->now;
 	g.over_ns = facts->time_ns - min(facts->time_ns, h->marks[span][mark].time_ns);
 	memcpy(g.comm, e->comm, sizeof(g.comm));
-	list_add_grown(&g);
+	list_add_grown(&lists[span], &g);
 }
 
 static void list_tasks(const struct oomlens_history *h, const struct oomlens_facts *facts,
@@ -103,7 +109,6 @@ static void list_tasks(const struct oomlens_history *h, const struct oomlens_fac
 	struct oomlens_facts_task task;
 	unsigned int i;
 
-	nr_list = 0;
 	/* These first: of one key the first stays. */
 	for (i = 0; oomlens_facts_task(facts, i, &task); i++)
 		add_fact(h, facts, &task, i, span);
@@ -179,12 +184,22 @@ static void tell_kinds(struct oomlens_history *h, const struct oomlens_facts *fa
 static void find_paths(struct oomlens_history *h)
 {
 	struct oomlens_wanted wanted = { .names = h->names, .tick = h->tick };
-	unsigned int i;
+	unsigned int span, i;
 
-	for (i = 0; i < nr_list; i++)
-		if (list[i].fact < 0)
-			oomlens_names_want(&wanted, list[i].memcg);
-	oomlens_names_find(&wanted);
+	for (span = 0; span < OOMLENS_SPANS; span++)
+		for (i = 0; i < lists[span].n; i++)
+			if (lists[span].tasks[i].fact < 0)
+				oomlens_names_want(&wanted, lists[span].tasks[i].memcg);
+	oomlens_names_find(&wanted, ktime_get_ns() + FIND_NS);
+}
+
+/* Loaded for less than the longer span: its oldest mark is that of the minute. */
+static bool is_told(const struct oomlens_history *h, unsigned int span)
+{
+	int mark = oldest_mark(h, NULL, span);
+
+	return mark >= 0 && (!span || h->marks[span][mark].time_ns <
+				      h->marks[0][oldest_mark(h, NULL, 0)].time_ns);
 }
 
 static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
@@ -194,18 +209,16 @@ static void tell(struct oomlens_history *h, const struct oomlens_facts *facts)
 
 	oomlens_figures_read(h, now);
 	for (span = 0; span < OOMLENS_SPANS; span++) {
-		int mark = oldest_mark(h, NULL, span);
-
-		/* Loaded for less than the span: its oldest mark is that of the minute. */
-		if (mark < 0 ||
-		    (span && h->marks[span][mark].time_ns >=
-		     h->marks[0][oldest_mark(h, NULL, 0)].time_ns))
-			continue;
-		list_tasks(h, facts, span);
-		find_paths(h);
-		for (i = 0; i < nr_list; i++)
-			tell_task(h, facts, &list[i]);
-		tell_kinds(h, facts, span, now);
+		lists[span].n = 0;
+		if (is_told(h, span))
+			list_tasks(h, facts, span);
+	}
+	find_paths(h);
+	for (span = 0; span < OOMLENS_SPANS; span++) {
+		for (i = 0; i < lists[span].n; i++)
+			tell_task(h, facts, &lists[span].tasks[i]);
+		if (is_told(h, span))
+			tell_kinds(h, facts, span, now);
 	}
 }
 

@@ -2,8 +2,9 @@
 /*
  * What the files of the history group ask of each other; lower ones first.
  *
- * The sampler's kthread is the one writer of all of it. Readers copy what they
- * print, and check a sequence count, so neither waits for the other.
+ * The sampler's kthread is the one writer, but for the paths of cgroups, which
+ * growth.c adds to under oomlens_tables_lock. Readers copy what they print, and check a
+ * sequence count, so neither waits for the other.
  */
 #ifndef OOMLENS_HISTORY_INTERNAL_H
 #define OOMLENS_HISTORY_INTERNAL_H
@@ -165,7 +166,7 @@ struct oomlens_wanted {
 };
 
 void oomlens_names_want(struct oomlens_wanted *wanted, u64 serial);
-void oomlens_names_find(struct oomlens_wanted *wanted);
+void oomlens_names_find(struct oomlens_wanted *wanted, u64 until_ns);
 void oomlens_names_copy(struct oomlens_names *names, u64 serial, char *buf, size_t size);
 
 /* The longest path, with its NUL. */
@@ -416,8 +417,9 @@ __poll_t oomlens_stalls_poll(struct file *file, poll_table *table, long seen);
 /* ---- sampler.c ---- */
 
 /*
- * The tables, for growth.c, whose thread tries it. Neither holder sleeps for long:
- * the sampler within one sample, the other for a pass over a table.
+ * The tables and the paths of cgroups, for growth.c, whose thread tries it. Neither
+ * holder sleeps for long: the sampler within one sample, the other for a pass over a
+ * table and over cgroups, for FIND_NS at most.
  */
 extern struct mutex oomlens_tables_lock;
 

@@ -16,6 +16,7 @@ struct oomlens_names {
 	seqcount_t seq;			/* odd while a cell is written */
 	unsigned int nr;
 	unsigned int path;		/* bytes in a cell, with the NUL */
+	unsigned int last;		/* cell that was written last */
 	char scratch[OOMLENS_NAME_MAX];
 	u64 cells[];
 };
@@ -86,21 +87,25 @@ bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick)
 	return false;
 }
 
-static struct cell *least_used(const struct oomlens_names *names)
+/* Of equals the next one after that which was written last, so that they take turns. */
+static unsigned int least_used(const struct oomlens_names *names)
 {
-	struct cell *best = cell_at(names, 0);
-	unsigned int i;
+	unsigned int best = (names->last + 1) % names->nr, at = best, i;
 
-	for (i = 1; i < names->nr; i++)
-		if (cell_at(names, i)->used < best->used)
-			best = cell_at(names, i);
+	for (i = 1; i < names->nr; i++) {
+		at = (at + 1) % names->nr;
+		if (cell_at(names, at)->used < cell_at(names, best)->used)
+			best = at;
+	}
 	return best;
 }
 
 static void add(struct oomlens_names *names, struct mem_cgroup *memcg, u32 tick)
 {
-	struct cell *cell = least_used(names);
+	struct cell *cell;
 
+	names->last = least_used(names);
+	cell = cell_at(names, names->last);
 	/* A longer one is cut. */
 	oomlens_memcg_path(memcg, names->scratch, names->path);
 	preempt_disable();
@@ -132,27 +137,33 @@ void oomlens_names_want(struct oomlens_wanted *wanted, u64 serial)
 		wanted->serials[wanted->n++] = serial;
 }
 
-static void visit(struct mem_cgroup *memcg, void *arg)
+static bool visit(struct mem_cgroup *memcg, void *arg)
 {
-	const struct oomlens_wanted *wanted = arg;
+	struct oomlens_wanted *wanted = arg;
 	u64 serial = oomlens_memcg_serial(memcg);
 	unsigned int i;
 
-	for (i = 0; i < wanted->n; i++)
-		if (wanted->serials[i] == serial)
-			add(wanted->names, memcg, wanted->tick);
+	for (i = 0; i < wanted->n; i++) {
+		if (wanted->serials[i] != serial)
+			continue;
+		add(wanted->names, memcg, wanted->tick);
+		wanted->serials[i] = wanted->serials[--wanted->n];
+		break;
+	}
+	return wanted->n;
 }
 
 /**
  * oomlens_names_find() - look for the paths that are not there
  * @wanted: the cgroups; those that are gone stay without
+ * @until_ns: by ktime_get_ns(), when the others stay without too; U64_MAX: never
  *
  * Context: oomlens_tables_lock held; may sleep.
  */
-void oomlens_names_find(struct oomlens_wanted *wanted)
+void oomlens_names_find(struct oomlens_wanted *wanted, u64 until_ns)
 {
 	if (wanted->n)
-		oomlens_memcg_walk(visit, wanted);
+		oomlens_memcg_walk(visit, wanted, until_ns);
 }
 
 static void copy_path(const struct oomlens_names *names, u64 serial, char *buf, size_t size)

@@ -92,7 +92,7 @@ u16 oomlens_psi_share(u64 stalled_ns, u64 over_ns)
  * oomlens_sampler_queue() - have something done beside the sampler
  * @work: may wait
  *
- * Context: the sampler, on a kernel with CONFIG_PSI.
+ * Context: the sampler, if the pressure is there.
  */
 void oomlens_sampler_queue(struct work_struct *work)
 {
@@ -177,14 +177,13 @@ static const char *__init open_file(void)
 int __init oomlens_psi_init(void)
 {
 	oomlens_psi_lacks = open_file();
-	if (!IS_ENABLED(CONFIG_PSI))
+	if (!file)
 		return 0;
 	/* A rescuer: it goes on without a new worker. */
 	queue = alloc_workqueue("oomlens_psi", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI, 0);
 	if (queue)
 		return 0;
-	if (file)
-		fput(file);
+	fput(file);
 	return -ENOMEM;
 }
 

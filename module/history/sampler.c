@@ -322,7 +322,7 @@ static u16 memcg_psi(struct oomlens_tracked *e, const struct oomlens_memcg_figur
 	return e->psi_full;
 }
 
-static void visit_memcg(struct mem_cgroup *memcg, void *arg)
+static bool visit_memcg(struct mem_cgroup *memcg, void *arg)
 {
 	struct oomlens_row row = { .psi_full = OOMLENS_PSI_UNKNOWN };
 	struct oomlens_history *h = arg;
@@ -334,7 +334,7 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 
 	oomlens_memcg_read(memcg, &now);
 	if (now.root)
-		return;
+		return true;
 	pages = to_u32(now.usage);
 	e = oomlens_table_find(&h->tables[OOMLENS_MEMCGS], now.serial);
 	known = e;
@@ -360,6 +360,7 @@ static void visit_memcg(struct mem_cgroup *memcg, void *arg)
 	row.grew = growth(pages, &before);
 	row.from_max = before.most;
 	add_row(h, OOMLENS_MEMCGS, &row);
+	return true;
 }
 
 /* ---- The paths of the cgroups in it ---- */
@@ -376,7 +377,7 @@ static void name_memcgs(struct oomlens_history *h, const struct oomlens_sample *
 		oomlens_names_want(&wanted, oomlens_sample_rows(s, OOMLENS_MEMCGS)[i].key);
 	for (i = 0; i < h->stalls.nr_now; i++)
 		oomlens_names_want(&wanted, h->stalls.now[i].serial);
-	oomlens_names_find(&wanted);
+	oomlens_names_find(&wanted, U64_MAX);
 }
 
 /* The stalls keep their paths, but for those that the newest samples need. */
@@ -413,7 +414,7 @@ static void take_sample(struct oomlens_history *h)
 		oomlens_table_broken(&h->tables[OOMLENS_COMMS]);
 	}
 	oomlens_stalls_begin(&h->stalls, h->sample->psi_full);
-	oomlens_memcg_walk(visit_memcg, h);
+	oomlens_memcg_walk(visit_memcg, h, U64_MAX);
 	oomlens_table_sweep(&h->tables[OOMLENS_MEMCGS], h->tick);
 	oomlens_sample_fill(h);
 	keep_stall_names(h);

@@ -118,7 +118,7 @@ static bool make_room(struct oomlens_stalls *s, u64 serial)
  * @s: the stalls
  * @serial: of the cgroup
  * @level: its depth
- * @psi_full: in the interval, OOMLENS_PSI_UNKNOWN if an OOM of it was in there
+ * @psi_full: in the interval, OOMLENS_PSI_UNKNOWN if an OOM of it killed in there
  *
  * Where a cgroup stalls, the ones above it may stall too: the deepest is told of.
  * While the machine stalls most cgroups do, and only those are followed that

@@ -135,7 +135,8 @@ struct oomlens_tracked *oomlens_table_see(struct oomlens_table *t, u64 key, u32 
 
 	before->evicted = false;
 	if (e) {
-		before->pages = e->now;
+		/* A walk that was broken off did not come to it. */
+		before->pages = e->seen == tick - 1 ? e->now : OOMLENS_UNKNOWN;
 		before->most = false;
 		e->low = min(e->low, pages);
 		e->now = pages;

@@ -165,7 +165,8 @@ unsigned long oomlens_memcg_room(struct mem_cgroup *memcg);
 unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg);
 u64 oomlens_memcg_serial(struct mem_cgroup *memcg);
 void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures);
-void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void *arg);
+void oomlens_memcg_walk(bool (*visit)(struct mem_cgroup *memcg, void *arg), void *arg,
+			u64 until_ns);
 #else
 static inline bool oomlens_memcg_enabled(void) { return false; }
 static inline struct mem_cgroup *oomlens_memcg_of(struct task_struct *p) { return NULL; }
@@ -190,8 +191,8 @@ static inline unsigned long oomlens_memcg_ooms(struct mem_cgroup *memcg) { retur
 static inline u64 oomlens_memcg_serial(struct mem_cgroup *memcg) { return 0; }
 static inline void oomlens_memcg_read(struct mem_cgroup *memcg,
 				      struct oomlens_memcg_figures *figures) { }
-static inline void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg),
-				      void *arg) { }
+static inline void oomlens_memcg_walk(bool (*visit)(struct mem_cgroup *memcg, void *arg),
+				      void *arg, u64 until_ns) { }
 #endif
 
 /* ---- memcg_set.c: the distinct cgroups of one snapshot; index 0 is "-" ---- */

@@ -400,15 +400,17 @@ void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *
 
 /**
  * oomlens_memcg_walk() - visit every cgroup, parents first
- * @visit: called with rcu_read_lock() held; must not sleep
+ * @visit: called with rcu_read_lock() held; must not sleep; false ends the walk
  * @arg: for it
+ * @until_ns: by ktime_get_ns(), when the walk is given up; U64_MAX: never
  *
  * RCU is dropped every MEMCG_CHUNK cgroups, at one that is held: its place in the
  * tree can be gone on from even if it is removed meanwhile, as in mem_cgroup_iter().
  *
  * Context: process context, may sleep.
  */
-void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void *arg)
+void oomlens_memcg_walk(bool (*visit)(struct mem_cgroup *memcg, void *arg), void *arg,
+			u64 until_ns)
 {
 	struct cgroup_subsys_state *css;
 	unsigned int visits = 0;
@@ -417,9 +419,13 @@ void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void
 		return;
 	rcu_read_lock();
 	css_for_each_descendant_pre(css, &root_memcg()->css) {
-		if (css->flags & CSS_ONLINE)
-			visit(mem_cgroup_from_css(css), arg);
-		if (++visits % MEMCG_CHUNK || !css_tryget(css))
+		if (css->flags & CSS_ONLINE && !visit(mem_cgroup_from_css(css), arg))
+			break;
+		if (++visits % MEMCG_CHUNK)
+			continue;
+		if (ktime_get_ns() > until_ns)
+			break;
+		if (!css_tryget(css))
 			continue;
 		rcu_read_unlock();
 		cond_resched();

@@ -51,6 +51,7 @@ static bool waited;			/* for the lock of a task */
 
 static struct oomlens_memcg_figures memcgs[24];
 static unsigned int nr_memcgs;
+static unsigned int visits;		/* to them */
 
 static char added[4096];		/* lines of events */
 
@@ -97,12 +98,14 @@ static struct mem_cgroup *memcg_at(unsigned int i)
 	return (struct mem_cgroup *)&memcgs[i];
 }
 
-void oomlens_memcg_walk(void (*visit)(struct mem_cgroup *memcg, void *arg), void *arg)
+void oomlens_memcg_walk(bool (*visit)(struct mem_cgroup *memcg, void *arg), void *arg,
+			u64 until_ns)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_memcgs; i++)
-		visit(memcg_at(i), arg);
+	for (i = 0; i < nr_memcgs; i++, visits++)
+		if (!visit(memcg_at(i), arg))
+			return;
 }
 
 void oomlens_memcg_read(struct mem_cgroup *memcg, struct oomlens_memcg_figures *figures)
@@ -586,6 +589,24 @@ static void a_stall_keeps_its_path(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, path_of(2), "-");
 }
 
+/* Though the newest sample uses all of them. */
+static void paths_take_turns(struct kunit *test)
+{
+	struct oomlens_wanted wanted = { .names = h->names, .tick = 5 };
+	unsigned int i;
+
+	for (i = 0; i < h->names->nr; i++)
+		cell_at(h->names, i)->used = 5;
+	for (i = 1; i <= 3; i++) {
+		begin_memcg(i, 1);
+		oomlens_names_want(&wanted, i);
+	}
+	oomlens_names_find(&wanted, U64_MAX);
+	KUNIT_EXPECT_STREQ(test, path_of(1), "/1");
+	KUNIT_EXPECT_STREQ(test, path_of(2), "/2");
+	KUNIT_EXPECT_STREQ(test, path_of(3), "/3");
+}
+
 /* ---- Tasks ---- */
 
 static void a_locked_task_is_as_it_was(struct kunit *test)
@@ -627,6 +648,14 @@ static void what_a_walk_did_not_reach_has_not_grown(struct kunit *test)
 	begin_task(test, 10, "first", 500);
 	interval(0);
 	begin_task(test, 11, "second", 400);
+	unreached = 1;
+	interval(0);
+	unreached = 0;
+	interval(0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 10)->grew, 0);
+	KUNIT_EXPECT_EQ(test, row(OOMLENS_TASKS, NULL, 11)->grew, OOMLENS_GREW_UNKNOWN);
+	/* Nor is what it grew by in two intervals of the last one. */
+	tasks[1].pages += 5;
 	unreached = 1;
 	interval(0);
 	unreached = 0;
@@ -904,14 +933,14 @@ static void a_bomb_has_a_place_in_a_full_bucket(struct kunit *test)
 	for (i = 0; i < OOMLENS_WAYS; i++)
 		begin_task(test, 10 + i, names[i], 500 + i);
 	interval(0);
+	begin_task(test, 29, names[OOMLENS_WAYS + 1], 300);
 	for (i = 0; i < 30; i++)
 		begin_task(test, 30 + i, names[OOMLENS_WAYS], 100);
-	begin_task(test, 99, names[OOMLENS_WAYS + 1], 300);
 	for (n = 0; n < 3; n++) {
 		KUNIT_EXPECT_PTR_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0), &no_row);
 		interval(0);
 	}
-	tasks[OOMLENS_WAYS].pages += 70;
+	tasks[OOMLENS_WAYS + 1].pages += 70;
 	interval(0);
 	r = row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0);
 	KUNIT_EXPECT_EQ(test, r->grew, 70);
@@ -923,7 +952,7 @@ static void a_bomb_has_a_place_in_a_full_bucket(struct kunit *test)
 	interval(0);
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[7], 0)->grew, 47);
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[6], 0)->grew, 46);
-	tasks[OOMLENS_WAYS].pages += 70;
+	tasks[OOMLENS_WAYS + 1].pages += 70;
 	interval(0);
 	KUNIT_EXPECT_EQ(test, row(OOMLENS_COMMS, names[OOMLENS_WAYS], 0)->grew, 70);
 }
@@ -1010,6 +1039,38 @@ static void what_grows_slowly_has_its_path(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, copy_slot(slot_at(&h->day, 1), h->tick, copy));
 	KUNIT_EXPECT_EQ(test, memcg_row(1)->grew, 1200);
 	KUNIT_EXPECT_STREQ(test, path_of(1), "/1");
+}
+
+/* No more cgroups are visited than it takes, and once for both spans. */
+static void the_paths_of_an_event(struct kunit *test)
+{
+	struct fake_task *task = begin_task(test, 10, "leak", 100);
+	const char *line;
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++)
+		begin_memcg(i, 1);
+	task->memcg = memcg_at(1);
+	for (i = 0; i < 90; i++) {
+		task->pages += 20;
+		interval(0);
+	}
+	memset(h->names->cells, 0, h->names->nr * cell_size(h->names->path));
+	added[0] = '\0';
+	visits = 0;
+	kill_by(true);
+	KUNIT_EXPECT_EQ(test, visits, 1U);
+	line = strstr(added, " pid=10 comm=leak memcg=/2 ");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, line);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, strstr(line + 1, " pid=10 comm=leak memcg=/2 "));
+	/* It is gone, and another one is there. */
+	memset(h->names->cells, 0, h->names->nr * cell_size(h->names->path));
+	memcgs[1].serial = 4;
+	added[0] = '\0';
+	visits = 0;
+	kill_by(true);
+	KUNIT_EXPECT_EQ(test, visits, 3U);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, strstr(added, " pid=10 comm=leak memcg=- "));
 }
 
 /* The samples that are kept, from the newest back, by their numbers. */
@@ -1117,7 +1178,8 @@ static int history_test_init(struct kunit *test)
 	/* The file is not there, but what a stall needs for its line in the log. */
 	KUNIT_ASSERT_EQ(test, oomlens_psi_init(), 0);
 	oomlens_psi_lacks = NULL;
-	return 0;
+	queue = alloc_workqueue("oomlens_psi", 0, 0);
+	return queue ? 0 : -ENOMEM;
 }
 
 static void history_test_exit(struct kunit *test)
@@ -1140,6 +1202,7 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(a_stall_after_an_idle_time),
 	KUNIT_CASE(a_stall_goes_on_without_a_sum),
 	KUNIT_CASE(a_stall_keeps_its_path),
+	KUNIT_CASE(paths_take_turns),
 	KUNIT_CASE(a_locked_task_is_as_it_was),
 	KUNIT_CASE(what_a_walk_did_not_reach_has_not_grown),
 	KUNIT_CASE(what_is_new_grew_by_all_it_has),
@@ -1153,6 +1216,7 @@ static struct kunit_case history_cases[] = {
 	KUNIT_CASE(a_bomb_has_a_place_in_a_full_bucket),
 	KUNIT_CASE(a_slow_leak_is_named_within_the_day),
 	KUNIT_CASE(what_grows_slowly_has_its_path),
+	KUNIT_CASE(the_paths_of_an_event),
 	KUNIT_CASE(sixty_days_of_uptime),
 	KUNIT_CASE(the_pressure_of_a_pause_is_not_known),
 	KUNIT_CASE(a_kind_is_told_of_from_a_twentieth_on),
