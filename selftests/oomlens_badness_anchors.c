@@ -31,14 +31,16 @@
 #define PIDS		(1 << 22)
 #define LATEST_NS	3000000	/* of the stop, after a reader began */
 #define HOLD_NS		1000000000ULL	/* at most */
+#define ROUNDS_S	20		/* for each read that is to be stopped */
 
 static struct shared {
 	bool go, held;
 	unsigned int stops;		/* so far */
 	unsigned int looked;		/* reads that were stopped */
+	unsigned int within;		/* of these, amid the tasks that died */
 	unsigned int twice, missing;
 	pid_t last_twice, last_missing;
-	pid_t quiet[RUNS];
+	pid_t quiet[RUNS], dying[RUNS * RUN];
 } *shared;
 
 static unsigned int get(unsigned int *p)
@@ -77,8 +79,8 @@ static void scheduled_as(int policy, int priority)
 static void look_at(char *text)
 {
 	static unsigned char seen[PIDS];
+	unsigned int i, dying = 0;
 	struct table *t;
-	unsigned int i;
 
 	t = table_parse(text);
 	if (!t)
@@ -99,6 +101,9 @@ static void look_at(char *text)
 			shared->missing++;
 			shared->last_missing = shared->quiet[i];
 		}
+	for (i = 0; i < RUNS * RUN; i++)
+		dying += seen[shared->dying[i]];
+	shared->within += dying > 0 && dying < RUNS * RUN;
 	table_free(t);
 }
 
@@ -221,18 +226,18 @@ static bool all_quiet_live(void)
 
 static void one_round(unsigned long long *seed, int orders, int answers)
 {
-	static pid_t dying[RUNS * RUN], heirs[2 * RUNS * RUN];
+	static pid_t heirs[2 * RUNS * RUN];
 	unsigned int looked = get(&shared->looked), ns = rnd(seed) % LATEST_NS, i;
 	char answer;
 
 	for (i = 0; i < RUNS * RUN; i++) {
-		dying[i] = sleeper();
+		shared->dying[i] = sleeper();
 		if (i % RUN == RUN - 1)
 			shared->quiet[i / RUN] = sleeper();
 	}
 	set(&shared->go, true);
 	MUST(write(orders, &ns, sizeof(ns)) == sizeof(ns) && read(answers, &answer, 1) == 1);
-	end_all(dying, RUNS * RUN);
+	end_all(shared->dying, RUNS * RUN);
 	grace_period();
 	for (i = 0; i < ARRAY_SIZE(heirs); i++)
 		heirs[i] = sleeper();
@@ -248,8 +253,8 @@ static void one_round(unsigned long long *seed, int orders, int answers)
 
 int main(void)
 {
+	unsigned long long seed = test_seed(), end;
 	unsigned int reads = env_number("OOMLENS_ANCHORS", 1), i;
-	unsigned long long seed = test_seed();
 	int orders[2], answers[2];
 
 	test_begin(0);
@@ -263,9 +268,13 @@ int main(void)
 		stopper(orders[0], answers[1]);
 	if (!must_fork())
 		reader();
-	for (i = 0; shared->looked < reads && i < 10 * reads; i++)
+	end = now_ns() + reads * ROUNDS_S * 1000000000ULL;
+	/* A stop before the walk or after it is made again, as long as there is time. */
+	for (i = 0; i < 10 * reads && shared->within < reads &&
+	     (!shared->looked || now_ns() < end); i++)
 		one_round(&seed, orders[1], answers[0]);
-	ksft_print_msg("%u rounds, %u reads were stopped\n", i, shared->looked);
+	ksft_print_msg("%u rounds, %u reads were stopped, %u of them amid the tasks that died\n",
+		       i, shared->looked, shared->within);
 	EXPECT_GT(shared->looked, 0);
 	test_done("the reader was stopped on its way");
 	expect_of("pid %d", shared->last_twice);
