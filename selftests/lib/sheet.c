@@ -57,7 +57,9 @@ long long sheet_grown(const struct sheet *before, const struct sheet *after, con
 {
 	long long from = sheet_pages(before, key), to = sheet_pages(after, key);
 
-	return from == LLONG_MIN || to == LLONG_MIN ? 0 : to - from;
+	if (from == LLONG_MIN || to == LLONG_MIN)
+		return from == to ? 0 : LLONG_MIN;
+	return to - from;
 }
 
 void sheet_print(const struct sheet *before, const struct sheet *after)

@@ -23,7 +23,7 @@ struct sheet {
 void sheet_read(struct sheet *s);
 /* LLONG_MIN if it has no such line, or no number there; "unaccounted" and so on too. */
 long long sheet_pages(const struct sheet *s, const char *key);
-/* By how much a line has grown; a line without a number has not. */
+/* By how much a line has grown; a line without a number has not. LLONG_MIN: it has one once. */
 long long sheet_grown(const struct sheet *before, const struct sheet *after, const char *key);
 void sheet_print(const struct sheet *before, const struct sheet *after);
 
