@@ -212,6 +212,11 @@ static void test_swap(void)
 /* ---- an OOM with swap free, where there is swap ---- */
 
 #define SWAPPED		2000	/* pages that are in use of it */
+/*
+ * Before Linux 6.0 the kernel takes another task while locked pages of the victim are
+ * being unmapped.
+ */
+#define SPARES		4
 
 static long long last_event(void)
 {
@@ -262,10 +267,12 @@ static void expect_explained(long long event, bool swap)
 static void test_locked(void)
 {
 	const char *says = "an OOM is explained by what is locked";
+	static const struct hog_spec spare_spec = { .anon = 100, .adj = 300, .comm = "spare" };
 	struct hog_spec spec = { .anon = SWAPPED + 100, .adj = OOM_ADJ_NEVER };
+	struct hog hog, spares[SPARES];
 	long long before;
+	unsigned int i;
 	struct actor a;
-	struct hog hog;
 	bool swap;
 
 	if (!lens_feature("oom_probe") && !lens_feature("notifier")) {
@@ -276,6 +283,8 @@ static void test_locked(void)
 	swap = swap_ensure(4096);
 	spec.swapped = swap ? SWAPPED : 0;
 	must_hog(&hog, &spec);
+	for (i = 0; i < SPARES; i++)
+		must_hog(&spares[i], &spare_spec);
 	before = last_event();
 	MUST_OK(actor_start(&a));
 	MUST_OK(actor_do(&a, set_number, 0));
@@ -284,6 +293,8 @@ static void test_locked(void)
 	EXPECT_TRUE(wait_until(event_of(a.pid, before), PATIENCE_MS));
 	expect_explained(event_of(a.pid, before), swap);
 	actor_end(&a);
+	for (i = 0; i < SPARES; i++)
+		hog_end(&spares[i]);
 	hog_end(&hog);
 	test_done("%s%s", says, swap ? ", though swap is free" : "");
 }
