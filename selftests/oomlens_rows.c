@@ -203,7 +203,7 @@ static void test_objects(void)
 
 	for (i = 0; i < ARRAY_SIZE(fd); i++) {
 		fd[i] = MUST_GET(syscall(SYS_memfd_create, "rows", 0));
-		MUST(write(fd[i], data, (i + 1) << 16) == (i + 1) << 16);
+		MUST(write(fd[i], data, (i + 1) << 16) == (ssize_t)(i + 1) << 16);
 	}
 	t = first_two("objects", "resident");
 	EXPECT_GE(objects_count(t), 3);
