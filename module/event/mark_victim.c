@@ -25,9 +25,9 @@ void __init oomlens_mark_register(struct oomlens_mark_listener *listener)
 }
 
 #ifdef CONFIG_TRACEPOINTS
-/* Without the probe, how long an event stays open after a mark, */
+/* Without the return probe, how long an event waits for another mark after one. */
 #define MARKED_MS	20
-/* or after one of a memory.oom.group kill, whose marks follow each other within it. */
+/* The same in a memory.oom.group kill: the kernel prints a line between two marks. */
 #define GROUP_JIFFIES	HZ
 
 static unsigned long last_mark;		/* jiffies */

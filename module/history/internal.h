@@ -157,10 +157,10 @@ size_t oomlens_names_size(unsigned int cells, unsigned int path);
 struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsigned int path);
 bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick);
 
-/* Cgroups, by serial number, whose paths are to be found in the sample @tick. */
+/* The cgroups of one sample whose paths are looked for. */
 struct oomlens_wanted {
 	struct oomlens_names *names;
-	u32 tick;
+	u32 tick;			/* of the sample */
 	unsigned int n;
 	u64 serials[40];		/* as many as there are rows */
 };
@@ -417,9 +417,9 @@ __poll_t oomlens_stalls_poll(struct file *file, poll_table *table, long seen);
 /* ---- sampler.c ---- */
 
 /*
- * The tables and the paths of cgroups, for growth.c, whose thread tries it. Neither
- * holder sleeps for long: the sampler within one sample, the other for a pass over a
- * table and over cgroups, for FIND_NS at most.
+ * Protects the tables and the paths of cgroups. The sampler holds it during a sample.
+ * growth.c only tries it, and holds it while it reads a table and looks for paths, the
+ * latter for FIND_NS at most.
  */
 extern struct mutex oomlens_tables_lock;
 

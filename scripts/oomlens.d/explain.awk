@@ -100,7 +100,7 @@ function sentence(text) {
 }
 
 # A stall: what was largest and what grew when it began, by the samples around it
-function why_stall(i,   width, last, first, text, g, path, told_of) {
+function why_stall(i,   width, last, first, text, g, path, listed) {
 	width = wide >= 40 && wide < 100 ? wide : 80
 	print wrapped("", "Stall " stall_name[i] ", " stall_time(i) "" (logged ? " (" stall_source(i) ")" : ago(stall(i, "begin_us"), " (", ")")) ": " stall_text(i), width)
 	if (logged) {
@@ -117,9 +117,9 @@ function why_stall(i,   width, last, first, text, g, path, told_of) {
 		moments = last
 		what_grows(first)
 		path = stall(i, "memcg")
-		for (g = 1; g <= GAINS["task"] && told_of < 3; g++)
+		for (g = 1; g <= GAINS["task"] && listed < 3; g++)
 			if (path == "/" || index(G["task", g, "memcg"] "/", path "/") == 1) {
-				told_of++
+				listed++
 				text = followed(text, ", ") named(G["task", g, "name"], G["task", g, "pid"]) " by " pace_text(G["task", g, "pace"])
 			}
 		chapter("What grew before it", sentence(text), width)

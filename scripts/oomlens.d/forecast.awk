@@ -116,16 +116,16 @@ function tasks_grow(path, from,   i, g, sum, pace) {
 # What takes a tenth or more of the loss, the most first, three at most, into D. A name
 # counts if no single task of it explains it. Of "swappable" processes and shmem take
 # nothing: what they gain can go to swap.
-function find_drivers(loss,   g, rest) {
+function find_drivers(loss,   g, kinds_only) {
 	drivers = 0
-	rest = LEFT_of == "swappable"
-	for (g = 1; g <= GAINS["task"] && !rest; g++)
+	kinds_only = LEFT_of == "swappable"
+	for (g = 1; g <= GAINS["task"] && !kinds_only; g++)
 		add_driver("task", g, loss)
-	for (g = 1; g <= GAINS["comm"] && !rest; g++)
+	for (g = 1; g <= GAINS["comm"] && !kinds_only; g++)
 		if (!task_explains(g))
 			add_driver("comm", g, loss)
 	for (g = 1; g <= GAINS["kind"]; g++)
-		if (!rest || G["kind", g, "name"] != "shmem")
+		if (!kinds_only || G["kind", g, "name"] != "shmem")
 			add_driver("kind", g, loss)
 }
 

@@ -168,7 +168,7 @@ function name_of_pod() {
 function limits_of(path, settings) {
 	find_container(path)
 	if (POD != "" && LIMITED != "")
-		return "resources.limits.memory in the pod's specification, whose name tells: " name_of_pod()
+		return "resources.limits.memory in the pod's specification; its name: " name_of_pod()
 	if (unit_of(path) != "" && CONTAINER == "" && POD == "")
 		return as_user(path) set_property(path, settings)
 	return ""

@@ -229,7 +229,6 @@ cmd_metrics()
 		printf '%s\n' "$page" | write_to "$OUT" =rw || exit 1
 		return
 	fi
-	# For find_dir
 	DOWN=$OUT
 	need_files badness overcommit commit events features stats
 	boot=

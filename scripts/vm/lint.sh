@@ -179,7 +179,7 @@ lint_spdx()
 KEYS_NOT_HELD="
 memory:anon_unmapped	of the sum only
 trigger:last_take_us	how long a run took is told to a reader, and bound to nothing
-trigger:last_give_us	likewise"
+trigger:last_give_us	the same"
 
 # module/ABI names these in "keys" and "columns"; those of events are in the recorded ones
 all_keys()
