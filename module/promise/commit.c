@@ -13,7 +13,7 @@
 #include "promise.h"
 #include "shmem.h"
 
-enum commit_scope { SCOPE_ALL, SCOPE_MEMCG, SCOPE_PID };
+enum commit_scope { COMMIT_ALL, COMMIT_MEMCG, COMMIT_PID };
 
 /* One snapshot. It keeps the scope and the rows that it was taken for. */
 struct commit_table {
@@ -152,17 +152,17 @@ static int take_table(struct commit_table *t, struct pid *pid)
 {
 	int err;
 
-	if (t->scope == SCOPE_PID)
+	if (t->scope == COMMIT_PID)
 		err = oomlens_mms_read_one(&t->mms, pid, &t->vmas);
 	else
 		err = oomlens_mms_read(&t->mms);
-	if (err || t->scope == SCOPE_PID)
+	if (err || t->scope == COMMIT_PID)
 		return err;
 	sum_all(t);
 	err = reconcile(t);
 	if (err)
 		return err;
-	if (t->scope == SCOPE_MEMCG)
+	if (t->scope == COMMIT_MEMCG)
 		sum_by_memcg(&t->mms);
 	sort(t->mms.rows, t->mms.n, sizeof(*t->mms.rows), compare_charge, NULL);
 	return 0;
@@ -173,7 +173,7 @@ static int commit_snapshot(struct seq_file *m)
 	struct commit *c = m->private;
 	int err;
 
-	if (c->scope == SCOPE_PID && !oomlens_may_see(m))
+	if (c->scope == COMMIT_PID && !oomlens_may_see(m))
 		return -EPERM;
 
 	free_table(&c->table);
@@ -203,7 +203,7 @@ static void *commit_row(struct seq_file *m, loff_t *pos)
 	const struct commit_table *t = &c->table;
 	loff_t i = *pos - 1;
 
-	if (t->scope == SCOPE_PID)
+	if (t->scope == COMMIT_PID)
 		return i < oomlens_rows_shown(t->vmas.n, t->rows) ? &t->vmas.rows[i] : NULL;
 	return i < oomlens_rows_shown(t->mms.n, t->rows) ? &t->mms.rows[i] : NULL;
 }
@@ -243,13 +243,13 @@ static void show_process(struct seq_file *m, const struct commit_table *t)
 static void show_header(struct seq_file *m, const struct commit_table *t)
 {
 	seq_puts(m, "# oomlens commit 1\n");
-	if (t->scope == SCOPE_PID) {
+	if (t->scope == COMMIT_PID) {
 		show_process(m, t);
 		seq_puts(m, "# start pages perms charged noreserve name\n");
 		return;
 	}
 	show_totals(m, t);
-	if (t->scope == SCOPE_MEMCG)
+	if (t->scope == COMMIT_MEMCG)
 		seq_puts(m, "# spaces skipped " SUM_COLUMNS "\n");
 	else
 		seq_puts(m, "# pid uid " SUM_COLUMNS " comm\n");
@@ -288,7 +288,7 @@ static void show_row(struct seq_file *m, const struct commit_table *t,
 		     const struct oomlens_mm *row)
 {
 	const char *path = oomlens_memcg_set_path(t->mms.memcgs, row->memcg);
-	bool by_memcg = t->scope == SCOPE_MEMCG;
+	bool by_memcg = t->scope == COMMIT_MEMCG;
 	char *p = oomlens_row_begin(m, strlen(path));
 
 	if (!p)
@@ -308,7 +308,7 @@ static int commit_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN)
 		show_header(m, &c->table);
-	else if (c->table.scope == SCOPE_PID)
+	else if (c->table.scope == COMMIT_PID)
 		show_vma(m, &c->table, v);
 	else
 		show_row(m, &c->table, v);
@@ -330,7 +330,7 @@ static int set_scope_pid(struct commit *c, const char *number)
 
 	if (IS_ERR(pid))
 		return PTR_ERR(pid);
-	set_scope(c, SCOPE_PID, pid);
+	set_scope(c, COMMIT_PID, pid);
 	return 0;
 }
 
@@ -339,13 +339,13 @@ static int commit_command(struct seq_file *m, char *line)
 	struct commit *c = m->private;
 
 	if (!strcmp(line, "all")) {
-		set_scope(c, SCOPE_ALL, NULL);
+		set_scope(c, COMMIT_ALL, NULL);
 		return 0;
 	}
 	if (!strcmp(line, "memcg")) {
 		if (!oomlens_memcg_enabled())
 			return -EOPNOTSUPP;
-		set_scope(c, SCOPE_MEMCG, NULL);
+		set_scope(c, COMMIT_MEMCG, NULL);
 		return 0;
 	}
 	if (strstarts(line, "pid "))
