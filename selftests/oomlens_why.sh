@@ -237,6 +237,9 @@ ready_min_ttl()
 stage_min_ttl()
 {
 	want kind=global trigger=min_ttl outcome=killed
+	# Where an OOM before has found nothing to reclaim, kswapd is not woken until
+	# something was reclaimed: pgdat->kswapd_failures
+	need_swap >/dev/null
 	sysctl_set /sys/kernel/mm/lru_gen/enabled 7
 	sysctl_set /sys/kernel/mm/lru_gen/min_ttl_ms 100000
 	"$stage" anon $(($(ram_mib) * 2))
