@@ -85,8 +85,8 @@ static int trigger_command(struct seq_file *m, char *line)
 	spin_unlock(&last_lock);
 
 	err = command->run(&req, &run);
-	/* An event that the file names can be read. */
-	if (run.event)
+	/* An event that the file names can be read, if the OOM killer gets on. */
+	if (run.event && err != -ETIMEDOUT)
 		oomlens_claim_wait(PUBLISH_MS);
 
 	spin_lock(&last_lock);
