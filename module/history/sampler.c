@@ -221,6 +221,12 @@ static bool row_wanted(struct oomlens_history *h, enum oomlens_kind_of_row kind,
 	       oomlens_rows_wants(&h->fastest[kind], grew);
 }
 
+/* After the last sample, if there was one */
+static bool began_since(const struct oomlens_history *h, const struct task_struct *p)
+{
+	return h->last_ns && p->start_time > h->last_ns;
+}
+
 static void see_task(struct look *look, struct task_struct *p, struct oomlens_task *task)
 {
 	u32 pages = to_u32(oomlens_points(&task->terms, 0));
@@ -232,7 +238,7 @@ static void see_task(struct look *look, struct task_struct *p, struct oomlens_ta
 	s32 grew;
 
 	e = oomlens_table_see(&h->tables[OOMLENS_TASKS], key, pages, h->tick,
-			      h->last_ns && p->start_time > h->last_ns, &before);
+			      began_since(h, p), &before);
 	if (e) {
 		e->pid = task->pid;
 		e->uid = task->uid;
@@ -276,7 +282,8 @@ static int visit_task(struct task_struct *p, void *arg)
 		e = oomlens_table_find(t, key);
 		if (!e) {
 			oomlens_table_lost(t, key);
-			see_comm(look->h, task.comm, 0, true);
+			/* What one that is new has is told of its name by the next sample. */
+			see_comm(look->h, task.comm, 0, !began_since(look->h, p));
 			return 0;
 		}
 		memset(&task.terms, 0, sizeof(task.terms));
