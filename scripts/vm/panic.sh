@@ -81,10 +81,12 @@ panic_job()
 	{
 		echo 1 >/proc/sys/vm/panic_on_oom
 		insmod /rig/oomlens_shortage.ko
-		# Another task may have asked for memory first: that run is called off
+		mkfifo /tmp/pause
+		# Another task may have asked for memory first: that run is called off. No "sleep":
+		# what is forked now may be gone before the kernel's dump
 		while :; do
 			echo thread >/sys/module/oomlens_shortage/parameters/run
-			sleep 3
+			read -r -t 3 _ <>/tmp/pause
 		done
 	}
 
