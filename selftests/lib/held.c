@@ -42,6 +42,8 @@ static long long batched_kb(void)
 	return pages * (long long)page_size() / 1024;
 }
 
+static char *meminfo;	/* as held_kb() has read it last */
+
 long long held_kb(void)
 {
 	static const char *const others[] = {
@@ -53,6 +55,8 @@ long long held_kb(void)
 
 	write_file("/proc/sys/vm/drop_caches", "3");
 	slabs_settle();
+	free(meminfo);
+	meminfo = read_file("/proc/meminfo");
 	kb = meminfo_kb("MemTotal") - batched_kb();
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		kb -= meminfo_kb(others[i]);
@@ -61,9 +65,17 @@ long long held_kb(void)
 
 bool held_same(long long before)
 {
+	char *was = meminfo, *line;
 	long long after = 0;
-	bool same = wait_until((after = held_kb()) <= before + HELD_SLACK_KB, 15000);
+	bool same;
 
+	meminfo = NULL;
+	same = wait_until((after = held_kb()) <= before + HELD_SLACK_KB, 15000);
 	ksft_print_msg("the kernel holds %lld kB before, %lld kB after\n", before, after);
+	for (line = same ? NULL : strtok(was, "\n"); line; line = strtok(NULL, "\n"))
+		ksft_print_msg("before: %s\n", line);
+	for (line = same ? NULL : strtok(meminfo, "\n"); line; line = strtok(NULL, "\n"))
+		ksft_print_msg("after: %s\n", line);
+	free(was);
 	return same;
 }
