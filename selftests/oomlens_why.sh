@@ -290,7 +290,13 @@ stage_dying()
 {
 	want kind=global outcome=dying
 	decoys
-	"$stage" -a 1000 fork $(($(ram_mib) * 55 / 100))
+	"$stage" -a 1000 fork $(($(available_mib) * 60 / 100))
+}
+
+# Of a run of idle calls only the first and the newest are kept: another task's may be
+staged_dying()
+{
+	[ -n "$(event_meant "$before")" ]
 }
 
 # Newer ones give back what is free of the reserve before they kill, and by their
@@ -484,6 +490,7 @@ bring_about()
 		"stage_$1" >/dev/null 2>&1
 		{ command -v "staged_$1" >/dev/null && ! "staged_$1"; } || return 0
 		echo "# $1: try $attempt did not bring it about"
+		children_end
 	done
 }
 

@@ -48,11 +48,18 @@ session_of()
 children=
 
 # Where the victim takes long to go: tasks that a second kill takes instead of
-# this script.
+# this script. Some are taken before the victim, and the small ones after it.
 decoys()
 {
 	for n_decoy in 1 2 3 4; do
 		sleeper -a 1000 anon "$n_decoy"
+	done
+	for n_decoy in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		(
+			echo 1000 >/proc/self/oom_score_adj
+			exec sleep 600
+		) &
+		children="$children $!"
 	done
 }
 
@@ -83,6 +90,11 @@ sleeper()
 ram_mib()
 {
 	awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+available_mib()
+{
+	awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo
 }
 
 swap_mib()
