@@ -264,7 +264,7 @@ stage_shmem()
 	want kind=global outcome=killed
 	mkdir /tmp/oomlens_why
 	mount -t tmpfs -o size=100% oomlens_why /tmp/oomlens_why
-	dd if=/dev/zero of=/tmp/oomlens_why/file bs=1M count=$(($(ram_mib) * 6 / 10)) 2>/dev/null
+	dd if=/dev/zero of=/tmp/oomlens_why/file bs=1M count=$(($(available_mib) * 7 / 10)) 2>/dev/null
 	"$stage" anon "$(ram_mib)"
 }
 

@@ -192,6 +192,7 @@ hold_huge()
 	echo $(($1 * 1024 / kib)) >/proc/sys/vm/nr_hugepages
 	# There may not be as many pieces of that size
 	mib=$(($(meminfo Hugetlb) / 1024))
+	most=$((mib * 1024 * 8 / 10))
 	COUNTER=Hugetlb NAMES="of huge pages set aside" SIZE=' \([0-9.]*\) MiB of huge pages set aside'
 	COMMAND="echo 0 >/sys/kernel/mm/hugepages/hugepages-${kib}kB/nr_hugepages"
 }
