@@ -579,6 +579,12 @@ static void make_cgroups(void)
 	must_hog(&eater, &spec);
 }
 
+static bool all_shapes(void)
+{
+	return ties && sharers && dead_leaders && (groups || cg_version() != 2) &&
+	       (with_swap || !swap);
+}
+
 int main(void)
 {
 	unsigned long goal = env_number("OOMLENS_ROUNDS", 60), played = 0, unplayed = 0;
@@ -602,7 +608,9 @@ int main(void)
 	if (cg_version())
 		make_cgroups();
 
-	while (played < goal && unplayed < FEW_UNPLAYED && all_wrong < FEW_WRONG) {
+	/* A shape that chance left out so far is waited for, within bounds. */
+	while ((played < goal || (!all_shapes() && played < goal * 4)) &&
+	       unplayed < FEW_UNPLAYED && all_wrong < FEW_WRONG) {
 		enum way way = SYSRQ;
 
 		if (pressure && played % 200 == 99 % goal)
@@ -636,11 +644,9 @@ int main(void)
 		ksft_exit_fail_msg("%u wrong predictions: no more is asked\n", all_wrong);
 	if (unplayed == FEW_UNPLAYED)
 		ksft_print_msg("%lu rounds in a row could not be played\n", unplayed);
-	EXPECT_EQ(played, goal);
+	EXPECT_GE(played, goal);
 	test_done("%lu of %lu rounds could be played", played, goal);
-	EXPECT_TRUE(ties && sharers && dead_leaders);
-	EXPECT_TRUE(groups || cg_version() != 2);
-	EXPECT_TRUE(with_swap || !swap);
+	EXPECT_TRUE(all_shapes());
 	test_done("each shape was among the victims");
 	test_end();
 }
