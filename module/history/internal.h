@@ -157,7 +157,7 @@ size_t oomlens_names_size(unsigned int cells, unsigned int path);
 struct oomlens_names *oomlens_names_place(void *memory, unsigned int cells, unsigned int path);
 bool oomlens_names_use(struct oomlens_names *names, u64 serial, u32 tick);
 
-/* The cgroups of one sample whose paths are looked for. */
+/* Cgroups in one sample without a path yet. */
 struct oomlens_wanted {
 	struct oomlens_names *names;
 	u32 tick;			/* of the sample */

@@ -282,7 +282,7 @@ static int visit_task(struct task_struct *p, void *arg)
 		e = oomlens_table_find(t, key);
 		if (!e) {
 			oomlens_table_lost(t, key);
-			/* What one that is new has is told of its name by the next sample. */
+			/* A new one is counted now, and the next sample adds its pages. */
 			see_comm(look->h, task.comm, 0, !began_since(look->h, p));
 			return 0;
 		}
