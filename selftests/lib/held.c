@@ -63,19 +63,27 @@ long long held_kb(void)
 	return kb;
 }
 
+static void print_lines(const char *when, char *text)
+{
+	char *line;
+
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		ksft_print_msg("%s: %s\n", when, line);
+}
+
 bool held_same(long long before)
 {
-	char *was = meminfo, *line;
+	char *was = meminfo;
 	long long after = 0;
 	bool same;
 
 	meminfo = NULL;
 	same = wait_until((after = held_kb()) <= before + HELD_SLACK_KB, 15000);
 	ksft_print_msg("the kernel holds %lld kB before, %lld kB after\n", before, after);
-	for (line = same ? NULL : strtok(was, "\n"); line; line = strtok(NULL, "\n"))
-		ksft_print_msg("before: %s\n", line);
-	for (line = same ? NULL : strtok(meminfo, "\n"); line; line = strtok(NULL, "\n"))
-		ksft_print_msg("after: %s\n", line);
+	if (!same) {
+		print_lines("before", was);
+		print_lines("after", meminfo);
+	}
 	free(was);
 	return same;
 }
